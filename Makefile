@@ -1,0 +1,49 @@
+# `make help` lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help repro test test-fast check format ui bench audit lock
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+INSTALLED := .venv/.installed
+SOURCES := pipeline tests benchmarks
+EXTRAS := data parallel export sweep lightgbm dev
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+$(INSTALLED): requirements.lock requirements/environment.sh
+	@echo "environment: installing requirements.lock into .venv"
+	@sh requirements/environment.sh
+	@touch $@
+
+repro: $(INSTALLED) ## run the experiment in params.yaml: fetch, preprocess, train, evaluate
+	@dvc repro
+
+test: check ## format, lint, types, layer contracts and every test
+	pytest -q
+
+test-fast: $(INSTALLED) ## the tests that take under a minute together
+	pytest -q -m "not slow"
+
+check: $(INSTALLED) ## format, lint, types and layer contracts; no tests
+	ruff format --check --quiet $(SOURCES)
+	ruff check --quiet $(SOURCES)
+	mypy
+	lint-imports --no-cache
+	python -m pipeline.compose --check
+
+format: $(INSTALLED) ## format the code and mend what the linter can
+	ruff format $(SOURCES)
+	ruff check --fix $(SOURCES)
+
+ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
+	mlflow ui --host 127.0.0.1 --backend-store-uri "$$(python -m pipeline.tracking)"
+
+bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
+	python -m benchmarks
+
+audit: $(INSTALLED) ## look for known vulnerabilities in the locked packages
+	pip-audit --require-hashes --disable-pip -r requirements.lock
+
+lock: $(INSTALLED) ## resolve pyproject.toml anew into requirements.lock
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+		$(EXTRAS:%=--extra %) --output-file requirements.lock

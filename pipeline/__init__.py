@@ -1,0 +1,9 @@
+"""Onehot: an experiment pipeline for networks that start with an embedding."""
+
+import os
+
+# Before anything imports Keras: TensorFlow's start-up notices would bury the one line a stage opens with.
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A pipeline that people run on their own data reports to nobody.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -1,0 +1,31 @@
+"""Typed settings: composed from `conf/`, checked whole before anything runs."""
+
+from pipeline.config.compose import PARAMS, dump, flatten, load
+from pipeline.config.config import Config
+from pipeline.config.entry import command, guarded
+from pipeline.config.errors import ConfigError, InterruptedRunError, PipelineError, did_you_mean
+from pipeline.config.sections import Evaluate, Section, Tracking, Train
+from pipeline.config.table import Calendar, EmbeddingMlp, Join, Source, TableData
+
+__all__ = [
+    "PARAMS",
+    "Calendar",
+    "Config",
+    "ConfigError",
+    "EmbeddingMlp",
+    "Evaluate",
+    "InterruptedRunError",
+    "Join",
+    "PipelineError",
+    "Section",
+    "Source",
+    "TableData",
+    "Tracking",
+    "Train",
+    "command",
+    "did_you_mean",
+    "dump",
+    "flatten",
+    "guarded",
+    "load",
+]

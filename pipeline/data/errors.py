@@ -1,0 +1,7 @@
+"""What can be wrong with data."""
+
+from pipeline.config import PipelineError
+
+
+class DataError(PipelineError):
+    """A file, a column or a split is not what the configuration says."""

@@ -1,0 +1,94 @@
+"""Read CSV files into Arrow tables, naming file and column where something is wrong."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from pipeline.config import did_you_mean
+from pipeline.data.errors import DataError
+
+TEXT, NUMBER = pa.string(), pa.float64()
+
+
+def header(path: Path) -> list[str]:
+    """Return the column names of a CSV file."""
+    with _opened(path) as stream:
+        first = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
+    if not first.strip():
+        raise DataError(f"{path}: the file is empty; expected a header line and rows")
+    names: list[str] = csv.read_csv(io.BytesIO(first.encode())).column_names
+    return names
+
+
+def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
+    """Read the named columns, as text but for `numbers`.
+
+    Args:
+        path: CSV, plain, .gz or .zip (with one member).
+        columns: What to read.
+        numbers: Those among them to read as float64.
+        missing: Texts that mean null.
+
+    Raises:
+        DataError: No such column; a value that is no number; a file that is no CSV.
+    """
+    known = header(path)
+    absent = [name for name in columns if name not in known]
+    if absent:
+        lines = [f"{name!r}{did_you_mean(name, known)}" for name in absent]
+        raise DataError(f"{path}: no column " + "\n  no column ".join(lines))
+    numeric = set(numbers)
+    options = csv.ConvertOptions(
+        include_columns=list(columns),
+        column_types={name: NUMBER if name in numeric else TEXT for name in columns},
+        null_values=list(missing),
+        strings_can_be_null=True,
+    )
+    try:
+        with _opened(path) as stream:
+            table = csv.read_csv(stream, convert_options=options)
+    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: {_readable(error, known)}") from error
+    if table.num_rows == 0:
+        raise DataError(f"{path}: no rows; expected some under the header")
+    return table
+
+
+def _readable(error: Exception, known: Sequence[str]) -> str:
+    # Arrow counts columns from 0 ("In CSV column #3: ..."); people know them by name.
+    text = str(error).partition("\n")[0]
+    number, colon, reason = text.removeprefix("In CSV column #").partition(":")
+    if colon and number.isdigit() and int(number) < len(known):
+        return (
+            f"column {known[int(number)]!r}:{reason}. Correct the value, list it in data.missing "
+            "or move the column to data.categorical."
+        )
+    return text
+
+
+@contextmanager
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `python -m pipeline.fetch` brings the raw files")
+    if path.suffix != ".zip":
+        with pa.input_stream(str(path), compression="detect") as stream:
+            yield stream
+        return
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
+            yield member
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{path}: damaged: {error}") from error
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
+    members = [name for name in archive.namelist() if not name.endswith("/")]
+    if len(members) != 1:
+        raise DataError(f"{path}: expected one file in the archive, received {len(members)}: {', '.join(members[:5])}")
+    return members[0]

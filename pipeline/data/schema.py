@@ -1,0 +1,77 @@
+"""Facts inferred from the data, which later stages read instead of the data: `schema.json`."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.data.errors import DataError
+from pipeline.storage import write_json
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A column of categories; code `i + 1` is `categories[i]`, code 0 is unknown or missing."""
+
+    name: str
+    categories: list[str]
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes, the unknown one included."""
+        return len(self.categories) + 1
+
+
+@dataclass(frozen=True)
+class Numeric:
+    """A column of numbers: moments of the training rows, and their quantiles in standardised units."""
+
+    name: str
+    mean: float
+    std: float
+    quantiles: list[float]
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What preprocess found out; `prepared` is the data section it ran under."""
+
+    target: str
+    classes: list[str]
+    categorical: list[Categorical]
+    numeric: list[Numeric]
+    rows: dict[str, int]
+    groups: dict[str, int]
+    dropped_without_target: int
+    prepared: dict[str, Any]
+
+    @property
+    def cardinalities(self) -> list[int]:
+        """Codes of each categorical column."""
+        return [column.cardinality for column in self.categorical]
+
+    def save(self, folder: Path) -> None:
+        """Write `schema.json`."""
+        write_json(folder / "schema.json", {"format": FORMAT, **asdict(self)})
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read `schema.json`.
+
+        Raises:
+            DataError: There is none, or it is not of this format.
+        """
+        path = folder / "schema.json"
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            if content.pop("format") != FORMAT:
+                raise DataError(f"{path}: written by another version; `dvc repro -f preprocess` writes it anew")
+            content["categorical"] = [Categorical(**column) for column in content["categorical"]]
+            content["numeric"] = [Numeric(**column) for column in content["numeric"]]
+            return cls(**content)
+        except FileNotFoundError:
+            raise DataError(f"{path}: no such file; `python -m pipeline.preprocess` writes it") from None
+        except (json.JSONDecodeError, KeyError, TypeError) as error:
+            raise DataError(f"{path}: damaged ({error}); `dvc repro -f preprocess` writes it anew") from error

@@ -1,0 +1,89 @@
+"""Score the trained network on the held-out splits, with intervals and plots."""
+
+import csv
+import json
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Config, command
+from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
+from pipeline.tasks import Evaluation, Task, task_for
+
+if TYPE_CHECKING:
+    from pipeline.tracking import Run
+
+CODE = ("data", "metrics", "models", "tasks", "training")
+METRICS, PLOTS, PREDICTIONS = REPORTS / "metrics.json", REPORTS / "plots", REPORTS / "predictions"
+CURVES_WITH_DIAGONAL = ("roc", "calibration")
+
+
+@command
+def main(config: Config) -> None:
+    """Score, write, record, sum up."""
+    task = task_for(config)
+    task.require_prepared()
+
+    from pipeline.tracking import evaluation_run
+
+    evaluation = task.evaluate(MODELS)
+    write(evaluation)
+    with evaluation_run(config, identity(config)) as (run, lacks_training):
+        record(run, config, evaluation, lacks_training)
+        print(summary(task, config, evaluation, run), flush=True)
+
+
+def identity(config: Config) -> str:
+    """Return what an evaluation hangs on, hashed."""
+    settings = config.tree["evaluate"]
+    return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code_digest(*CODE)])[:16]
+
+
+def write(evaluation: Evaluation) -> None:
+    """Write metrics.json, a CSV a curve and a Parquet file of predictions a split."""
+    import pyarrow.parquet as pq
+
+    with new_folder(PLOTS) as scratch:
+        for name, curve in evaluation.curves.items():
+            with (scratch / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+                writer = csv.writer(stream, lineterminator="\n")
+                writer.writerow(curve)
+                writer.writerows(zip(*curve.values(), strict=True))
+    with new_folder(PREDICTIONS) as scratch:
+        for split, table in evaluation.predictions.items():
+            pq.write_table(table, scratch / f"{split}.parquet")
+    write_json(METRICS, {split: scores.flat() for split, scores in evaluation.scores.items()})
+
+
+def record(run: "Run", config: Config, evaluation: Evaluation, lacks_training: bool) -> None:
+    """Log scores and pictures of the test split; into a run of its own, what the training's run would hold besides."""
+    from pipeline.metrics import plots
+
+    if lacks_training:
+        run.log_config(config)
+        run.log_provenance()
+        run.log_datasets()
+        run.log_text((MODELS / "history.csv").read_text(encoding="utf-8"), "history.csv")
+    # Scores of the validation rows by epoch are in the run already; here they are those of the network that was kept.
+    for split, name in (("test", "test"), ("val", "val_best")):
+        run.log_scores({f"{name}/{score}": value for score, value in evaluation.scores[split].flat().items()})
+    for name, curve in evaluation.curves.items():
+        run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
+    run.log_text(json.dumps({s: v.flat() for s, v in evaluation.scores.items()}, indent=2), "metrics.json")
+
+
+def summary(task: Task, config: Config, evaluation: Evaluation, run: "Run") -> str:
+    """Say how good it is, and where to look next."""
+    scores: dict[str, Any] = evaluation.scores["test"].flat()
+    name = task.headline
+    others = ", ".join(f"{key} {value:.4f}" for key, value in evaluation.scores["test"].values.items() if key != name)
+    share = f"{config.evaluate.confidence:.0%}"
+    return (
+        f"\n{config.name}: test {name} {scores[name]:.4f} "
+        f"({share} interval {scores[f'{name}_low']:.4f} … {scores[f'{name}_high']:.4f}); {others}\n"
+        f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
+        f"  make ui   the MLflow record, run {run.id}\n"
+        f"  dvc exp run -S experiment={config.name} -S model.hidden_units=512   try another network"
+    )
+
+
+if __name__ == "__main__":
+    main()

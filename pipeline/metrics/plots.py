@@ -1,0 +1,40 @@
+"""Pictures of curves."""
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pipeline.metrics.curves import Curve
+
+
+def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:
+    """Draw the second key of a curve over its first; with `diagonal` the line of chance or of perfect calibration."""
+    (x_name, x), (y_name, y) = curve.items()
+    figure = Figure(figsize=(5, 4), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel=_words(x_name), ylabel=_words(y_name))
+    if diagonal:
+        axes.plot([0, max(x)], [0, max(x)], color="0.7", linestyle="--", linewidth=1)
+    axes.plot(x, y, marker="." if len(x) <= 30 else None)
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def history(rows: Sequence[Mapping[str, float]]) -> Figure:
+    """Draw losses and validation scores by epoch, a panel each."""
+    names = [name for name in rows[0] if name not in ("epoch", "loss")]
+    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
+    epochs = [row["epoch"] for row in rows]
+    for index, name in enumerate(names):
+        axes = figure.add_subplot(1, len(names), index + 1, title=_words(name.removeprefix("val_")), xlabel="epoch")
+        axes.plot(epochs, [row[name] for row in rows], marker=".", label="validation")
+        if name == "val_loss":
+            axes.plot(epochs, [row["loss"] for row in rows], marker=".", label="training")
+            axes.legend(frameon=False)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.3)
+    return figure
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,72 @@
+"""The network of the Kaggle Red Hat forum: embeddings of every column, dense layers, one sigmoid.
+
+Source: forum of the Kaggle competition predicting-red-hat-business-value.
+"""
+
+from collections.abc import Sequence
+
+import keras
+
+from pipeline.models.embedding import FusedEmbedding
+from pipeline.models.numeric import QuantileBins, ValueAndFlag, bin_edges
+
+
+def embedding_mlp(
+    cardinalities: Sequence[int],
+    quantiles: Sequence[Sequence[float]],
+    *,
+    embedding_dim: int,
+    embedding_dropout: float,
+    hidden_layers: int,
+    hidden_units: int,
+    dropout: float,
+    merge: str,
+    bins: int,
+) -> keras.Model:
+    """Build the network.
+
+    Inputs: `categorical`, int32 codes `(batch, columns)`; `numeric`, float32 `(batch, columns)`, standardised, NaN
+    where missing. An input without columns is left out. Output: probability, `(batch, 1)`.
+
+    Args:
+        cardinalities: Number of codes of each categorical column.
+        quantiles: Quantile grid of each numeric column, in standardised units.
+        embedding_dim: Width of each embedding.
+        embedding_dropout: Share of whole embeddings dropped, one draw a row and column.
+        hidden_layers: Dense layers.
+        hidden_units: Units of each.
+        dropout: After each dense layer.
+        merge: `concat` (values and missing flags beside the embeddings) or `bin` (quantile bins as further columns).
+        bins: Bins a numeric column for `merge="bin"`.
+    """
+    inputs: dict[str, keras.KerasTensor] = {}
+    codes, sizes, beside = [], list(cardinalities), []
+    if cardinalities:
+        inputs["categorical"] = keras.Input((len(cardinalities),), dtype="int32", name="categorical")
+        codes.append(inputs["categorical"])
+    if quantiles:
+        inputs["numeric"] = keras.Input((len(quantiles),), dtype="float32", name="numeric")
+        if merge == "bin":
+            edges = [bin_edges(grid, bins) for grid in quantiles]
+            codes.append(QuantileBins(edges, name="bins")(inputs["numeric"]))
+            sizes += [len(column) + 2 for column in edges]
+        else:
+            beside.append(ValueAndFlag(name="values")(inputs["numeric"]))
+    parts = [_embed(codes, sizes, embedding_dim, embedding_dropout), *beside] if codes else beside
+    hidden = _concatenate(parts, "features")
+    for number in range(1, hidden_layers + 1):
+        hidden = keras.layers.Dense(hidden_units, activation="relu", name=f"hidden_{number}")(hidden)
+        hidden = keras.layers.Dropout(dropout, name=f"dropout_{number}")(hidden)
+    output = keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden)
+    return keras.Model(inputs, output, name="embedding_mlp")
+
+
+def _embed(codes: list[keras.KerasTensor], sizes: list[int], dim: int, dropout: float) -> keras.KerasTensor:
+    embedded = FusedEmbedding(sizes, dim, name="embeddings")(_concatenate(codes, "codes"))
+    # One draw a row and column, as Keras 1 dropped whole rows of its table; and the mask is `dim` times smaller.
+    embedded = keras.layers.Dropout(dropout, noise_shape=(None, None, 1), name="embedding_dropout")(embedded)
+    return keras.layers.Flatten(name="flatten")(embedded)
+
+
+def _concatenate(parts: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
+    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=name)(parts)

@@ -1,0 +1,27 @@
+"""Files and folders: where they belong, written whole or not at all, hashed, locked."""
+
+from pipeline.storage.atomic import new_folder, write_bytes, write_json, write_text
+from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
+from pipeline.storage.lock import FolderLock, LockError
+from pipeline.storage.root import CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
+
+__all__ = [
+    "CONF",
+    "MODELS",
+    "PROCESSED",
+    "PROJECT",
+    "RAW",
+    "REPORTS",
+    "FolderLock",
+    "LockError",
+    "checkpoints",
+    "code_digest",
+    "digest",
+    "folder_digest",
+    "new_folder",
+    "root",
+    "sha256",
+    "write_bytes",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,42 @@
+"""Hashes of files, folders, settings and code."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.storage.root import PROJECT
+
+
+def sha256(path: Path) -> str:
+    """Hash one file; 64 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def folder_digest(folder: Path) -> str:
+    """Hash a folder the way DVC does (md5 of the sorted list of files), so that it can be looked up in `dvc.lock`.
+
+    Source: `dvc_data.hashfile.tree.Tree`.
+    """
+    entries = []
+    for path in sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).parts):
+        with path.open("rb") as stream:
+            md5 = hashlib.file_digest(stream, "md5").hexdigest()
+        entries.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
+    listing = json.dumps(entries, sort_keys=True).encode()
+    return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
+
+
+def code_digest(*folders: str) -> str:
+    """Hash the Python files of the named libraries of `pipeline/`."""
+    hashed = hashlib.sha256()
+    for folder in folders:
+        for path in sorted((PROJECT / "pipeline" / folder).rglob("*.py")):
+            hashed.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
+    return hashed.hexdigest()
+
+
+def digest(content: Any) -> str:
+    """Hash anything that JSON can write; the order of keys does not matter."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,151 @@
+"""What every family of networks can do. A new family is one file here, a folder of configs and a test fixture."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import Config, PipelineError, Section, flatten
+from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
+
+if TYPE_CHECKING:
+    import keras
+    import pyarrow as pa
+
+    from pipeline.metrics import Curve
+    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
+
+FAMILIES = {"table": "pipeline.tasks.table:TableTask"}
+"""`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
+
+CODE = ("data", "models", "tasks", "training")
+"""Libraries whose code decides what a training computes."""
+
+NOT_IN_KEY = {"epochs", "checkpoint_minutes"}
+"""Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint."""
+
+
+class TaskError(PipelineError):
+    """A stage cannot do its work on what lies in the folders."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores of one split, by name, each with its interval."""
+
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+    def flat(self) -> dict[str, float]:
+        """Return `NAME`, `NAME_low`, `NAME_high` side by side."""
+        rows = {}
+        for name, value in self.values.items():
+            rows[name] = value
+            if name in self.intervals:
+                rows[f"{name}_low"], rows[f"{name}_high"] = self.intervals[name]
+        return rows
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores by split, curves of the test split by name, and the predictions behind them."""
+
+    scores: dict[str, Scores]
+    curves: dict[str, "Curve"]
+    predictions: dict[str, "pa.Table"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of raw input, as a model's signature names it."""
+
+    name: str
+    is_number: bool
+
+
+class Task(ABC):
+    """One family, under one configuration."""
+
+    headline: str
+    """The score that the closing summary shows."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    @abstractmethod
+    def preprocess(self) -> str:
+        """Write `data/processed`; return a line that says what was found."""
+
+    @abstractmethod
+    def prepared(self) -> dict[str, Any]:
+        """Return the data section under which `data/processed` was written."""
+
+    @abstractmethod
+    def build(self) -> "keras.Model":
+        """Make the untrained network from the schema and the model section."""
+
+    @abstractmethod
+    def train(
+        self,
+        model: "keras.Model",
+        start: "Checkpoint | None",
+        checkpoints: "Checkpoints",
+        on_epoch: Callable[["EpochRecord"], None],
+    ) -> Sequence["EpochRecord"]:
+        """Train in place, from a checkpoint where one is given; tell `on_epoch` of every epoch, earlier ones too."""
+
+    @abstractmethod
+    def save(self, model: "keras.Model", folder: Path) -> None:
+        """Write what `evaluate` and a prediction need."""
+
+    @abstractmethod
+    def evaluate(self, folder: Path) -> Evaluation:
+        """Score a saved network on the held-out splits."""
+
+    @abstractmethod
+    def columns(self) -> list[Column]:
+        """Return the raw columns that a prediction takes."""
+
+    @abstractmethod
+    def example(self) -> list[dict[str, Any]]:
+        """Return a few raw rows."""
+
+    def require_prepared(self) -> None:
+        """Refuse data that another configuration prepared.
+
+        Raises:
+            TaskError: Naming the keys that differ and the command that prepares the right data.
+        """
+        section: Section = self.config.data
+        found, wanted = dict(flatten(self.prepared())), dict(flatten(section.model_dump(mode="json")))
+        differ = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
+        if differ:
+            lines = [
+                f"data.{key}: prepared with {found.get(key)!r}, asked for {wanted.get(key)!r}" for key in differ[:8]
+            ]
+            raise TaskError(
+                f"{PROCESSED} was prepared under another configuration:\n  " + "\n  ".join(lines) + "\n"
+                "Prepare the right data with `python -m pipeline.fetch` and `python -m pipeline.preprocess`, both with "
+                f"these overrides; or run all: `dvc exp run -S experiment={self.config.name}`, overrides after -S."
+            )
+
+    def key(self) -> str:
+        """Return what a training hangs on, hashed: data, settings, code and libraries, but not the number of epochs."""
+        import keras
+
+        import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+
+        tree = self.config.tree
+        train = {name: value for name, value in tree["train"].items() if name not in NOT_IN_KEY}
+        libraries = [keras.__version__, keras.backend.backend()]
+        settings = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
+        return digest([folder_digest(PROCESSED), settings, code_digest(*CODE), libraries])[:16]
+
+
+def task_for(config: Config) -> Task:
+    """Return the family that a configuration names."""
+    module, _, name = FAMILIES[config.task].partition(":")
+    family: type[Task] = getattr(importlib.import_module(module), name)
+    return family(config)

@@ -1,0 +1,106 @@
+"""Which MLflow run a stage writes into, and how that run ends."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import mlflow
+from mlflow import MlflowClient
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+from pipeline.config import Config, InterruptedRunError
+from pipeline.tracking.run import Run, RunReference
+from pipeline.tracking.store import experiment_id, open_store, store_uri
+
+KEY, EPOCHS = "onehot.key", "onehot.epochs"
+EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
+PARENT = "mlflow.parentRunId"
+
+
+@contextmanager
+def training_run(config: Config, key: str) -> Iterator[Run]:
+    """Open the run of a training: the one that an interrupted training of the same key left, else a new one.
+
+    Args:
+        config: Of the experiment.
+        key: What the training hangs on; with the number of epochs it names the run.
+    """
+    client = open_store(config.tracking.uri)
+    tags = {KEY: key, EPOCHS: str(config.train.epochs)}
+    with _active(
+        client, config, _find(client, config, tags), tags, system_metrics=config.tracking.system_metrics
+    ) as run:
+        yield run
+
+
+@contextmanager
+def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
+    """Open the run that an evaluation belongs to.
+
+    The training's own, once. Where that was evaluated under other settings or code, a child of it; where it is not in
+    this store (restored from a cache elsewhere), a new run. Both are tagged `restored_from`.
+
+    Args:
+        config: Of the experiment.
+        digest: What the evaluation hangs on.
+
+    Yields:
+        The run, and whether it lacks the training's part of the record.
+    """
+    client = open_store(config.tracking.uri)
+    reference = RunReference.load()
+    origin = _tags(client, reference.run_id)
+    run_id: str | None = reference.run_id
+    tags = {EVALUATED: digest}
+    if origin is None or origin.get(EVALUATED, digest) != digest:
+        tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
+        run_id = _find(client, config, tags)
+    with _active(client, config, run_id, tags, system_metrics=False) as run:
+        yield run, run.id != reference.run_id
+
+
+def reference_to(run: Run, config: Config, key: str) -> RunReference:
+    """Return what later stages need to find the run again."""
+    return RunReference(run.id, store_uri(config.tracking.uri), key)
+
+
+@contextmanager
+def _active(
+    client: MlflowClient, config: Config, run_id: str | None, tags: dict[str, str], *, system_metrics: bool
+) -> Iterator[Run]:
+    experiment = None if run_id else experiment_id(client, config.name, config.tracking.uri)
+    active = mlflow.start_run(
+        run_id=run_id, experiment_id=experiment, run_name=None, tags=tags, log_system_metrics=system_metrics
+    )
+    status = RunStatus.FAILED
+    try:
+        run = Run(client, active.info.run_id)
+        for name, value in tags.items():
+            run.tag(name, value)
+        yield run
+        status = RunStatus.FINISHED
+    except (KeyboardInterrupt, InterruptedRunError):
+        status = RunStatus.KILLED
+        raise
+    finally:
+        mlflow.end_run(RunStatus.to_string(status))
+
+
+def _find(client: MlflowClient, config: Config, tags: dict[str, str]) -> str | None:
+    found = client.get_experiment_by_name(config.name)
+    if found is None or found.lifecycle_stage == "deleted":
+        return None
+    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs = client.search_runs([found.experiment_id], wanted, order_by=["attributes.start_time DESC"], max_results=1)
+    return str(runs[0].info.run_id) if runs else None
+
+
+def _tags(client: MlflowClient, run_id: str) -> dict[str, str] | None:
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            return None
+        raise
+    return None if run.info.lifecycle_stage == "deleted" else dict(run.data.tags)

@@ -1,0 +1,42 @@
+"""Log the trained network so that MLflow can load and serve it."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+from pipeline.storage import PROJECT
+from pipeline.tasks import Column
+
+NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
+SCRIPT = Path(__file__).with_name("pyfunc.py")
+
+
+def log_model(models: Path, columns: Sequence[Column], example: list[dict[str, Any]]) -> None:
+    """Log `models/` as a pyfunc in the active run.
+
+    Signature, requirements and example are given: MLflow's own guesses load the model several times.
+
+    Args:
+        models: What the train stage saved.
+        columns: Raw columns of the input.
+        example: A few raw rows.
+    """
+    inputs = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])
+    outputs = Schema([ColSpec("float", "probability")])
+    names = [column.name for column in columns]
+    frame = pd.DataFrame(example, columns=names).astype({c.name: float for c in columns if c.is_number})
+    mlflow.pyfunc.log_model(
+        name="model",
+        python_model=str(SCRIPT),
+        artifacts={"models": str(models)},
+        code_paths=[str(PROJECT / "pipeline")],
+        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        input_example=frame,
+        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in NEEDED],
+    )

@@ -1,0 +1,81 @@
+"""What exactly produced a number: commit, uncommitted changes, environment."""
+
+import importlib.metadata
+import os
+import platform
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.storage import PROJECT
+
+REWRITTEN = ("dvc.lock", "params.yaml", ".gitignore", "**/.gitignore")
+"""What DVC itself changes during a run: no sign of unfinished work."""
+UNTRACKED_LIMIT = 256 * 1024
+"""Bytes; larger untracked files are named in the diff, not contained in it: they are data."""
+
+
+@dataclass(frozen=True)
+class Commit:
+    """The state of the code: commit, and what differs from it."""
+
+    commit: str
+    diff: str
+
+    @property
+    def dirty(self) -> bool:
+        """Whether the code differs from the commit."""
+        return bool(self.diff)
+
+
+def commit(folder: Path = PROJECT) -> Commit | None:
+    """Read the state of the git checkout; None where there is none, or no commit yet."""
+    head = _git(folder, "rev-parse", "HEAD")
+    if head is None:
+        return None
+    return Commit(head.strip(), _diff(folder))
+
+
+def environment() -> str:
+    """Return a line for each installed distribution, `name==version`."""
+    installed = {f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions() if d.metadata["Name"]}
+    return "\n".join([f"# Python {platform.python_version()} on {platform.platform()}", *sorted(installed)]) + "\n"
+
+
+def machine() -> dict[str, str]:
+    """Return what a score's last bits may hang on."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+    }
+
+
+def _diff(folder: Path) -> str:
+    # In an index of its own: untracked files are declared there (-N writes no objects), the user's stays untouched.
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
+        _git(folder, "read-tree", "HEAD", env=index)
+        untracked = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index) or "").split("\0")
+        small = [name for name in untracked if name and _is_small(folder / name)]
+        large = [name for name in untracked if name and name not in small]
+        if small:
+            _git(folder, "add", "--intent-to-add", "--", *small, env=index)
+        excluded = [f":(exclude,glob){pattern}" for pattern in REWRITTEN]
+        diff = _git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", ".", *excluded, env=index) or ""
+    return diff + "".join(f"untracked, not shown: {name}\n" for name in large)
+
+
+def _is_small(path: Path) -> bool:
+    return path.is_file() and path.stat().st_size <= UNTRACKED_LIMIT
+
+
+def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments], cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.decode("utf-8", errors="replace")

@@ -1,0 +1,30 @@
+"""The model that MLflow stores: raw rows in, probabilities out. MLflow runs this file; nothing is pickled."""
+
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import pandas as pd
+import pyarrow as pa
+from mlflow.pyfunc import PythonModel
+from mlflow.pyfunc.model import PythonModelContext
+
+
+class TableModel(PythonModel):
+    """Loads what the train stage saved."""
+
+    def load_context(self, context: PythonModelContext) -> None:
+        """Load network and schema."""
+        from pipeline.tasks.table import TablePredictor
+
+        self._predictor = TablePredictor(Path(context.artifacts["models"]))
+
+    def predict(
+        self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
+    ) -> pd.DataFrame:
+        """Return a frame with the column `probability`, a row for each row of the input frame."""
+        rows = pa.Table.from_pandas(model_input, preserve_index=False)
+        return pd.DataFrame({"probability": self._predictor(rows)}, index=model_input.index)
+
+
+mlflow.models.set_model(TableModel())

@@ -1,0 +1,21 @@
+"""The loop, checkpoints and determinism."""
+
+import pipeline.models  # noqa: F401  (first: it loads Keras without its notices)
+from pipeline.training.checkpoint import Checkpoint, Checkpoints
+from pipeline.training.determinism import epoch_order, make_deterministic
+from pipeline.training.errors import TrainingError
+from pipeline.training.loop import Objective, Schedule, Training
+from pipeline.training.progress import EpochRecord, Progress
+
+__all__ = [
+    "Checkpoint",
+    "Checkpoints",
+    "EpochRecord",
+    "Objective",
+    "Progress",
+    "Schedule",
+    "Training",
+    "TrainingError",
+    "epoch_order",
+    "make_deterministic",
+]

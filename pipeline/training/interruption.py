@@ -1,0 +1,43 @@
+"""Notice that the training should stop, at a moment when its state can be saved."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Interruption:
+    """Collects reasons to stop; the loop asks between two chunks of steps."""
+
+    def __init__(self) -> None:
+        self._signal: int | None = None
+        self._parent = os.getppid()
+        # A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it.
+        self._watches_parent = "DVC_STAGE" in os.environ
+
+    def reason(self) -> str | None:
+        """Say why to stop, or None."""
+        if self._signal is not None:
+            return f"received {signal.Signals(self._signal).name}"
+        if self._watches_parent and os.getppid() != self._parent:
+            return "the dvc that started this stage has ended"
+        return None
+
+    def note(self, number: int, _frame: FrameType | None) -> None:
+        """Remember the first signal; a second one ends the process at once."""
+        if self._signal is not None:
+            raise KeyboardInterrupt
+        self._signal = number
+
+
+@contextmanager
+def interruptible() -> Iterator[Interruption]:
+    """Turn Ctrl-C and SIGTERM into a reason to stop while the block runs."""
+    interruption = Interruption()
+    before = {number: signal.signal(number, interruption.note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interruption
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,76 @@
+"""Training steps on TensorFlow: many of them in one graph, on examples in memory."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+Loss = Callable[[Any, Any], Any]
+
+
+class Steps:
+    """Runs steps of one epoch; Python sees only the chunks.
+
+    Args:
+        model: To train.
+        optimizer: Keras' own.
+        loss: `(target, output) -> ` mean over the batch.
+        inputs: Examples by input name, first axis rows.
+        target: `(rows,)`.
+        batch_size: Rows a step; the last one of an epoch takes what is left.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        loss: Loss,
+        inputs: Mapping[str, npt.NDArray[Any]],
+        target: npt.NDArray[np.float32],
+        batch_size: int,
+    ) -> None:
+        self._model, self._optimizer, self._loss = model, optimizer, loss
+        self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
+        self._target = tf.constant(target)
+        self._batch = batch_size
+        self.rows = len(target)
+        self._order = tf.Variable(tf.zeros(self.rows, tf.int32), trainable=False)
+        # Sums live with the tensors: added up in the graph, step by step, they do not depend on the chunks.
+        self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.bad_step = tf.Variable(-1, dtype=tf.int32, trainable=False)
+        optimizer.build(model.trainable_variables)
+
+    @property
+    def per_epoch(self) -> int:
+        """Steps in an epoch."""
+        return -(-self.rows // self._batch)
+
+    def set_order(self, order: npt.NDArray[np.int32]) -> None:
+        """Set the order of examples of the present epoch."""
+        self._order.assign(order)
+
+    def run(self, first: int, last: int) -> None:
+        """Run steps `first … last - 1`."""
+        self._run(tf.constant(first), tf.constant(last))
+
+    @tf.function  # type: ignore[untyped-decorator]
+    def _run(self, first: tf.Tensor, last: tf.Tensor) -> None:
+        for step in tf.range(first, last):
+            rows = self._order[step * self._batch : tf.minimum((step + 1) * self._batch, self.rows)]
+            loss = self._step(rows)
+            self.loss_sum.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.size(rows), tf.float64))
+            if not tf.math.is_finite(loss):
+                self.bad_step.assign(step)
+                break
+
+    def _step(self, rows: tf.Tensor) -> tf.Tensor:
+        inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
+        target = tf.gather(self._target, rows)
+        with tf.GradientTape() as tape:
+            loss = self._loss(target, self._model(inputs, training=True))
+        variables = self._model.trainable_variables
+        self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        return loss
