@@ -26,13 +26,14 @@ def main(config: Config) -> None:
     from pipeline.tracking import reference_to, training_run
     from pipeline.training import Checkpoints, make_deterministic
 
-    make_deterministic(config.seed)
     key = task.key()
     folder = checkpoints(key)
     with FolderLock(folder, "trains the same network"), training_run(config, key) as run:
         saved = Checkpoints(folder)
         start = saved.latest(config.train.epochs)
         announce(run, start, config)
+        # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
+        make_deterministic(config.seed)
         model = task.build()
         record_start(run, config, model)
         history = task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))

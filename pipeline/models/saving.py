@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -13,12 +14,11 @@ EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write `.keras`, without the date that Keras stamps into it."""
-    raw = path.with_name(f".{path.name}")
-    raw = raw.with_suffix(".keras")
+    """Write `.keras`, without the date and the memory addresses that Keras puts into it."""
+    raw = path.with_name(f".{path.stem}.raw.keras")
     try:
         model.save(raw)
-        write_bytes(path, _undated(raw))
+        write_bytes(path, _canonical(raw))
     finally:
         raw.unlink(missing_ok=True)
 
@@ -28,14 +28,24 @@ def load_model(path: Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
-def _undated(path: Path) -> bytes:
+def _canonical(path: Path) -> bytes:
     buffer = io.BytesIO()
     with zipfile.ZipFile(path) as old, zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as new:
         for name in sorted(old.namelist()):
             content = old.read(name)
-            if name == "metadata.json":
-                metadata = json.loads(content)
-                metadata.pop("date_saved", None)
-                content = json.dumps(metadata, sort_keys=True).encode()
+            if name.endswith(".json"):
+                content = json.dumps(_normalised(json.loads(content), {})).encode()
             new.writestr(zipfile.ZipInfo(name, EPOCH_OF_ZIP), content)
     return buffer.getvalue()
+
+
+def _normalised(content: Any, numbers: dict[int, int]) -> Any:
+    # Keras names shared objects by their address in memory; in order of appearance they name the same objects.
+    if isinstance(content, list):
+        return [_normalised(item, numbers) for item in content]
+    if not isinstance(content, dict):
+        return content
+    result = {key: _normalised(value, numbers) for key, value in content.items() if key != "date_saved"}
+    if "shared_object_id" in result:
+        result["shared_object_id"] = numbers.setdefault(result["shared_object_id"], len(numbers) + 1)
+    return result
