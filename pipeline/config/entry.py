@@ -52,7 +52,7 @@ def _run(main: Command) -> None:
     if given.cfg or given.info:
         _ask_hydra()
         return
-    print(opening(main.__module__, config), flush=True)
+    print(opening(Path(sys.argv[0]).stem, config), flush=True)
     main(config)
 
 
@@ -65,12 +65,11 @@ def _never(_composed: DictConfig) -> None:
     raise RuntimeError("Hydra was asked a question and ran a job")
 
 
-def opening(module: str, config: Config) -> str:
+def opening(stage: str, config: Config) -> str:
     """Say which experiment a stage runs and what differs from it.
 
     DVC keeps no comments in `params.yaml`, so the difference is worked out from the composed experiment.
     """
-    stage = Path(getattr(sys.modules.get(module), "__file__", None) or module).stem
     composed = tree_of(config.name)
     if composed is None:
         return f"{stage}: {config.name} (no file of this name in conf/experiment)"

@@ -15,6 +15,7 @@ EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 def save_model(model: keras.Model, path: Path) -> None:
     """Write `.keras`, without the date and the memory addresses that Keras puts into it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     raw = path.with_name(f".{path.stem}.raw.keras")
     try:
         model.save(raw)

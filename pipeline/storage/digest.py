@@ -19,11 +19,11 @@ def folder_digest(folder: Path) -> str:
 
     Source: `dvc_data.hashfile.tree.Tree`.
     """
+    files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
     entries = []
-    for path in sorted((p for p in folder.rglob("*") if p.is_file()), key=lambda p: p.relative_to(folder).parts):
-        with path.open("rb") as stream:
-            md5 = hashlib.file_digest(stream, "md5").hexdigest()
-        entries.append({"md5": md5, "relpath": path.relative_to(folder).as_posix()})
+    for name in sorted(files):
+        with files[name].open("rb") as stream:
+            entries.append({"md5": hashlib.file_digest(stream, "md5").hexdigest(), "relpath": name})
     listing = json.dumps(entries, sort_keys=True).encode()
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 

@@ -1,0 +1,1 @@
+"""Benchmarks: one question a file, rivals in the same run, one JSON object as the last line."""

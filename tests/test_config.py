@@ -1,0 +1,122 @@
+"""Every fault of a configuration is told, at once, before anything runs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import ROOT
+
+from pipeline.config import ConfigError, dump, flatten, load
+from pipeline.config.entry import opening
+
+
+def faults(*overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        load(list(overrides))
+    return caught.value.faults
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf" / "experiment").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_experiment_composes_under_its_own_name(path: Path) -> None:
+    assert load([f"experiment={path.stem}"]).name == path.stem
+
+
+def test_all_faults_come_at_once() -> None:
+    found = faults("train.epocs=3", "model.hidden_units=many", "model.dropout=1.5", "+train.warmup=2", "seed=-1")
+    assert len(found) == 5
+    text = "\n".join(found)
+    assert "train.epocs=3: unknown key; did you mean train.epochs?" in text
+    assert "model.hidden_units: must be a valid integer, received 'many'" in text
+    assert "model.dropout: must be less than 1, received 1.5" in text
+    assert "train.warmup: unknown key; there is batch_size" in text
+    assert "seed: must be greater than or equal to 0, received -1" in text
+
+
+@pytest.mark.parametrize(
+    ("override", "fault"),
+    [
+        ("data=flight", "data=flight: no file conf/data/flight.yaml; did you mean flights?"),
+        ("train.epochs", "train.epochs: not an override; expected key=value"),
+        ("train.epochs=2,3", "several values at once; `dvc exp run --queue -S 'train.epochs=2,3'`"),
+        ("~train.epochs", "train.epochs: the key is missing"),
+        ("task=tables", "task: no family of this name, received 'tables'; did you mean table?"),
+        ("train.monitor=bleu", "train.monitor: no score of task table, received 'bleu'"),
+        ("data.split_by=[]", "data.split_by: a split by group needs the columns that name a group"),
+        ("data.split=random", "data.split_by: a random split has no groups, received ['year', 'month', 'day']"),
+        ("data.validation_fraction=0.8", "test and validation leave nothing to train on (0.2 + 0.8)"),
+        ("data.numeric=[arr_delay]", "data.numeric: holds the target 'arr_delay'"),
+        ("data.numeric=[carrier]", "data.numeric: 'carrier' is categorical too"),
+        ("data.numeric=[distance,distance]", "data.numeric: 'distance' stands there twice"),
+        ("data.main=flight.csv", "data.main: 'flight.csv' is not among source.files"),
+        ("train.epochs=true", "train.epochs: must be a valid integer, received True"),
+    ],
+)
+def test_a_fault_names_the_key_the_value_and_what_to_do(override: str, fault: str) -> None:
+    assert fault in "\n".join(faults(override))
+
+
+def test_params_yaml_is_a_composition_of_conf() -> None:
+    committed = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    assert committed == load([f"experiment={committed['name']}"]).tree
+
+
+def test_compose_writes_what_dvc_composes(tmp_path: Path) -> None:
+    from dvc.utils.hydra import compose_and_dump
+
+    overrides = ["experiment=flights", "train.epochs=7"]
+    compose_and_dump(tmp_path / "params.yaml", str(ROOT / "conf"), None, "config", str(ROOT), overrides)
+    assert (tmp_path / "params.yaml").read_text(encoding="utf-8") == dump(load(overrides))
+
+
+def test_params_yaml_is_read_like_conf_and_checked_alike(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(dump(load(["train.epochs=4"])).replace("epochs:", "epoch:"), encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"train.epoch: unknown key; did you mean epochs\?"):
+        load([], tmp_path, "params")
+
+
+def test_the_opening_line_says_what_differs_from_the_experiment() -> None:
+    assert opening("train", load([])) == "train: experiment flights"
+    epochs = load([]).train.epochs
+    changed = opening("train", load([f"train.epochs={epochs + 1}", "seed=3"]))
+    assert changed == f"train: experiment flights with train.epochs={epochs + 1} (not {epochs}), seed=3 (not 1)"
+
+
+def test_every_key_of_conf_is_commented() -> None:
+    """Values once, commented at the key: what it does, legal values."""
+    for path in sorted((ROOT / "conf").glob("*/*.yaml")):
+        if path.parent.name == "experiment":
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            key, colon, _ = line.partition(":")
+            if colon and key.isidentifier() and key not in ("name", "source"):
+                assert "#" in line, f"{path}: {line}"
+
+
+def test_flatten_keeps_lists_whole() -> None:
+    assert dict(flatten({"a": {"b": [1, 2]}, "c": {}})) == {"a.b": [1, 2], "c": {}}
+
+
+HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}
+
+
+@pytest.mark.parametrize("command", ["compose", "fetch", "preprocess", "train", "evaluate"])
+@pytest.mark.parametrize("arguments", [["--help"], ["train.epocs=3"]], ids=["help", "fault"])
+def test_help_and_faults_load_nothing_heavy(command: str, arguments: list[str]) -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['{command}', *{arguments!r}]\n"
+        "try:\n"
+        f"    runpy.run_module('pipeline.{command}', run_name='__main__')\n"
+        "except SystemExit as end:\n"
+        "    print('ended with', end.code)\n"
+        f"print('loaded', sorted({HEAVY!r} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "loaded []" in done.stdout, done.stdout
+    if arguments == ["train.epocs=3"]:
+        assert "ended with 1" in done.stdout
+        assert "did you mean train.epochs?" in done.stderr
+        assert "Traceback" not in done.stderr

@@ -1,0 +1,162 @@
+"""What every family must do: build, train, save, reload, resume. A new family adds its fixture to FAMILIES."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import write_tiny
+from tiny import tiny
+
+from pipeline.config import Config, InterruptedRunError
+from pipeline.models import load_model
+from pipeline.storage import RAW
+from pipeline.tasks import Task, task_for
+from pipeline.training import Checkpoints, EpochRecord, TrainingError, loop, make_deterministic
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """A family's small configuration and its raw files."""
+
+    config: Callable[..., Config]
+    write: Callable[[Path], None]
+
+
+FAMILIES = {"table": Fixture(tiny, write_tiny)}
+
+
+@pytest.fixture(params=FAMILIES)
+def family(request: pytest.FixtureRequest, workspace: Path) -> Fixture:
+    fixture = FAMILIES[request.param]
+    fixture.write(RAW)
+    task_for(fixture.config()).preprocess()
+    return fixture
+
+
+def train(task: Task, folder: Path, stop_after: int | None = None) -> tuple[Any, list[EpochRecord]]:
+    """Build and train; `stop_after` chunks of steps the training is told to stop."""
+    make_deterministic(task.config.seed)
+    model = task.build()
+    checkpoints = Checkpoints(folder)
+    records: list[EpochRecord] = []
+    chunks = iter(range(10**9))
+    with pytest.MonkeyPatch.context() as patch:
+        if stop_after is not None:
+            patch.setattr(
+                "pipeline.training.interruption.Interruption.reason",
+                lambda _self: "told to stop" if next(chunks) >= stop_after else None,
+            )
+        task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, records.append)
+    return model, records
+
+
+def weights(model: Any) -> list[np.ndarray]:
+    return [np.asarray(weight) for weight in model.weights]
+
+
+def same(a: list[np.ndarray], b: list[np.ndarray]) -> bool:
+    return len(a) == len(b) and all(x.tobytes() == y.tobytes() for x, y in zip(a, b, strict=True))
+
+
+def scores(records: list[EpochRecord]) -> list[tuple[int, dict[str, float]]]:
+    return [(record.epoch, record.scores) for record in records]
+
+
+def test_training_learns(family: Fixture, tmp_path: Path) -> None:
+    _, records = train(task_for(family.config(train__epochs=6)), tmp_path / "c")
+    assert [record.epoch for record in records] == [1, 2, 3, 4, 5, 6]
+    assert records[-1].scores["loss"] < records[0].scores["loss"]
+    assert records[-1].scores["val_auc"] > 0.7
+
+
+def test_saved_and_reloaded_it_scores_the_same(family: Fixture, tmp_path: Path) -> None:
+    task = task_for(family.config())
+    model, records = train(task, tmp_path / "c")
+    task.save(model, tmp_path / "m")
+    assert same(weights(load_model(tmp_path / "m" / "model.keras")), weights(model))
+    evaluation = task.evaluate(tmp_path / "m")
+    best = max(record.scores["val_auc"] for record in records)
+    assert evaluation.scores["val"].values["auc"] == best
+    low, high = evaluation.scores["test"].intervals["auc"]
+    assert low < evaluation.scores["test"].values["auc"] < high
+
+
+@pytest.mark.parametrize("stop_after", [1, 5, 11])
+def test_resumed_it_ends_with_the_same_bits(
+    family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+) -> None:
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # a step a chunk: 19 steps an epoch
+    task = task_for(family.config())
+    whole, history = train(task, tmp_path / "whole")
+    with pytest.raises(
+        InterruptedRunError, match=r"told to stop at epoch \d/3, step \d+/\d+; the same command goes on"
+    ):
+        train(task, tmp_path / "broken", stop_after)
+    started = Checkpoints(tmp_path / "broken").latest(3)
+    assert started is not None
+    assert started.progress.epoch < 3
+    assert started.progress.step > 0
+    resumed, records = train(task, tmp_path / "broken")
+    assert same(weights(resumed), weights(whole))
+    assert scores(records) == scores(history)
+
+
+def test_the_length_of_chunks_changes_nothing(family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = task_for(family.config())
+    long, _ = train(task, tmp_path / "long")
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
+    short, _ = train(task, tmp_path / "short")
+    assert same(weights(long), weights(short))
+
+
+def test_more_epochs_go_on_from_fewer(family: Fixture, tmp_path: Path) -> None:
+    short, long = task_for(family.config(train__epochs=2)), task_for(family.config(train__epochs=4))
+    assert short.key() == long.key()
+    whole, history = train(long, tmp_path / "whole")
+    _, first = train(short, tmp_path / "parts")
+    extended, records = train(long, tmp_path / "parts")
+    assert same(weights(extended), weights(whole))
+    assert scores(records) == scores(history)
+    assert records[:2] == first  # the same points of time, too
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(
+    family: Fixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = task_for(family.config())
+    whole, _ = train(task, tmp_path / "c")
+    newest = sorted((tmp_path / "c").glob("*.npz"))[-1]
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    newest.write_bytes(content)
+    again, records = train(task, tmp_path / "c")
+    assert f"checkpoint {newest.name} is damaged and left aside" in capsys.readouterr().out
+    assert same(weights(again), weights(whole))
+    assert len(records) == 3
+
+
+def test_another_setting_is_another_training(family: Fixture) -> None:
+    keys = {
+        task_for(family.config(**c)).key()
+        for c in ({}, {"seed": 2}, {"train__batch_size": 32}, {"evaluate__confidence": 0.9})
+    }
+    assert len(keys) == 3  # what evaluates does not train
+
+
+def test_the_network_kept_is_the_best(family: Fixture, tmp_path: Path) -> None:
+    task = task_for(family.config(train__epochs=8, train__patience=2, train__learning_rate=0.3))
+    _, records = train(task, tmp_path / "c")
+    aucs = [record.scores["val_auc"] for record in records]
+    assert len(records) == min(8, aucs.index(max(aucs)) + 1 + 2)
+
+
+def test_a_loss_that_is_no_number_stops_at_once(family: Fixture, tmp_path: Path) -> None:
+    task = task_for(family.config())
+    model = task.build()
+    model.weights[-1].assign(model.weights[-1] * np.nan)
+    with pytest.raises(TrainingError, match=r"not finite at epoch 1, step 1 of \d+; lower train.learning_rate"):
+        task.train(model, None, Checkpoints(tmp_path / "c"), lambda _record: None)
+    assert not list((tmp_path / "c").glob("*.npz"))

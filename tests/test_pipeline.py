@@ -1,0 +1,228 @@
+"""Real commands in a copy of this project: what a person types, and what a crash does."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Project, copy_project, write_tiny
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+pytestmark = pytest.mark.slow
+
+
+def runs(project: Project, experiment: str = "tiny") -> list[Run]:
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    found = client.get_experiment_by_name(experiment)
+    return list(client.search_runs([found.experiment_id], order_by=["start_time ASC"])) if found else []
+
+
+def history(project: Project, run: Run, metric: str) -> list[tuple[int, float]]:
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    return sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric))
+
+
+def stages(output: str) -> list[str]:
+    return re.findall(r"Running stage '(\w+)'", output)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+def test_repro_runs_every_stage_once(project: Project) -> None:
+    project.run("python", "-m", "pipeline.compose", "experiment=tiny")
+    output = project.run("dvc", "repro")
+    assert stages(output) == ["fetch", "preprocess", "train", "evaluate"]
+    assert "train: experiment tiny\n" in output
+    assert [line[:9] for line in output.splitlines() if line.startswith("epoch")] == [f"epoch {n}/3" for n in (1, 2, 3)]
+    summary = re.search(r"tiny: test auc (0\.\d+) \(95% interval (0\.\d+) … (0\.\d+)\)", output)
+    assert summary is not None
+    metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
+    assert f"{metrics['test']['auc']:.4f}" == summary[1]
+    assert set(metrics) == {"test", "val"}
+    assert {"auc", "auc_low", "auc_high", "log_loss", "brier", "average_precision", "accuracy"} <= set(metrics["test"])
+    assert not (project.folder / "outputs").exists()
+
+
+def test_its_record_is_one_finished_run(project: Project) -> None:
+    (run,) = runs(project)
+    assert run.info.status == "FINISHED"
+    assert json.loads((project.folder / "reports" / "run.json").read_text())["run_id"] == run.info.run_id
+    assert run.data.tags["onehot.dirty"] == "false"
+    assert run.data.params["model.embedding_dim"] == "4"
+    assert [step for step, _ in history(project, run, "val/auc")] == [1, 2, 3]
+    metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
+    assert run.data.metrics["test/auc"] == metrics["test"]["auc"]
+    assert run.data.metrics["test/auc_low"] == metrics["test"]["auc_low"]
+    digests = {each.dataset.digest for each in run.inputs.dataset_inputs}
+    lock = (project.folder / "dvc.lock").read_text()
+    assert len(digests) == 1
+    assert f"md5: {digests.pop()}" in lock
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
+    assert {"config.yaml", "environment.txt", "network.txt", "metrics.json", "plots"} <= names
+    plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
+    assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png"}
+
+
+def test_its_logged_model_takes_raw_rows(project: Project) -> None:
+    """Loaded in a process elsewhere, as a person would who has nothing but the store."""
+    code = (
+        "import mlflow, pandas as pd\n"
+        f"mlflow.set_tracking_uri('sqlite:///{project.folder / 'mlflow.db'}')\n"
+        f"found = mlflow.search_logged_models(experiment_ids=['1'], output_format='list')\n"
+        "model = mlflow.pyfunc.load_model(found[0].model_uri)\n"
+        "assert len(found) == 1 and model.metadata.signature is not None\n"
+        "rows = pd.DataFrame({'shop': ['s1', 'new'], 'colour': ['c1', None], 'date': ['2024-01-05'] * 2,"
+        " 'price': [9.5, None], 'shop_town': ['t1', 't9'], 'shop_size': [101.0, None]})\n"
+        "print('probabilities', model.predict(rows)['probability'].between(0, 1).tolist())\n"
+    )
+    elsewhere = Project(project.folder.parent)
+    assert "probabilities [True, True]" in elsewhere.run("python", "-c", code)
+
+
+def test_nothing_changed_is_said_without_tensorflow(project: Project) -> None:
+    output = project.run("python", "-X", "importtime", "-m", "dvc", "repro")
+    assert stages(output) == []
+    assert "Data and pipelines are up to date." in output
+    assert "tensorflow" not in output
+    assert "keras" not in output
+
+
+def test_plots_render(project: Project) -> None:
+    project.run("dvc", "plots", "show", "-o", "rendered")
+    page = (project.folder / "rendered" / "index.html").read_text()
+    for title in ("Learning curve", "ROC", "Precision and recall", "Calibration"):
+        assert title in page
+    shutil.rmtree(project.folder / "rendered")
+
+
+def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -> None:
+    experiment = ["dvc", "exp", "run", "-S", "experiment=tiny"]
+    output = project.run(*experiment, "-S", "train.epochs=2")
+    assert stages(output) == ["train", "evaluate"]
+    assert "train: experiment tiny with train.epochs=2 (not 3)" in output
+    assert len(runs(project)) == 2
+    output = project.run(*experiment, "-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=150")
+    assert stages(output) == ["evaluate"]
+    _, trained, child = runs(project)
+    assert child.data.tags["restored_from"] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
+    # Back to the committed settings: everything comes from the cache, and nothing is logged twice.
+    output = project.run(*experiment)
+    assert stages(output) == []
+    assert len(runs(project)) == 3
+
+
+def test_a_temporary_run_records_at_the_root(project: Project) -> None:
+    before = len(runs(project))
+    output = project.run("dvc", "exp", "run", "--temp", "-S", "experiment=tiny", "-S", "model.hidden_units=4")
+    assert "train: experiment tiny with model.hidden_units=4 (not 8)" in output
+    *_, run = runs(project)
+    assert len(runs(project)) == before + 1
+    assert run.info.status == "FINISHED"
+    assert run.data.params["model.hidden_units"] == "4"
+    assert "test/auc" in run.data.metrics
+    assert run.info.artifact_uri.startswith((project.folder / "mlartifacts").as_uri())
+
+
+def test_faults_stop_before_anything_runs(project: Project) -> None:
+    output = project.run("dvc", "exp", "run", "-S", "experiment=tiny", "-S", "train.epochs=many", fails=True)
+    assert "train.epochs: must be a valid integer, received 'many'" in output
+    assert "epoch 1/" not in output
+    project.run("dvc", "exp", "run", "-S", "experiment=tiny")
+    (project.folder / "data" / "own" / "shops.csv").rename(project.folder / "shops.csv")
+    output = project.run("dvc", "repro", fails=True)
+    assert "data/own/shops.csv: no such file (it holds rows.csv)" in output
+    (project.folder / "shops.csv").rename(project.folder / "data" / "own" / "shops.csv")
+    # The failed run left nothing that passes for done: the files come back from DVC's cache, whole.
+    assert stages(project.run("dvc", "repro")) == []
+    assert sorted(content(project.folder / "data" / "raw")) == ["rows.csv", "shops.csv"]
+
+
+def test_a_stage_refuses_data_of_another_configuration(project: Project) -> None:
+    output = project.run("python", "-m", "pipeline.train", "experiment=tiny", "data.split_seed=5", fails=True)
+    assert "data.split_seed: prepared with 1, asked for 5" in output
+    assert "python -m pipeline.preprocess" in output
+    assert "Traceback" not in output
+
+
+LONG = ("train.batch_size=4", "train.epochs=2", "train.checkpoint_minutes=0.005")
+
+
+@pytest.fixture(scope="module")
+def long_training(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A copy whose epochs take seconds, so that a kill finds the middle of one."""
+    project = copy_project(tmp_path_factory.mktemp("long"))
+    write_tiny(project.folder / "data" / "own", rows=20_000)
+    project.run("python", "-m", "pipeline.compose", "experiment=tiny", *LONG)
+    project.run("dvc", "repro", "preprocess")
+    return project
+
+
+def process_of(project: Project) -> int:
+    (lock,) = (path for path in (project.folder / ".checkpoints").glob("*/lock") if path.parent.name != "store")
+    return int(lock.read_text())
+
+
+def wait_for_checkpoint_within_an_epoch(project: Project) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        if any(not path.stem.endswith("-000000000") for path in (project.folder / ".checkpoints").glob("*/*.npz")):
+            return
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint within an epoch")
+
+
+def test_killed_in_an_epoch_it_ends_with_the_same_bits(long_training: Project) -> None:
+    project = long_training
+    project.run("python", "-m", "pipeline.train", "experiment=tiny", *LONG)
+    whole = content(project.folder / "models")
+    shutil.rmtree(project.folder / "models")
+    shutil.rmtree(project.folder / ".checkpoints")
+    (project.folder / "reports" / "run.json").unlink()
+    (project.folder / "mlflow.db").unlink()
+
+    process = project.start("dvc", "repro")
+    wait_for_checkpoint_within_an_epoch(project)
+    killed = process_of(project)
+    os.kill(killed, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    assert "epoch 2/2" not in output
+    assert not (project.folder / "models").exists(), "the kill came too late"
+    (run,) = runs(project)
+    assert run.info.status == "RUNNING"
+
+    output = project.run("dvc", "repro")
+    assert re.search(rf"resuming run {run.info.run_id} at epoch [12]/2", output)
+    assert content(project.folder / "models") == whole
+    (finished,) = runs(project)
+    assert (finished.info.run_id, finished.info.status) == (run.info.run_id, "FINISHED")
+    for metric in ("train/loss", "val/auc", "val/log_loss"):
+        assert [step for step, _ in history(project, finished, metric)] == [1, 2]
+    assert "test/auc" in finished.data.metrics
+
+
+def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(long_training: Project) -> None:
+    project = long_training
+    whole = content(project.folder / "models")
+    shutil.rmtree(project.folder / ".checkpoints")
+    first = project.start("dvc", "repro", "-f", "-s", "train")
+    wait_for_checkpoint_within_an_epoch(project)
+    orphan = process_of(project)
+    first.kill()
+    first.wait()
+    assert Path(f"/proc/{orphan}").exists() or not Path("/proc").exists(), "the stage ended before the kill"
+    output = project.run("dvc", "repro", "-f", "-s", "train")
+    assert first.stdout is not None
+    left = first.stdout.read()
+    first.stdout.close()
+    assert "the dvc that started this stage has ended" in left
+    assert "resuming run" in output
+    assert content(project.folder / "models") == whole

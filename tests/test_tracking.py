@@ -1,0 +1,176 @@
+"""One experiment run is one MLflow run; what produced it can be told; nothing stands there twice."""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+from matplotlib.figure import Figure
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+from tiny import tiny
+
+from pipeline.config import InterruptedRunError
+from pipeline.storage import PROCESSED
+from pipeline.tracking import RunReference, TrackingError, evaluation_run, open_store, reference_to, training_run
+from pipeline.tracking.provenance import commit, environment
+
+CONFIG = tiny()
+
+
+def stored(client: MlflowClient, name: str = "tiny") -> list[StoredRun]:
+    experiment = client.get_experiment_by_name(name)
+    assert experiment is not None
+    return list(client.search_runs([experiment.experiment_id]))
+
+
+def trained() -> str:
+    with training_run(CONFIG, "key") as run:
+        reference_to(run, CONFIG, "key").save()
+        return run.id
+
+
+def test_store_and_artifacts_are_anchored_at_the_root(workspace: Path) -> None:
+    with training_run(CONFIG, "key") as run:
+        run.log_text("hello", "greeting.txt")
+    assert (workspace / "mlflow.db").is_file()
+    assert (workspace / "mlartifacts" / "tiny" / run.id / "artifacts" / "greeting.txt").read_text() == "hello"
+
+
+def test_the_same_key_is_the_same_run_and_another_is_not(workspace: Path) -> None:
+    first = trained()
+    assert trained() == first
+    with training_run(CONFIG, "other") as run:
+        assert run.id != first
+    with training_run(tiny(train__epochs=9), "key") as run:
+        assert run.id != first
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(ValueError, "FAILED"), (InterruptedRunError, "KILLED"), (KeyboardInterrupt, "KILLED")]
+)
+def test_a_run_that_dies_is_not_left_running(workspace: Path, error: type[BaseException], status: str) -> None:
+    with pytest.raises(error), training_run(CONFIG, "key") as run:
+        raise error("stopped")
+    client = open_store(None)
+    assert client.get_run(run.id).info.status == status
+    with training_run(CONFIG, "key") as again:
+        assert client.get_run(again.id).info.status == "RUNNING"
+    assert again.id == run.id
+    assert client.get_run(run.id).info.status == "FINISHED"
+
+
+def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
+    (PROCESSED / "train").mkdir(parents=True)
+    for _ in range(2):
+        with training_run(CONFIG, "key") as run:
+            run.log_config(CONFIG)
+            run.log_provenance()
+            run.log_datasets()
+            run.log_scores({"val/auc": 0.5}, step=1, timestamp=1_700_000_000_000)
+            run.log_scores({"test/auc": 0.6})
+            run.log_figure(Figure(), "plots/empty.png")
+    client = open_store(None)
+    found = client.get_run(run.id)
+    assert [p.value for p in client.get_metric_history(run.id, "val/auc")] == [0.5]
+    assert [p.value for p in client.get_metric_history(run.id, "test/auc")] == [0.6]
+    assert found.data.params["train.epochs"] == "3"
+    assert found.data.params["data.split_by"] == "['date']"
+    assert sorted(d.dataset.name for d in found.inputs.dataset_inputs) == [
+        f"processed/{s}" for s in ("test", "train", "val")
+    ]
+    assert {a.path for a in client.list_artifacts(run.id)} >= {"config.yaml", "environment.txt", "plots"}
+
+
+def test_an_evaluation_joins_the_run_of_its_training_once(workspace: Path) -> None:
+    run_id = trained()
+    for _ in range(2):
+        with evaluation_run(CONFIG, "digest") as (run, lacks_training):
+            assert (run.id, lacks_training) == (run_id, False)
+    with evaluation_run(CONFIG, "another") as (child, lacks_training):
+        assert lacks_training
+        assert child.tags["restored_from"] == child.tags["mlflow.parentRunId"] == run_id
+    with evaluation_run(CONFIG, "another") as (again, _):
+        assert again.id == child.id
+    assert len(stored(open_store(None))) == 2
+
+
+def test_a_run_of_another_store_is_restored_into_a_new_one(workspace: Path) -> None:
+    RunReference("0" * 32, "sqlite:////elsewhere/mlflow.db", "key").save()
+    with evaluation_run(CONFIG, "digest") as (run, lacks_training):
+        assert lacks_training
+        assert run.tags["restored_from"] == "0" * 32
+        assert "mlflow.parentRunId" not in run.tags
+    with evaluation_run(CONFIG, "digest") as (again, _):
+        assert again.id == run.id
+
+
+def test_a_missing_reference_names_the_command(workspace: Path) -> None:
+    with pytest.raises(TrackingError, match=r"reports/run\.json: cannot be read .*`dvc repro train` writes it"):
+        RunReference.load()
+
+
+def test_several_open_a_fresh_store_at_once(workspace: Path) -> None:
+    errors: list[BaseException] = []
+
+    def open_it() -> None:
+        try:
+            open_store(None)
+        except BaseException as error:  # the thread's error must reach the test
+            errors.append(error)
+
+    threads = [threading.Thread(target=open_it) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    def git(*arguments: str) -> None:
+        person = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
+        subprocess.run(["git", *arguments], cwd=tmp_path, env={**os.environ, **person}, check=True, capture_output=True)
+
+    git("init", "-q")
+    for name in ("code.py", "params.yaml", "dvc.lock", ".gitignore"):
+        (tmp_path / name).write_text("data\n" if name == ".gitignore" else "old\n")
+    git("add", "-A")
+    git("commit", "-q", "-m", "first")
+    return tmp_path
+
+
+def test_what_dvc_rewrites_is_no_change(repository: Path) -> None:
+    for name in ("params.yaml", "dvc.lock"):
+        (repository / name).write_text("new\n")
+    (repository / "data").mkdir()
+    (repository / "data" / "ignored.py").write_text("x")
+    state = commit(repository)
+    assert state is not None
+    assert len(state.commit) == 40
+    assert (state.dirty, state.diff) == (False, "")
+
+
+def test_changed_and_untracked_source_is_in_the_diff(repository: Path) -> None:
+    (repository / "code.py").write_text("new\n")
+    (repository / "other.py").write_text("untracked = True\n")
+    (repository / "huge.bin").write_bytes(b"x" * 300_000)
+    before = (repository / ".git" / "index").read_bytes()
+    state = commit(repository)
+    assert state is not None
+    assert state.dirty
+    for line in ("-old", "+new", "+untracked = True", "untracked, not shown: huge.bin"):
+        assert line in state.diff.splitlines()
+    assert (repository / ".git" / "index").read_bytes() == before
+
+
+def test_no_repository_is_no_commit(tmp_path: Path) -> None:
+    assert commit(tmp_path) is None
+
+
+def test_the_environment_names_versions() -> None:
+    import keras
+
+    assert f"keras=={keras.__version__}" in environment().splitlines()
