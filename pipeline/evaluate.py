@@ -2,7 +2,7 @@
 
 import csv
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config import Config, command
 from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
@@ -25,7 +25,7 @@ def main(config: Config) -> None:
     from pipeline.tracking import evaluation_run
 
     evaluation = task.evaluate(MODELS)
-    write(evaluation)
+    write(task, config, evaluation)
     with evaluation_run(config, identity(config)) as (run, lacks_training):
         record(run, config, evaluation, lacks_training)
         print(summary(task, config, evaluation, run), flush=True)
@@ -37,9 +37,11 @@ def identity(config: Config) -> str:
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code_digest(*CODE)])[:16]
 
 
-def write(evaluation: Evaluation) -> None:
-    """Write metrics.json, a CSV a curve and a Parquet file of predictions a split."""
+def write(task: Task, config: Config, evaluation: Evaluation) -> None:
+    """Write metrics.json, a CSV a curve, a picture of all curves and a Parquet file of predictions a split."""
     import pyarrow.parquet as pq
+
+    from pipeline.metrics import plots
 
     with new_folder(PLOTS) as scratch:
         for name, curve in evaluation.curves.items():
@@ -47,6 +49,8 @@ def write(evaluation: Evaluation) -> None:
                 writer = csv.writer(stream, lineterminator="\n")
                 writer.writerow(curve)
                 writer.writerows(zip(*curve.values(), strict=True))
+        title = f"{config.name}: test {headline(task, config, evaluation)}"
+        plots.overview(title, evaluation.curves, CURVES_WITH_DIAGONAL).savefig(scratch / "overview.png", dpi=100)
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
@@ -70,15 +74,19 @@ def record(run: "Run", config: Config, evaluation: Evaluation, lacks_training: b
     run.log_text(json.dumps({s: v.flat() for s, v in evaluation.scores.items()}, indent=2), "metrics.json")
 
 
+def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
+    """Return the family's main score with its interval."""
+    scores, name = evaluation.scores["test"].flat(), task.headline
+    interval = f"{config.evaluate.confidence:.0%} interval {scores[f'{name}_low']:.4f} … {scores[f'{name}_high']:.4f}"
+    return f"{name} {scores[name]:.4f} ({interval})"
+
+
 def summary(task: Task, config: Config, evaluation: Evaluation, run: "Run") -> str:
     """Say how good it is, and where to look next."""
-    scores: dict[str, Any] = evaluation.scores["test"].flat()
-    name = task.headline
-    others = ", ".join(f"{key} {value:.4f}" for key, value in evaluation.scores["test"].values.items() if key != name)
-    share = f"{config.evaluate.confidence:.0%}"
+    scores = evaluation.scores["test"].values
+    others = ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if name != task.headline)
     return (
-        f"\n{config.name}: test {name} {scores[name]:.4f} "
-        f"({share} interval {scores[f'{name}_low']:.4f} … {scores[f'{name}_high']:.4f}); {others}\n"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
         f"  dvc exp run -S experiment={config.name} -S model.hidden_units=512   try another network"

@@ -1,7 +1,8 @@
 """Pictures of curves."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -10,14 +11,27 @@ from pipeline.metrics.curves import Curve
 
 def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:
     """Draw the second key of a curve over its first; with `diagonal` the line of chance or of perfect calibration."""
-    (x_name, x), (y_name, y) = curve.items()
     figure = Figure(figsize=(5, 4), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel=_words(x_name), ylabel=_words(y_name))
+    _draw(figure.add_subplot(), title, curve, diagonal)
+    return figure
+
+
+def overview(title: str, curves: Mapping[str, Curve], diagonal: Collection[str]) -> Figure:
+    """Draw all curves side by side; those named in `diagonal` with one."""
+    figure = Figure(figsize=(4 * len(curves), 3.6), layout="constrained")
+    figure.suptitle(title)
+    for index, (name, curve) in enumerate(curves.items()):
+        _draw(figure.add_subplot(1, len(curves), index + 1), _words(name), curve, name in diagonal)
+    return figure
+
+
+def _draw(axes: Axes, title: str, curve: Curve, diagonal: bool) -> None:
+    (x_name, x), (y_name, y) = curve.items()
+    axes.set(title=title, xlabel=_words(x_name), ylabel=_words(y_name))
     if diagonal:
         axes.plot([0, max(x)], [0, max(x)], color="0.7", linestyle="--", linewidth=1)
     axes.plot(x, y, marker="." if len(x) <= 30 else None)
     axes.grid(alpha=0.3)
-    return figure
 
 
 def history(rows: Sequence[Mapping[str, float]]) -> Figure:
