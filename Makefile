@@ -18,7 +18,7 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: fetch, preprocess, tra
 	@dvc repro
 
 test: check ## format, lint, types, layer contracts and every test
-	pytest -q
+	pytest -q --numprocesses 2 --dist loadfile
 
 test-fast: $(INSTALLED) ## the tests that take under a minute together
 	pytest -q -m "not slow"

@@ -1,38 +1,20 @@
-"""Real commands in a copy of this project: what a person types, and what a crash does."""
+"""Real commands in a copy of this project: what a person types and sees."""
 
 import json
-import os
 import re
 import shutil
-import signal
-import time
 from pathlib import Path
 
 import pytest
-from conftest import Project, copy_project, write_tiny
+from conftest import Project
 from mlflow import MlflowClient
-from mlflow.entities import Run
+from record import content, history, runs
 
 pytestmark = pytest.mark.slow
 
 
-def runs(project: Project, experiment: str = "tiny") -> list[Run]:
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-    found = client.get_experiment_by_name(experiment)
-    return list(client.search_runs([found.experiment_id], order_by=["start_time ASC"])) if found else []
-
-
-def history(project: Project, run: Run, metric: str) -> list[tuple[int, float]]:
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
-    return sorted((point.step, point.value) for point in client.get_metric_history(run.info.run_id, metric))
-
-
 def stages(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
 def test_repro_runs_every_stage_once(project: Project) -> None:
@@ -150,79 +132,3 @@ def test_a_stage_refuses_data_of_another_configuration(project: Project) -> None
     assert "data.split_seed: prepared with 1, asked for 5" in output
     assert "python -m pipeline.preprocess" in output
     assert "Traceback" not in output
-
-
-LONG = ("train.batch_size=4", "train.epochs=2", "train.checkpoint_minutes=0.005")
-
-
-@pytest.fixture(scope="module")
-def long_training(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A copy whose epochs take seconds, so that a kill finds the middle of one."""
-    project = copy_project(tmp_path_factory.mktemp("long"))
-    write_tiny(project.folder / "data" / "own", rows=20_000)
-    project.run("python", "-m", "pipeline.compose", "experiment=tiny", *LONG)
-    project.run("dvc", "repro", "preprocess")
-    return project
-
-
-def process_of(project: Project) -> int:
-    (lock,) = (path for path in (project.folder / ".checkpoints").glob("*/lock") if path.parent.name != "store")
-    return int(lock.read_text())
-
-
-def wait_for_checkpoint_within_an_epoch(project: Project) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        if any(not path.stem.endswith("-000000000") for path in (project.folder / ".checkpoints").glob("*/*.npz")):
-            return
-        time.sleep(0.02)
-    raise AssertionError("no checkpoint within an epoch")
-
-
-def test_killed_in_an_epoch_it_ends_with_the_same_bits(long_training: Project) -> None:
-    project = long_training
-    project.run("python", "-m", "pipeline.train", "experiment=tiny", *LONG)
-    whole = content(project.folder / "models")
-    shutil.rmtree(project.folder / "models")
-    shutil.rmtree(project.folder / ".checkpoints")
-    (project.folder / "reports" / "run.json").unlink()
-    (project.folder / "mlflow.db").unlink()
-
-    process = project.start("dvc", "repro")
-    wait_for_checkpoint_within_an_epoch(project)
-    killed = process_of(project)
-    os.kill(killed, signal.SIGKILL)
-    output, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
-    assert "epoch 2/2" not in output
-    assert not (project.folder / "models").exists(), "the kill came too late"
-    (run,) = runs(project)
-    assert run.info.status == "RUNNING"
-
-    output = project.run("dvc", "repro")
-    assert re.search(rf"resuming run {run.info.run_id} at epoch [12]/2", output)
-    assert content(project.folder / "models") == whole
-    (finished,) = runs(project)
-    assert (finished.info.run_id, finished.info.status) == (run.info.run_id, "FINISHED")
-    for metric in ("train/loss", "val/auc", "val/log_loss"):
-        assert [step for step, _ in history(project, finished, metric)] == [1, 2]
-    assert "test/auc" in finished.data.metrics
-
-
-def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(long_training: Project) -> None:
-    project = long_training
-    whole = content(project.folder / "models")
-    shutil.rmtree(project.folder / ".checkpoints")
-    first = project.start("dvc", "repro", "-f", "-s", "train")
-    wait_for_checkpoint_within_an_epoch(project)
-    orphan = process_of(project)
-    first.kill()
-    first.wait()
-    assert Path(f"/proc/{orphan}").exists() or not Path("/proc").exists(), "the stage ended before the kill"
-    output = project.run("dvc", "repro", "-f", "-s", "train")
-    assert first.stdout is not None
-    left = first.stdout.read()
-    first.stdout.close()
-    assert "the dvc that started this stage has ended" in left
-    assert "resuming run" in output
-    assert content(project.folder / "models") == whole
