@@ -21,7 +21,7 @@ test: check ## format, lint, types, layer contracts and every test
 	pytest -q --numprocesses 2 --dist loadfile
 
 test-fast: $(INSTALLED) ## the tests that take under a minute together
-	pytest -q -m "not slow"
+	pytest -q --numprocesses 2 --dist loadfile -m "not slow"
 
 check: $(INSTALLED) ## format, lint, types and layer contracts; no tests
 	ruff format --check --quiet $(SOURCES)
@@ -35,7 +35,7 @@ format: $(INSTALLED) ## format the code and mend what the linter can
 	ruff check --fix $(SOURCES)
 
 ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
-	mlflow ui --host 127.0.0.1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+	mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks

@@ -2,6 +2,9 @@
 
 import os
 
+PARENT_PID = os.getppid()
+"""Who started this process, noted before anything slow: a stage must not outlive the `dvc` that started it."""
+
 # Before anything imports Keras: TensorFlow's start-up notices would bury the one line a stage opens with.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -17,7 +17,9 @@ def commands(folder: Path) -> dict[str, str]:
 
 def main() -> None:
     """Print a line a command."""
-    print("python -m pipeline.NAME [OVERRIDES], for example: python -m pipeline.train train.epochs=3\n")
+    print(
+        "python -m pipeline.NAME [OVERRIDES], for example: python -m pipeline.train experiment=flights train.epochs=3\n"
+    )
     for name, line in commands(Path(__file__).parent).items():
         print(f"  {name:<12}{line}")
 

@@ -50,7 +50,7 @@ def check(overrides: list[str]) -> None:
     ]
     if faults:
         command = " ".join(["python -m pipeline.compose", *experiment, *overrides])
-        raise ConfigError([*faults, f"`{command}` writes it anew"])
+        raise ConfigError(faults, f"`{command}` writes it anew")
     print(f"{PARAMS} is in sync with conf/")
 
 

@@ -89,7 +89,7 @@ def summary(task: Task, config: Config, evaluation: Evaluation, run: "Run") -> s
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
-        f"  dvc exp run -S experiment={config.name} -S model.hidden_units=512   try another network"
+        f"  dvc exp run -S experiment={config.name} -S train.epochs={2 * config.train.epochs}   train longer"
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config, command
-from pipeline.storage import MODELS, FolderLock, checkpoints, folder_digest, new_folder, write_text
+from pipeline.storage import MODELS, FolderLock, checkpoints, new_folder, write_text
 from pipeline.tasks import Task, task_for
 
 if TYPE_CHECKING:
@@ -28,18 +28,19 @@ def main(config: Config) -> None:
 
     key = task.key()
     folder = checkpoints(key)
-    with FolderLock(folder, "trains the same network"), training_run(config, key) as run:
+    with FolderLock(folder, "trains the same network"):
         saved = Checkpoints(folder)
         start = saved.latest(config.train.epochs)
-        announce(run, start, config)
-        # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
-        make_deterministic(config.seed)
-        model = task.build()
-        record_start(run, config, model)
-        history = task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
-        save(task, model, history)
-        record_end(run, config, task, history)
-        reference_to(run, config, key).save()
+        with training_run(config, key, afresh=start is None) as run:
+            announce(run, start, config)
+            # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
+            make_deterministic(config.seed)
+            model = task.build()
+            record_start(run, config, model)
+            history = task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
+            save(task, model, history)
+            record_end(run, config, task, history)
+            reference_to(run, config).save()
 
 
 def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
@@ -47,6 +48,8 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
     epochs = config.train.epochs
     if start is None:
         print(f"run {run.id} of MLflow experiment {config.name}", flush=True)
+    elif not run.resumed:
+        print(f"run {run.id} goes on from a training of {start.progress.epoch} epochs", flush=True)
     elif start.progress.stopped or start.progress.epoch >= epochs:
         print(
             f"resuming run {run.id} at epoch {epochs}/{epochs}: trained already; the network is written again",
@@ -67,11 +70,19 @@ def record_start(run: "Run", config: Config, model: "keras.Model") -> None:
 
 
 def record_epoch(run: "Run", record: "EpochRecord") -> None:
-    """Log the scores of one epoch; the time is the checkpoint's, so that a point logged again is the same point."""
-    scores = {
-        f"val/{name.removeprefix('val_')}" if name.startswith("val_") else f"train/{name}": value
-        for name, value in record.scores.items()
-    }
+    """Log the scores of one epoch; a server that is away costs no training, `record_end` logs all of them again."""
+    from pipeline.tracking import TrackingError
+
+    try:
+        log_epoch(run, record)
+    except TrackingError as error:
+        print(f"  {error}; the training goes on, its scores are sent at the end", flush=True)
+
+
+def log_epoch(run: "Run", record: "EpochRecord") -> None:
+    """Log `loss` as train/loss and `val_auc` as val/auc, at the checkpoint's time: sent twice, it is the same point."""
+    names = {name: f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}" for name in record.scores}
+    scores = {names[name]: value for name, value in record.scores.items()}
     run.log_scores(scores, step=record.epoch, timestamp=record.timestamp)
 
 
@@ -83,18 +94,15 @@ def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"]) -> 
 
 
 def record_end(run: "Run", config: Config, task: Task, history: Sequence["EpochRecord"]) -> None:
-    """Log the learning curves and the network itself, once."""
+    """Log every epoch, the learning curves and the network itself; what is there already stays as it is."""
     from pipeline.metrics import plots
     from pipeline.tracking import log_model
 
+    for record in history:
+        log_epoch(run, record)
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
-    trained = folder_digest(MODELS)
-    if config.tracking.log_model and run.tags.get(TRAINED) != trained:
+    if config.tracking.log_model and not run.has_model():
         log_model(MODELS, task.columns(), task.example())
-        run.tag(TRAINED, trained)
-
-
-TRAINED = "onehot.trained"
 
 
 def table_of(history: Sequence["EpochRecord"]) -> str:

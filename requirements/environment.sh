@@ -21,7 +21,10 @@ case "$(uname -s)-$(uname -m)" in
     *) echo "error: TensorFlow has no package for $(uname -s) on $(uname -m); use Linux, WSL or macOS on Apple silicon." >&2 && exit 1 ;;
 esac
 
-if [ ! -x .venv/bin/python ] || ! suits .venv/bin/python; then
+usable() { # not one that was interrupted while it was made
+    suits .venv/bin/python && { [ -x .venv/bin/uv ] || .venv/bin/python -m pip --version >/dev/null 2>&1; }
+}
+if ! usable; then
     rm -rf .venv
     "$python" -m venv .venv
 fi

@@ -1,15 +1,20 @@
 """Every fault of a configuration is told, at once, before anything runs."""
 
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.config import ConfigError, dump, flatten, load
+from pipeline.config import ConfigError, InterruptedRunError, dump, flatten, guarded, load
 from pipeline.config.entry import opening
+from pipeline.storage import LockError
 
 
 def faults(*overrides: str) -> list[str]:
@@ -39,7 +44,7 @@ def test_all_faults_come_at_once() -> None:
     [
         ("data=flight", "data=flight: no file conf/data/flight.yaml; did you mean flights?"),
         ("train.epochs", "train.epochs: not an override; expected key=value"),
-        ("train.epochs=2,3", "several values at once; `dvc exp run --queue -S 'train.epochs=2,3'`"),
+        ("train.epochs=2,3", "several values at once; `dvc exp run --queue -S experiment=NAME -S 'train.epochs=2,3'`"),
         ("~train.epochs", "train.epochs: the key is missing"),
         ("task=tables", "task: no family of this name, received 'tables'; did you mean table?"),
         ("train.monitor=bleu", "train.monitor: no score of task table, received 'bleu'"),
@@ -83,6 +88,51 @@ def test_the_opening_line_says_what_differs_from_the_experiment() -> None:
     assert changed == f"train: experiment flights with train.epochs={epochs + 1} (not {epochs}), seed=3 (not 1)"
 
 
+def test_an_experiment_is_called_as_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    shutil.copy(conf / "experiment" / "flights.yaml", conf / "experiment" / "mine.yaml")
+    monkeypatch.setattr("pipeline.config.compose.CONF", conf)
+    with pytest.raises(ConfigError, match=r"name: conf/experiment/mine.yaml sets 'flights'; set name: mine"):
+        load(["experiment=mine"], conf)
+    assert load(["experiment=mine", "name=mine"], conf).name == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "text"),
+    [
+        (LockError("in use by process 7"), 1, "error: in use by process 7\n"),
+        (InterruptedRunError("received SIGINT at epoch 1/2"), 130, "received SIGINT at epoch 1/2\n"),
+        (KeyboardInterrupt(), 130, "interrupted; the same command"),
+    ],
+)
+def test_errors_end_with_a_message_and_a_code(
+    error: BaseException, code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def action() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        guarded(action)
+    assert ended.value.code == code
+    assert capsys.readouterr().err.startswith(text)
+
+
+def test_sigterm_ends_a_command_as_an_exception() -> None:
+    cleaned: list[str] = []
+
+    def action() -> None:
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+        finally:
+            cleaned.append("closed")
+
+    with pytest.raises(SystemExit) as ended:
+        guarded(action)
+    assert (ended.value.code, cleaned) == (143, ["closed"])
+
+
 def test_every_key_of_conf_is_commented() -> None:
     """Values once, commented at the key: what it does, legal values."""
     for path in sorted((ROOT / "conf").glob("*/*.yaml")):
@@ -109,7 +159,7 @@ def test_help_and_faults_load_nothing_heavy(command: str, arguments: list[str]) 
         "import runpy, sys\n"
         f"sys.argv = ['{command}', *{arguments!r}]\n"
         "try:\n"
-        f"    runpy.run_module('pipeline.{command}', run_name='__main__')\n"
+        f"    runpy.run_module('pipeline.{command}', run_name='__main__', alter_sys=True)\n"
         "except SystemExit as end:\n"
         "    print('ended with', end.code)\n"
         f"print('loaded', sorted({HEAVY!r} & set(sys.modules)))\n"

@@ -14,7 +14,7 @@ from pipeline.config import Config, InterruptedRunError
 from pipeline.models import load_model
 from pipeline.storage import RAW
 from pipeline.tasks import Task, task_for
-from pipeline.training import Checkpoints, EpochRecord, TrainingError, loop, make_deterministic
+from pipeline.training import Checkpoints, EpochRecord, TrainingError, interruption, loop, make_deterministic
 
 
 @dataclass(frozen=True)
@@ -123,6 +123,29 @@ def test_more_epochs_go_on_from_fewer(family: Fixture, tmp_path: Path) -> None:
     assert records[:2] == first  # the same points of time, too
 
 
+def test_fewer_epochs_after_more_are_resumed_too(
+    family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long, short = task_for(family.config(train__epochs=6)), task_for(family.config(train__epochs=4))
+    train(long, tmp_path / "c")
+    assert Checkpoints(tmp_path / "c").latest(4) is None
+    monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
+    with pytest.raises(InterruptedRunError):
+        train(short, tmp_path / "c", stop_after=45)  # in the third epoch
+    started = Checkpoints(tmp_path / "c").latest(4)
+    assert started is not None
+    assert started.progress.epoch == 2
+
+
+def test_a_stage_whose_dvc_is_gone_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DVC_STAGE", "train")
+    assert interruption.Interruption().reason() is None
+    monkeypatch.setattr(interruption, "PARENT_PID", -1)  # as noted when the command began
+    assert interruption.Interruption().reason() == "the dvc that started this stage has ended"
+    monkeypatch.delenv("DVC_STAGE")
+    assert interruption.Interruption().reason() is None
+
+
 def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(
     family: Fixture, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,8 +171,11 @@ def test_another_setting_is_another_training(family: Fixture) -> None:
 
 def test_the_network_kept_is_the_best(family: Fixture, tmp_path: Path) -> None:
     task = task_for(family.config(train__epochs=8, train__patience=2, train__learning_rate=0.3))
-    _, records = train(task, tmp_path / "c")
+    model, records = train(task, tmp_path / "c")
     aucs = [record.scores["val_auc"] for record in records]
+    task.save(model, tmp_path / "m")
+    assert task.evaluate(tmp_path / "m").scores["val"].values["auc"] == max(aucs)
+    assert max(aucs) > aucs[-1]
     assert len(records) == min(8, aucs.index(max(aucs)) + 1 + 2)
 
 

@@ -87,3 +87,7 @@ def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(long_train
     assert "the dvc that started this stage has ended" in left
     assert "resuming run" in output
     assert content(project.folder / "models") == whole
+    # The checkpoints were gone: a training from the beginning is a run of its own, and neither holds a point twice.
+    assert len(runs(project)) == 2
+    for run in runs(project):
+        assert [step for step, _ in history(project, run, "val/auc")] == [1, 2]

@@ -47,6 +47,12 @@ def test_a_joined_column_does_not_hide_another() -> None:
         join(main, pa.table({"plane": ["a"], "year": [1.0]}), ["plane"], "plane_", "planes.csv")
 
 
+def test_a_missing_key_finds_no_row() -> None:
+    side = pa.table({"plane": pa.array([None, None, "a"], pa.string()), "year": [1.0, 2.0, 3.0]})
+    main = pa.table({"plane": pa.array([None, "a"], pa.string())})
+    assert join(main, side, ["plane"], "plane_", "planes.csv")["plane_year"].to_pylist() == [None, 3.0]
+
+
 def test_calendar_columns() -> None:
     table = pa.table({"y": ["2013", "2013"], "m": ["1", "12"], "d": ["1", "31"], "t": ["2013-01-06T23:00:00Z", None]})
     parts = ["weekday", "day_of_year", "week"]
@@ -80,6 +86,8 @@ def test_numbers_are_standardised_by_the_training_rows() -> None:
     assert encoded[3] == 98.0
     assert column.quantiles[0] == -1.0
     assert column.quantiles[-1] == 1.0
+    constant = fit_numeric("x", pa.chunked_array([[0.1] * 10]), np.array([True] * 10))
+    assert encode_numeric(pa.table({"x": [1.1]}), [constant])[0, 0] == pytest.approx(1.0)
     with pytest.raises(DataError, match="column 'x': no number in the training rows"):
         fit_numeric("x", values, np.array([False, False, True, False]))
 
@@ -102,6 +110,7 @@ def test_plain_gz_and_zip_read_alike(tmp_path: Path) -> None:
         ("a,b\n", "no rows"),
         ("a,b\n1,x\ntwo,y\n", r"column 'a': .*'two'.*move the column to data.categorical"),
         ("a,b\n1\n", r"Expected 2 columns, got 1"),
+        ("a;b\n1;x\n", r"one column, 'a;b': its values seem to be separated by ';', expected commas"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, content: str, fault: str) -> None:
@@ -109,6 +118,19 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: str, fault: str) -> No
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=rf"rows\.csv: .*{fault}"):
         read(path, ["a", "b"], ["a"], [""])
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,é\n", "a,é\n1,x\n"], ids=["value", "header"])
+def test_another_encoding_is_named(tmp_path: Path, content: str) -> None:
+    (tmp_path / "rows.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(DataError, match=r"rows\.csv: .*not UTF-8"):
+        read(tmp_path / "rows.csv", ["a", "b"], ["a"], [""])
+
+
+def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
+    (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(b"a,b\n1,x\n")[:-9])
+    with pytest.raises(DataError, match=r"rows\.csv\.gz: "):
+        read(tmp_path / "rows.csv.gz", ["a", "b"], ["a"], [""])
 
 
 def test_a_torn_archive_is_named(tmp_path: Path) -> None:
@@ -155,13 +177,6 @@ def test_preprocess_holds_out_whole_days(workspace: Path) -> None:
     assert schema.classes == ["no", "yes"]
 
 
-def test_the_training_seed_does_not_move_the_split(workspace: Path) -> None:
-    prepared(seed=1)
-    first = Arrays.load(PROCESSED / "test").group.copy()
-    prepared(seed=2)
-    assert np.array_equal(first, Arrays.load(PROCESSED / "test").group)
-
-
 def test_schema_survives_a_round_trip(workspace: Path) -> None:
     schema = prepared()
     schema.save(workspace)
@@ -184,6 +199,10 @@ def test_example_rows_are_raw(workspace: Path) -> None:
         ),
         ({"data__target": "price", "data__target_at_least": 1000, "data__numeric": []}, "are of one class"),
         ({"data__numeric": ["colour"], "data__categorical": ["shop"]}, r"rows\.csv: column 'colour': .*'c\d'"),
+        (
+            {"data__joins": [{"file": "shops.csv", "key": ["store"], "prefix": "shop_"}]},
+            r"rows\.csv: no column 'store', on which shops\.csv is joined",
+        ),
         ({"data__split_by": ["shop"], "data__validation_fraction": 0.01}, "the val split is empty: 12 groups"),
     ],
 )

@@ -37,6 +37,8 @@ def test_weighted_scores_equal_those_of_scikit_learn(drawn: list[tuple[bool, int
     assert found["average_precision"] == pytest.approx(expected)
     expected = sklearn_metrics.log_loss(target, probability, sample_weight=weight, labels=[0, 1])
     assert found["log_loss"] == pytest.approx(expected)
+    right = (probability >= 0.5) == (target == 1)
+    assert found["accuracy"] == pytest.approx(np.average(right, weights=weight))
     assert found["brier"] == pytest.approx(np.average((probability - target) ** 2, weights=weight))
 
 

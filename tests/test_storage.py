@@ -1,5 +1,6 @@
 """Whole or not at all; one at a time; hashed as DVC hashes."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,7 @@ def test_leftovers_of_dead_processes_go(tmp_path: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     (tmp_path / f".out.{ended.pid}.partial").mkdir()
+    (tmp_path / f".out.{os.getpid()}.partial").mkdir()  # an earlier process of the same number
     (tmp_path / ".out.1.partial").mkdir()  # process 1 lives
     with new_folder(tmp_path / "out"):
         pass

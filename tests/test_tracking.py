@@ -27,7 +27,7 @@ def stored(client: MlflowClient, name: str = "tiny") -> list[StoredRun]:
 
 def trained() -> str:
     with training_run(CONFIG, "key") as run:
-        reference_to(run, CONFIG, "key").save()
+        reference_to(run, CONFIG).save()
         return run.id
 
 
@@ -83,6 +83,32 @@ def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
     assert {a.path for a in client.list_artifacts(run.id)} >= {"config.yaml", "environment.txt", "plots"}
 
 
+def test_a_training_from_the_beginning_does_not_double_an_older_one(workspace: Path) -> None:
+    with training_run(CONFIG, "key", afresh=True) as first:
+        pass  # killed before its first epoch, say
+    with training_run(CONFIG, "key", afresh=True) as run:
+        assert run.id == first.id
+        run.log_scores({"train/loss": 0.7}, step=1, timestamp=1_700_000_000_000)
+    with training_run(CONFIG, "key") as resumed:
+        assert (resumed.id, resumed.resumed) == (run.id, True)
+    with training_run(CONFIG, "key", afresh=True) as anew:
+        assert anew.id != run.id
+        assert not anew.resumed
+
+
+def test_a_strange_file_name_is_no_obstacle(workspace: Path) -> None:
+    data = {**CONFIG.tree["data"], "main": "rows (1).csv"}
+    data["source"] = {**data["source"], "files": {"rows (1).csv": None, "shops.csv": None}}
+    with training_run(CONFIG, "key") as run:
+        run.log_config(tiny(data=data))
+    assert open_store(None).get_run(run.id).data.params["data.source.files.rows _1_.csv"] == "None"
+
+
+def test_a_server_that_is_away_is_named_within_seconds(workspace: Path) -> None:
+    with pytest.raises(TrackingError, match=r"tracking store http://127.0.0.1:9 does not answer"):
+        open_store("http://127.0.0.1:9")
+
+
 def test_an_evaluation_joins_the_run_of_its_training_once(workspace: Path) -> None:
     run_id = trained()
     for _ in range(2):
@@ -97,7 +123,7 @@ def test_an_evaluation_joins_the_run_of_its_training_once(workspace: Path) -> No
 
 
 def test_a_run_of_another_store_is_restored_into_a_new_one(workspace: Path) -> None:
-    RunReference("0" * 32, "sqlite:////elsewhere/mlflow.db", "key").save()
+    RunReference("0" * 32, "sqlite:////elsewhere/mlflow.db").save()
     with evaluation_run(CONFIG, "digest") as (run, lacks_training):
         assert lacks_training
         assert run.tags["restored_from"] == "0" * 32
@@ -156,13 +182,16 @@ def test_what_dvc_rewrites_is_no_change(repository: Path) -> None:
 def test_changed_and_untracked_source_is_in_the_diff(repository: Path) -> None:
     (repository / "code.py").write_text("new\n")
     (repository / "other.py").write_text("untracked = True\n")
-    (repository / "huge.bin").write_bytes(b"x" * 300_000)
+    (repository / "rows.csv").write_text("a,b\n")
+    (repository / ".env").write_text("PASSWORD=secret\n")
     before = (repository / ".git" / "index").read_bytes()
     state = commit(repository)
     assert state is not None
     assert state.dirty
-    for line in ("-old", "+new", "+untracked = True", "untracked, not shown: huge.bin"):
+    for line in ("-old", "+new", "+untracked = True"):
         assert line in state.diff.splitlines()
+    assert "rows.csv" not in state.diff
+    assert "secret" not in state.diff
     assert (repository / ".git" / "index").read_bytes() == before
 
 

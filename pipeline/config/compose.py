@@ -48,6 +48,7 @@ def load(overrides: list[str], folder: Path = CONF, name: str = "config") -> Con
         config = check(_compose([o.input_line for o in [*chosen, *good]], folder, name))
     except ConfigError as error:
         raise ConfigError([*faults, *error.faults]) from None
+    faults += [fault for o in chosen if (fault := _another_name(o, parsed, config))]
     if faults:
         raise ConfigError(faults)
     return config
@@ -83,7 +84,9 @@ def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
             faults.append(f"{text}: not an override; expected key=value, for example train.epochs=3")
             continue
         if override.is_sweep_override():
-            faults.append(f"{text}: several values at once; `dvc exp run --queue -S '{text}'` queues a run for each")
+            faults.append(
+                f"{text}: several values at once; `dvc exp run --queue -S experiment=NAME -S '{text}'` queues each"
+            )
         else:
             parsed.append(override)
     return parsed, faults
@@ -95,6 +98,14 @@ def _unknown_choice(override: Override, folder: Path) -> str | None:
     if choice in known:
         return None
     return f"{override.input_line}: no file conf/{override.key_or_group}/{choice}.yaml{did_you_mean(choice, known)}"
+
+
+def _another_name(override: Override, parsed: list[Override], config: Config) -> str | None:
+    # An experiment is found again by its name: the opening line, `--check` and MLflow rely on it.
+    choice = str(override.value())
+    if override.key_or_group != "experiment" or config.name == choice or any(o.key_or_group == "name" for o in parsed):
+        return None
+    return f"name: conf/experiment/{choice}.yaml sets {config.name!r}; set name: {choice}, as the file is called"
 
 
 def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], folder: Path) -> str | None:

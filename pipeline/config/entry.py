@@ -1,8 +1,11 @@
 """The one way into every command: check the configuration, open with one line, report errors without a traceback."""
 
+import ast
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 
 import hydra
 from hydra._internal.utils import get_args_parser
@@ -10,8 +13,8 @@ from omegaconf import DictConfig
 
 from pipeline.config.compose import flatten, load, tree_of
 from pipeline.config.config import Config
-from pipeline.config.errors import ConfigError, PipelineError
-from pipeline.storage import CONF
+from pipeline.config.errors import ConfigError, InterruptedRunError
+from pipeline.storage import CONF, PipelineError
 
 Command = Callable[[Config], None]
 
@@ -29,25 +32,40 @@ def command(main: Command) -> Callable[[], None]:
 
 
 def guarded(action: Callable[[], None]) -> None:
-    """Run `action`; an error that the user can mend ends the process with its message and exit code 1."""
+    """Run `action`; an error that the user can mend ends the process with its message, not with a traceback.
+
+    Exit code 1; 130 when interrupted, 143 when terminated.
+    """
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         action()
+    except InterruptedRunError as error:
+        print(error, file=sys.stderr)
+        sys.exit(130)
     except PipelineError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("interrupted; the same command goes on from the last checkpoint, where there is one", file=sys.stderr)
+        print("interrupted; the same command begins again, or goes on from its last checkpoint", file=sys.stderr)
         sys.exit(130)
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    # As an exception, so that an MLflow run is closed on the way out; by default the process would just be gone.
+    sys.exit(143)
 
 
 def _run(main: Command) -> None:
     given = get_args_parser().parse_args()
     if given.multirun:
         raise ConfigError(["--multirun: a sweep needs a sweeper, which this version has not; see CHANGELOG.md"])
-    if given.help or given.hydra_help or given.shell_completion:
+    if given.help:
+        print(usage())
+        return
+    if given.hydra_help or given.shell_completion:
         _ask_hydra()
         return
-    folder = Path(given.config_dir) if given.config_dir else CONF
+    folder = Path(given.config_dir).resolve() if given.config_dir else CONF
     config = load(given.overrides, folder, given.config_name or "config")
     if given.cfg or given.info:
         _ask_hydra()
@@ -63,6 +81,19 @@ def _ask_hydra() -> None:
 
 def _never(_composed: DictConfig) -> None:
     raise RuntimeError("Hydra was asked a question and ran a job")
+
+
+def usage() -> str:
+    """Return the text of `--help`."""
+    stage = Path(sys.argv[0]).stem
+    doc = ast.get_docstring(ast.parse(Path(sys.argv[0]).read_text(encoding="utf-8"))) or ""
+    experiments = ", ".join(sorted(path.stem for path in (CONF / "experiment").glob("*.yaml")))
+    return (
+        f"usage: python -m pipeline.{stage} [experiment=NAME] [KEY=VALUE ...]\n\n{doc}\n\n"
+        f"experiments (conf/experiment): {experiments}\n"
+        "keys: conf/ holds each with its meaning and legal values; --cfg job shows the composition, "
+        "--hydra-help Hydra's own flags"
+    )
 
 
 def opening(stage: str, config: Config) -> str:

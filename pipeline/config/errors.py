@@ -1,11 +1,9 @@
-"""Errors that a user can mend: shown as one message, without a traceback."""
+"""Faults of the configuration, and names that come near."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-
-class PipelineError(Exception):
-    """Root of every error whose text says what was wrong, what was received and what to do next."""
+from pipeline.storage import PipelineError
 
 
 class ConfigError(PipelineError):
@@ -13,11 +11,12 @@ class ConfigError(PipelineError):
 
     Args:
         faults: All of them, a line each.
+        remedy: What mends them all, where there is such a thing.
     """
 
-    def __init__(self, faults: list[str]) -> None:
+    def __init__(self, faults: list[str], remedy: str = "") -> None:
         count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"{count} in the config:", *faults]))
+        super().__init__("\n  ".join([f"{count} in the config:", *faults]) + (f"\n{remedy}" if remedy else ""))
         self.faults = faults
 
 

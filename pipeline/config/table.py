@@ -44,7 +44,7 @@ class TableData(Section):
     main: str
     joins: list[Join]
     missing: list[str]
-    target: Name
+    target: Annotated[str, Field(min_length=1)]
     target_at_least: float | None
     calendar: list[Calendar]
     categorical: list[str]

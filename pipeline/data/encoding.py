@@ -37,7 +37,8 @@ def fit_numeric(name: str, column: pa.ChunkedArray, train: Mask) -> Numeric:
     if not values.size:
         raise DataError(f"column {name!r}: no number in the training rows; take it out of data.numeric")
     mean, std = float(values.mean()), float(values.std())
-    std = std if std > 0 else 1.0
+    # Not `std > 0`: the deviation of a constant is rounding noise, which would blow up every other value.
+    std = std if values.max() > values.min() else 1.0
     grid = np.quantile((values - mean) / std, np.linspace(0, 1, QUANTILES))
     return Numeric(name, mean, std, [float(np.float32(q)) for q in grid])
 

@@ -39,7 +39,7 @@ def join(main: pa.Table, side: pa.Table, key: Sequence[str], prefix: str, name: 
             f"{name}: {len(twice)} keys ({', '.join(key)}) stand in several rows, for example {shown}; "
             "a side table needs one row a key. Remove the doubles or name more key columns in data.joins."
         )
-    rows = pc.index_in(key_of(main, key), value_set=keys.combine_chunks())
+    rows = pc.index_in(key_of(main, key), value_set=keys.combine_chunks(), skip_nulls=True)
     for column in side.column_names:
         if column in key:
             continue

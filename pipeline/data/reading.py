@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,21 @@ TEXT, NUMBER = pa.string(), pa.float64()
 
 
 def header(path: Path) -> list[str]:
-    """Return the column names of a CSV file."""
-    with _opened(path) as stream:
+    """Return the column names of a CSV file.
+
+    Raises:
+        DataError: It cannot be read as a CSV file with commas, in UTF-8.
+    """
+    with _named(path), _opened(path) as stream:
         first = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
-    if not first.strip():
-        raise DataError(f"{path}: the file is empty; expected a header line and rows")
-    names: list[str] = csv.read_csv(io.BytesIO(first.encode())).column_names
+        if not first.strip():
+            raise DataError(f"{path}: the file is empty; expected a header line and rows")
+        names: list[str] = csv.read_csv(io.BytesIO(first.encode())).column_names
+    other = next((mark for mark in ";\t|" if mark in first), None)
+    if len(names) == 1 and other:
+        raise DataError(
+            f"{path}: one column, {names[0]!r}: its values seem to be separated by {other!r}, expected commas"
+        )
     return names
 
 
@@ -50,30 +59,38 @@ def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Se
         null_values=list(missing),
         strings_can_be_null=True,
     )
-    try:
-        with _opened(path) as stream:
-            table = csv.read_csv(stream, convert_options=options)
-    except (pa.ArrowInvalid, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: {_readable(error, known)}") from error
+    with _named(path, known), _opened(path) as stream:
+        table = csv.read_csv(stream, convert_options=options)
     if table.num_rows == 0:
         raise DataError(f"{path}: no rows; expected some under the header")
     return table
+
+
+@contextmanager
+def _named(path: Path, known: Sequence[str] = ()) -> Iterator[None]:
+    # What Arrow and the decompressors raise for a damaged file; people need to know which file and which column.
+    try:
+        yield
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise DataError(f"{path}: {_readable(error, known)}") from error
 
 
 def _readable(error: Exception, known: Sequence[str]) -> str:
     # Arrow counts columns from 0 ("In CSV column #3: ..."); people know them by name.
     text = str(error).partition("\n")[0]
     number, colon, reason = text.removeprefix("In CSV column #").partition(":")
-    if colon and number.isdigit() and int(number) < len(known):
-        return (
-            f"column {known[int(number)]!r}:{reason}. Correct the value, list it in data.missing "
-            "or move the column to data.categorical."
-        )
-    return text
+    if not (colon and number.isdigit() and int(number) < len(known)):
+        return text
+    if "UTF8" in reason:
+        return f"column {known[int(number)]!r}: not UTF-8; save the file as UTF-8"
+    remedy = "Correct the value, list it in data.missing or move the column to data.categorical."
+    return f"column {known[int(number)]!r}:{reason}. {remedy}"
 
 
 @contextmanager
-def _opened(path: Path) -> Any:
+def _opened(path: Path) -> Iterator[Any]:
     if not path.is_file():
         raise DataError(f"{path}: no such file; `python -m pipeline.fetch` brings the raw files")
     if path.suffix != ".zip":

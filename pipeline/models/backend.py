@@ -24,4 +24,11 @@ def load_backend() -> None:
             os.close(kept)
 
 
+def versions() -> list[str]:
+    """Return Keras' version and the name of its backend."""
+    import keras
+
+    return [keras.__version__, keras.backend.backend()]
+
+
 load_backend()

@@ -2,6 +2,7 @@
 
 from pipeline.storage.atomic import new_folder, write_bytes, write_json, write_text
 from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
+from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
 from pipeline.storage.root import CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
 
@@ -14,6 +15,7 @@ __all__ = [
     "REPORTS",
     "FolderLock",
     "LockError",
+    "PipelineError",
     "checkpoints",
     "code_digest",
     "digest",

@@ -62,7 +62,8 @@ def _replace_folder(scratch: Path, path: Path) -> None:
 def _sweep_leftovers(path: Path) -> None:
     for leftover in path.parent.glob(f".{path.name}.*"):
         pid, _, kind = leftover.name.removeprefix(f".{path.name}.").partition(".")
-        if kind in ("partial", "old") and pid.isdigit() and not _alive(int(pid)):
+        # One's own number on a leftover is that of an earlier process: containers hand out the same few.
+        if kind in ("partial", "old") and pid.isdigit() and (int(pid) == os.getpid() or not _alive(int(pid))):
             shutil.rmtree(leftover, ignore_errors=True)
 
 
@@ -81,6 +82,9 @@ def _sync_files(folder: Path) -> None:
         if path.is_file():
             with path.open("rb") as stream:
                 os.fsync(stream.fileno())
+        else:
+            _sync_folder(path)
+    _sync_folder(folder)
 
 
 def _sync_folder(folder: Path) -> None:

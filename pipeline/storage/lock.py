@@ -7,8 +7,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from pipeline.storage.errors import PipelineError
 
-class LockError(Exception):
+
+class LockError(PipelineError):
     """The folder is in use by another process."""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FAMILIES = {"table": "pipeline.tasks.table:TableTask"}
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
-CODE = ("data", "models", "tasks", "training")
+CODE = ("data", "metrics", "models", "tasks", "training")
 """Libraries whose code decides what a training computes."""
 
 NOT_IN_KEY = {"epochs", "checkpoint_minutes"}
@@ -133,15 +133,12 @@ class Task(ABC):
 
     def key(self) -> str:
         """Return what a training hangs on, hashed: data, settings, code and libraries, but not the number of epochs."""
-        import keras
-
-        import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+        from pipeline.models.backend import versions
 
         tree = self.config.tree
         train = {name: value for name, value in tree["train"].items() if name not in NOT_IN_KEY}
-        libraries = [keras.__version__, keras.backend.backend()]
         settings = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
-        return digest([folder_digest(PROCESSED), settings, code_digest(*CODE), libraries])[:16]
+        return digest([folder_digest(PROCESSED), settings, code_digest(*CODE), versions()])[:16]
 
 
 def task_for(config: Config) -> Task:

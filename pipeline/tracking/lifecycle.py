@@ -16,21 +16,27 @@ from pipeline.tracking.store import experiment_id, open_store, store_uri
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
 PARENT = "mlflow.parentRunId"
+FIRST_SCORE = "train/loss"
+"""Logged with every epoch, by every family."""
 
 
 @contextmanager
-def training_run(config: Config, key: str) -> Iterator[Run]:
+def training_run(config: Config, key: str, *, afresh: bool = False) -> Iterator[Run]:
     """Open the run of a training: the one that an interrupted training of the same key left, else a new one.
 
     Args:
         config: Of the experiment.
         key: What the training hangs on; with the number of epochs it names the run.
+        afresh: The training starts at its beginning: a run that holds epochs already is not its own.
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: key, EPOCHS: str(config.train.epochs)}
-    with _active(
-        client, config, _find(client, config, tags), tags, system_metrics=config.tracking.system_metrics
-    ) as run:
+    found = _find(client, config, tags)
+    if found and afresh and client.get_metric_history(found, FIRST_SCORE):
+        if client.get_run(found).info.status == RunStatus.to_string(RunStatus.RUNNING):
+            client.set_terminated(found, RunStatus.to_string(RunStatus.KILLED))
+        found = None
+    with _active(client, config, found, tags, system_metrics=config.tracking.system_metrics) as run:
         yield run
 
 
@@ -60,9 +66,9 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
         yield run, run.id != reference.run_id
 
 
-def reference_to(run: Run, config: Config, key: str) -> RunReference:
+def reference_to(run: Run, config: Config) -> RunReference:
     """Return what later stages need to find the run again."""
-    return RunReference(run.id, store_uri(config.tracking.uri), key)
+    return RunReference(run.id, store_uri(config.tracking.uri))
 
 
 @contextmanager
@@ -75,12 +81,12 @@ def _active(
     )
     status = RunStatus.FAILED
     try:
-        run = Run(client, active.info.run_id)
+        run = Run(client, active.info.run_id, resumed=run_id is not None)
         for name, value in tags.items():
             run.tag(name, value)
         yield run
         status = RunStatus.FINISHED
-    except (KeyboardInterrupt, InterruptedRunError):
+    except (KeyboardInterrupt, SystemExit, InterruptedRunError):
         status = RunStatus.KILLED
         raise
     finally:

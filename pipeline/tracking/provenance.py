@@ -12,8 +12,8 @@ from pipeline.storage import PROJECT
 
 REWRITTEN = ("dvc.lock", "params.yaml", ".gitignore", "**/.gitignore")
 """What DVC itself changes during a run: no sign of unfinished work."""
-UNTRACKED_LIMIT = 256 * 1024
-"""Bytes; larger untracked files are named in the diff, not contained in it: they are data."""
+SOURCE_SUFFIXES = (".py", ".yaml", ".yml", ".toml", ".sh")
+"""Untracked files that belong to the code. Data is known by its hash, and other files are nobody's business."""
 
 
 @dataclass(frozen=True)
@@ -57,18 +57,12 @@ def _diff(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         _git(folder, "read-tree", "HEAD", env=index)
-        untracked = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index) or "").split("\0")
-        small = [name for name in untracked if name and _is_small(folder / name)]
-        large = [name for name in untracked if name and name not in small]
-        if small:
-            _git(folder, "add", "--intent-to-add", "--", *small, env=index)
+        listed = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index) or "").split("\0")
+        untracked = [name for name in listed if name.endswith(SOURCE_SUFFIXES)]
+        if untracked:
+            _git(folder, "add", "--intent-to-add", "--", *untracked, env=index)
         excluded = [f":(exclude,glob){pattern}" for pattern in REWRITTEN]
-        diff = _git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", ".", *excluded, env=index) or ""
-    return diff + "".join(f"untracked, not shown: {name}\n" for name in large)
-
-
-def _is_small(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size <= UNTRACKED_LIMIT
+        return _git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", ".", *excluded, env=index) or ""
 
 
 def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str | None:

@@ -1,6 +1,7 @@
 """One experiment run is one MLflow run, whichever stages it spans and however often it was interrupted."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
@@ -10,7 +11,8 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import Metric, Param
+from mlflow.entities import LoggedModelStatus, Metric, Param
+from mlflow.exceptions import MlflowException
 
 from pipeline.config import Config, dump, flatten
 from pipeline.storage import PROCESSED, REPORTS, folder_digest, write_json
@@ -28,11 +30,10 @@ class RunReference:
 
     run_id: str
     tracking_uri: str
-    key: str
 
     def save(self) -> None:
         """Write `reports/run.json`."""
-        write_json(RUN_FILE, {"run_id": self.run_id, "tracking_uri": self.tracking_uri, "key": self.key})
+        write_json(RUN_FILE, {"run_id": self.run_id, "tracking_uri": self.tracking_uri})
 
     @classmethod
     def load(cls) -> Self:
@@ -50,9 +51,10 @@ class RunReference:
 class Run:
     """An active MLflow run. Writing twice what is there already changes nothing."""
 
-    def __init__(self, client: MlflowClient, run_id: str) -> None:
+    def __init__(self, client: MlflowClient, run_id: str, *, resumed: bool) -> None:
         self._client = client
         self.id = run_id
+        self.resumed = resumed
 
     @property
     def tags(self) -> dict[str, str]:
@@ -64,12 +66,14 @@ class Run:
         self._client.set_tag(self.id, name, value)
 
     def log_config(self, config: Config) -> None:
-        """Log every setting flat, and the whole composition as a file."""
+        """Log every setting flat, and the whole composition as a file; a run that holds them keeps its own."""
         known = self._client.get_run(self.id).data.params
-        params = [Param(k, str(v)) for k, v in flatten(config.tree) if k not in known]
-        for start in range(0, len(params), BATCH):
-            self._client.log_batch(self.id, params=params[start : start + BATCH])
-        self.log_text(dump(config), "config.yaml")
+        params = [Param(_allowed(name), str(value)) for name, value in flatten(config.tree)]
+        missing = [param for param in params if param.key not in known]
+        for start in range(0, len(missing), BATCH):
+            self._client.log_batch(self.id, params=missing[start : start + BATCH])
+        if missing:
+            self.log_text(dump(config), "config.yaml")
 
     def log_provenance(self) -> None:
         """Log commit, uncommitted changes, machine and installed packages."""
@@ -94,11 +98,17 @@ class Run:
         """Log scores by full name (`val/auc`).
 
         The store drops a point that it has, time included: one without a time of its own gets that of the run's start.
+
+        Raises:
+            TrackingError: The store does not answer.
         """
         when = timestamp or int(self._client.get_run(self.id).info.start_time)
         metrics = [Metric(name, value, when, step) for name, value in scores.items()]
-        for start in range(0, len(metrics), BATCH):
-            self._client.log_batch(self.id, metrics=metrics[start : start + BATCH])
+        try:
+            for start in range(0, len(metrics), BATCH):
+                self._client.log_batch(self.id, metrics=metrics[start : start + BATCH])
+        except MlflowException as error:
+            raise TrackingError(f"the tracking server took no scores: {error}") from error
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file."""
@@ -107,3 +117,14 @@ class Run:
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
         self._client.log_figure(self.id, figure, name)
+
+    def has_model(self) -> bool:
+        """Say whether a network was logged, whole."""
+        experiment = self._client.get_run(self.id).info.experiment_id
+        found = self._client.search_logged_models([experiment], f"source_run_id = '{self.id}'")
+        return any(model.status == LoggedModelStatus.READY for model in found)
+
+
+def _allowed(name: str) -> str:
+    # MLflow's names take letters, digits, `_ - . / :` and spaces; a file may be called "rows (1).csv".
+    return re.sub(r"[^\w\-./: ]", "_", name)

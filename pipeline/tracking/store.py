@@ -11,6 +11,9 @@ from pipeline.storage import FolderLock, root
 warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
 logging.getLogger("alembic").setLevel(logging.WARNING)
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# MLflow's own patience with a server that is down is over two minutes a call.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 import mlflow  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402

@@ -44,8 +44,7 @@ class Checkpoints:
         buffer = io.BytesIO()
         progress = np.frombuffer(json.dumps(checkpoint.progress.to_json()).encode(), dtype=np.uint8)
         np.savez(buffer, allow_pickle=False, **{PROGRESS: progress, **checkpoint.state})
-        name = f"{checkpoint.progress.epoch:06}-{checkpoint.progress.step:09}.npz"
-        write_bytes(self.folder / name, buffer.getvalue())
+        write_bytes(self.folder / _name(checkpoint.progress), buffer.getvalue())
         for old in self._files()[: -self._keep]:
             old.unlink(missing_ok=True)
 
@@ -62,8 +61,19 @@ class Checkpoints:
                 return checkpoint
         return None
 
+    def begin(self, start: Checkpoint | None) -> None:
+        """Remove what lies beyond the point from which a training goes on: its own checkpoints come there now."""
+        kept = set() if start is None else {path.name for path in self._files() if path.name <= _name(start.progress)}
+        for path in [*self._files(), *self.folder.glob(".*.partial")]:
+            if path.name not in kept:
+                path.unlink(missing_ok=True)
+
     def _files(self) -> list[Path]:
         return sorted(self.folder.glob("*.npz"))
+
+
+def _name(progress: Progress) -> str:
+    return f"{progress.epoch:06}-{progress.step:09}.npz"
 
 
 def _read(path: Path) -> Checkpoint:

@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from pipeline import PARENT_PID
+
 
 class Interruption:
     """Collects reasons to stop; the loop asks between two chunks of steps."""
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        self._parent = os.getppid()
         # A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it.
         self._watches_parent = "DVC_STAGE" in os.environ
 
@@ -20,7 +21,7 @@ class Interruption:
         """Say why to stop, or None."""
         if self._signal is not None:
             return f"received {signal.Signals(self._signal).name}"
-        if self._watches_parent and os.getppid() != self._parent:
+        if self._watches_parent and os.getppid() != PARENT_PID:
             return "the dvc that started this stage has ended"
         return None
 

@@ -83,6 +83,7 @@ class Training:
             InterruptedRunError: Told to stop; a checkpoint holds where it stood.
             TrainingError: The loss is no number any more.
         """
+        self._checkpoints.begin(start)
         if start is not None:
             self._restore(start)
         for record in self._progress.history:
@@ -91,6 +92,7 @@ class Training:
             self._stop = interruption.reason
             while self._progress.epoch < self._schedule.epochs and not self._progress.stopped:
                 self._epoch()
+                self._stop_if_told()
         for index, weight in enumerate(self._model.weights):
             weight.assign(self._best[f"best/{index:04}"])
         return self._progress.history
@@ -103,7 +105,7 @@ class Training:
         began, first = time.monotonic(), progress.step
         while progress.step < self._steps.per_epoch:
             self._run_chunk()
-        rate = (self._steps.per_epoch - first) * self._schedule.batch_size / (time.monotonic() - began)
+        rate = (self._steps.rows - first * self._schedule.batch_size) / (time.monotonic() - began)
         scores = {"loss": float(self._steps.loss_sum.numpy()) / self._steps.rows, **self._validate()}
         monitored = scores[f"val_{self._objective.monitor}"]
         sign = 1.0 if self._objective.higher_is_better else -1.0
@@ -127,19 +129,23 @@ class Training:
         self._between_chunks()
 
     def _between_chunks(self) -> None:
+        self._stop_if_told()
         now, progress = time.monotonic(), self._progress
-        if reason := self._stop():
-            self._save()
-            raise InterruptedRunError(
-                f"{reason} at epoch {progress.epoch + 1}/{self._schedule.epochs}, step {progress.step}"
-                f"/{self._steps.per_epoch}; the same command goes on from here"
-            )
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
             share = progress.step / self._steps.per_epoch
             print(f"  … epoch {progress.epoch + 1}/{self._schedule.epochs}: {share:.0%}", flush=True)
         if now - self._saved_at > 60 * self._schedule.checkpoint_minutes and progress.step < self._steps.per_epoch:
             self._save()
+
+    def _stop_if_told(self) -> None:
+        progress = self._progress
+        if reason := self._stop():
+            self._save()
+            raise InterruptedRunError(
+                f"{reason} at epoch {min(progress.epoch + 1, self._schedule.epochs)}/{self._schedule.epochs}, "
+                f"step {progress.step}/{self._steps.per_epoch}; the same command goes on from here"
+            )
 
     def _validate(self) -> dict[str, float]:
         return {f"val_{name}": value for name, value in self._objective.validate(self._model).items()}
