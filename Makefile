@@ -35,7 +35,7 @@ format: $(INSTALLED) ## format the code and mend what the linter can
 	ruff check --fix $(SOURCES)
 
 ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
-	mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks

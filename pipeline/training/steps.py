@@ -56,15 +56,19 @@ class Steps:
         """Run steps `first … last - 1`."""
         self._run(tf.constant(first), tf.constant(last))
 
-    @tf.function  # type: ignore[untyped-decorator]
+    # No AutoGraph, which does not read the code of newer Pythons: the loop is spelled out.
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def _run(self, first: tf.Tensor, last: tf.Tensor) -> None:
-        for step in tf.range(first, last):
-            rows = self._order[step * self._batch : tf.minimum((step + 1) * self._batch, self.rows)]
-            loss = self._step(rows)
-            self.loss_sum.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.size(rows), tf.float64))
-            if not tf.math.is_finite(loss):
-                self.bad_step.assign(step)
-                break
+        tf.while_loop(
+            lambda step: tf.logical_and(step < last, self.bad_step < 0), self._one, [first], parallel_iterations=1
+        )
+
+    def _one(self, step: tf.Tensor) -> list[tf.Tensor]:
+        rows = self._order[step * self._batch : tf.minimum((step + 1) * self._batch, self.rows)]
+        loss = self._step(rows)
+        self.loss_sum.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.size(rows), tf.float64))
+        self.bad_step.assign(tf.where(tf.math.is_finite(loss), self.bad_step, step))
+        return [step + 1]
 
     def _step(self, rows: tf.Tensor) -> tf.Tensor:
         inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
