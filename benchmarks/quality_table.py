@@ -14,16 +14,11 @@ import time
 from pathlib import Path
 from statistics import mean
 
-import lightgbm
-import numpy as np
-
 from benchmarks._machine import machine
-from pipeline.data import Arrays, Schema
+from pipeline.data import SPLITS, Arrays, Schema
 from pipeline.metrics import binary_scores
 from pipeline.storage import PROJECT
-
-LIGHTGBM = {"objective": "binary", "metric": "auc", "learning_rate": 0.05, "num_leaves": 31, "seed": 1, "verbose": -1}
-ROUNDS, PATIENCE = 2000, 50
+from pipeline.tasks.table_baselines import lightgbm
 
 
 def ours(folder: Path, split_seed: int) -> tuple[float, float]:
@@ -46,17 +41,11 @@ def ours(folder: Path, split_seed: int) -> tuple[float, float]:
 
 
 def gradient_boosting(processed: Path) -> tuple[float, float]:
-    """Train LightGBM on the same arrays; return test AUC and seconds."""
-    columns = len(Schema.load(processed).categorical)
-    splits = {name: Arrays.load(processed / name) for name in ("train", "val", "test")}
-    features = {name: np.hstack([a.categorical.astype(float), a.numeric]) for name, a in splits.items()}
+    """Train LightGBM on the same arrays, as the baseline stage does; return test AUC and seconds."""
+    splits = {name: Arrays.load(processed / name) for name in SPLITS}
     began = time.monotonic()
-    train = lightgbm.Dataset(features["train"], splits["train"].target, categorical_feature=list(range(columns)))
-    val = lightgbm.Dataset(features["val"], splits["val"].target, reference=train)
-    stop = lightgbm.early_stopping(PATIENCE, verbose=False)
-    model = lightgbm.train(LIGHTGBM, train, ROUNDS, valid_sets=[val], callbacks=[stop])
-    seconds = time.monotonic() - began
-    return binary_scores(splits["test"].target, np.asarray(model.predict(features["test"])))["auc"], seconds
+    probability = lightgbm(splits, Schema.load(processed).cardinalities)
+    return binary_scores(splits["test"].target, probability)["auc"], time.monotonic() - began
 
 
 def main() -> None:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, command
 from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 CODE = ("data", "metrics", "models", "tasks", "training")
 METRICS, PLOTS, PREDICTIONS = REPORTS / "metrics.json", REPORTS / "plots", REPORTS / "predictions"
+BASELINE = REPORTS / "baseline.json"
+Baseline = dict[str, dict[str, float]]
 CURVES_WITH_DIAGONAL = ("roc", "calibration")
 
 
@@ -25,19 +27,28 @@ def main(config: Config) -> None:
     from pipeline.tracking import evaluation_run
 
     evaluation = task.evaluate(MODELS)
-    write(task, config, evaluation)
+    baseline = read_baseline()
+    write(task, config, evaluation, baseline)
     with evaluation_run(config, identity(config)) as (run, lacks_training):
-        record(run, config, evaluation, lacks_training)
-        print(summary(task, config, evaluation, run), flush=True)
+        record(run, config, evaluation, baseline, lacks_training)
+        print(summary(task, config, evaluation, baseline, run), flush=True)
 
 
 def identity(config: Config) -> str:
     """Return what an evaluation hangs on, hashed."""
-    settings = config.tree["evaluate"]
+    settings = [config.tree["evaluate"], read_baseline()]
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code_digest(*CODE)])[:16]
 
 
-def write(task: Task, config: Config, evaluation: Evaluation) -> None:
+def read_baseline() -> Baseline:
+    """Return the scores of the baseline stage; none where it has not run."""
+    if not BASELINE.is_file():
+        return {}
+    baseline: Baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
+    return baseline
+
+
+def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline) -> None:
     """Write metrics.json, a CSV a curve, a picture of all curves and a Parquet file of predictions a split."""
     import pyarrow.parquet as pq
 
@@ -54,10 +65,16 @@ def write(task: Task, config: Config, evaluation: Evaluation) -> None:
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
-    write_json(METRICS, {split: scores.flat() for split, scores in evaluation.scores.items()})
+    write_json(METRICS, merged(evaluation, baseline))
 
 
-def record(run: "Run", config: Config, evaluation: Evaluation, lacks_training: bool) -> None:
+def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
+    """Return scores by split, and those of the baselines beside them."""
+    scores = {split: scores.flat() for split, scores in evaluation.scores.items()}
+    return {**scores, "baseline": baseline} if baseline else scores
+
+
+def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
     """Log scores and pictures of the test split; into a run of its own, what the training's run would hold besides."""
     from pipeline.metrics import plots
 
@@ -69,9 +86,11 @@ def record(run: "Run", config: Config, evaluation: Evaluation, lacks_training: b
     # Scores of the validation rows by epoch are in the run already; here they are those of the network that was kept.
     for split, name in (("test", "test"), ("val", "val_best")):
         run.log_scores({f"{name}/{score}": value for score, value in evaluation.scores[split].flat().items()})
+    for model, values in baseline.items():
+        run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
-    run.log_text(json.dumps({s: v.flat() for s, v in evaluation.scores.items()}, indent=2), "metrics.json")
+    run.log_text(json.dumps(merged(evaluation, baseline), indent=2), "metrics.json")
 
 
 def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
@@ -81,12 +100,14 @@ def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
     return f"{name} {scores[name]:.4f} ({interval})"
 
 
-def summary(task: Task, config: Config, evaluation: Evaluation, run: "Run") -> str:
+def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
     """Say how good it is, and where to look next."""
     scores = evaluation.scores["test"].values
     others = ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if name != task.headline)
+    rivals = ", ".join(f"{model} {values[task.headline]:.4f}" for model, values in baseline.items())
+    beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
     return (
-        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
         f"  dvc exp run -S experiment={config.name} -S train.epochs={2 * config.train.epochs}   train longer"

@@ -152,7 +152,7 @@ def test_flatten_keeps_lists_whole() -> None:
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}
 
 
-@pytest.mark.parametrize("command", ["compose", "fetch", "preprocess", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["compose", "fetch", "preprocess", "baseline", "train", "evaluate"])
 @pytest.mark.parametrize("arguments", [["--help"], ["train.epocs=3"]], ids=["help", "fault"])
 def test_help_and_faults_load_nothing_heavy(command: str, arguments: list[str]) -> None:
     code = (

@@ -20,14 +20,16 @@ def stages(output: str) -> list[str]:
 def test_repro_runs_every_stage_once(project: Project) -> None:
     project.run("python", "-m", "pipeline.compose", "experiment=tiny")
     output = project.run("dvc", "repro")
-    assert stages(output) == ["fetch", "preprocess", "train", "evaluate"]
+    assert stages(output) == ["fetch", "preprocess", "baseline", "train", "evaluate"]
     assert "train: experiment tiny\n" in output
     assert [line[:9] for line in output.splitlines() if line.startswith("epoch")] == [f"epoch {n}/3" for n in (1, 2, 3)]
     summary = re.search(r"tiny: test auc (0\.\d+) \(95% interval (0\.\d+) … (0\.\d+)\)", output)
     assert summary is not None
     metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
     assert f"{metrics['test']['auc']:.4f}" == summary[1]
-    assert set(metrics) == {"test", "val"}
+    assert set(metrics) == {"test", "val", "baseline"}
+    assert set(metrics["baseline"]) == {"constant", "linear", "lightgbm"}
+    assert re.search(r"the same split, simpler models: auc constant 0\.5000, linear 0\.\d+, lightgbm 0\.\d+", output)
     assert {"auc", "auc_low", "auc_high", "log_loss", "brier", "average_precision", "accuracy"} <= set(metrics["test"])
     assert not (project.folder / "outputs").exists()
 
@@ -41,6 +43,7 @@ def test_its_record_is_one_finished_run(project: Project) -> None:
     assert [step for step, _ in history(project, run, "val/auc")] == [1, 2, 3]
     metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
     assert run.data.metrics["test/auc"] == metrics["test"]["auc"]
+    assert run.data.metrics["baseline/linear/auc"] == metrics["baseline"]["linear"]["auc"]
     assert run.data.metrics["test/auc_low"] == metrics["test"]["auc_low"]
     digests = {each.dataset.digest for each in run.inputs.dataset_inputs}
     lock = (project.folder / "dvc.lock").read_text()
@@ -92,7 +95,7 @@ def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -
     assert "train: experiment tiny with train.epochs=2 (not 3)" in output
     assert len(runs(project)) == 2
     output = project.run(*experiment, "-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=150")
-    assert stages(output) == ["evaluate"]
+    assert stages(output) == ["baseline", "evaluate"]
     _, trained, child = runs(project)
     assert child.data.tags["restored_from"] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
     # Back to the committed settings: everything comes from the cache, and nothing is logged twice.

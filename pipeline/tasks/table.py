@@ -1,7 +1,7 @@
 """Tables with a yes-or-no target: ties data, network, loop and scores together."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from pipeline.config import TableData, did_you_mean
 from pipeline.data import (
+    SPLITS,
     Arrays,
     DataError,
     Derived,
@@ -140,7 +141,14 @@ class TableTask(Task):
                 curves = _curves(arrays.target, probability)
         return Evaluation(scores, curves, predictions)
 
-    def _scores(self, arrays: Arrays, probability: npt.NDArray[np.float32]) -> Scores:
+    def baselines(self) -> Iterator[tuple[str, Scores]]:
+        from pipeline.tasks import table_baselines
+
+        splits = {split: Arrays.load(PROCESSED / split) for split in SPLITS}
+        for name, baseline in table_baselines.available().items():
+            yield name, self._scores(splits["test"], baseline(splits, self.schema.cardinalities))
+
+    def _scores(self, arrays: Arrays, probability: npt.NDArray[Any]) -> Scores:
         from pipeline.metrics import BinaryScores, intervals
 
         settings = self.config.evaluate

@@ -2,7 +2,7 @@
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,6 +103,10 @@ class Task(ABC):
     @abstractmethod
     def evaluate(self, folder: Path) -> Evaluation:
         """Score a saved network on the held-out splits."""
+
+    @abstractmethod
+    def baselines(self) -> Iterator[tuple[str, Scores]]:
+        """Fit simple models, one after the other, and score each on the test split."""
 
     @abstractmethod
     def columns(self) -> list[Column]:

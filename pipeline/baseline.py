@@ -1,0 +1,26 @@
+"""Score simple models on the same split, so that the network's score means something."""
+
+import time
+
+from pipeline.config import Config, command
+from pipeline.storage import REPORTS, write_json
+from pipeline.tasks import task_for
+
+BASELINE = REPORTS / "baseline.json"
+
+
+@command
+def main(config: Config) -> None:
+    """Fit, score and write reports/baseline.json."""
+    task = task_for(config)
+    task.require_prepared()
+    scores, began = {}, time.monotonic()
+    for name, found in task.baselines():
+        scores[name] = found.flat()
+        seconds, began = time.monotonic() - began, time.monotonic()
+        print(f"baseline: {name}: test {task.headline} {found.values[task.headline]:.4f} ({seconds:.0f} s)", flush=True)
+    write_json(BASELINE, scores)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,50 @@
+"""Simple models on the same rows; what they are given is what the network is given."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import write_tiny
+from tiny import tiny
+
+from pipeline.data import Arrays
+from pipeline.storage import RAW
+from pipeline.tasks import table_baselines, task_for
+
+
+def test_one_hot_rows_by_hand() -> None:
+    codes = np.array([[0, 1], [2, 0]], dtype="int32")
+    numbers = np.array([[0.5], [np.nan]], dtype="float32")
+    nothing = np.zeros(2, dtype="float32")
+    encoded = table_baselines._one_hot(Arrays(codes, numbers, nothing, nothing.astype("int32")), [3, 2])
+    assert encoded.toarray().tolist() == [[1, 0, 0, 0, 1, 0.5, 0], [0, 0, 1, 1, 0, 0, 1]]
+
+
+def test_every_baseline_scores_the_test_rows(workspace: Path) -> None:
+    write_tiny(RAW)
+    task = task_for(tiny())
+    task.preprocess()
+    scores = {name: found.values["auc"] for name, found in task.baselines()}
+    assert scores["constant"] == 0.5
+    assert scores["linear"] > 0.75  # the target is logistic in colour, price and town
+    assert scores["lightgbm"] > 0.7
+    assert scores == {name: found.values["auc"] for name, found in task.baselines()}
+
+
+def test_without_lightgbm_the_others_remain(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    assert set(table_baselines.available()) == {"constant", "linear"}
+    assert "lightgbm is not installed" in capsys.readouterr().out
+
+
+def test_columns_of_one_kind_are_enough() -> None:
+    nothing = np.zeros((4, 0))
+    target = np.array([0, 1, 0, 1], dtype="float32")
+    codes = Arrays(np.array([[0], [1], [0], [1]], dtype="int32"), nothing, target, np.arange(4, dtype="int32"))
+    numbers = Arrays(nothing.astype("int32"), target[:, None], target, np.arange(4, dtype="int32"))
+    for arrays, sizes in ((codes, [2]), (numbers, [])):
+        splits = dict.fromkeys(("train", "val", "test"), arrays)
+        probability = table_baselines.linear(splits, sizes)
+        assert (probability > 0.5).tolist() == [False, True, False, True]
