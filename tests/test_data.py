@@ -192,7 +192,7 @@ def test_example_rows_are_raw(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"data__categorical": ["shop", "color"]}, r"no column 'color'; did you mean colour\?"),
+        ({"data__categorical": ["shop", "color"]}, r"no column 'color' \(did you mean 'colour'\?\); there is"),
         (
             {"data__target": "colour", "data__categorical": ["shop"]},
             r"column 'colour': expected two classes, received 5",
@@ -201,7 +201,7 @@ def test_example_rows_are_raw(workspace: Path) -> None:
         ({"data__numeric": ["colour"], "data__categorical": ["shop"]}, r"rows\.csv: column 'colour': .*'c\d'"),
         (
             {"data__joins": [{"file": "shops.csv", "key": ["store"], "prefix": "shop_"}]},
-            r"rows\.csv: no column 'store', on which shops\.csv is joined",
+            r"rows\.csv: no column 'store'.*; shops\.csv is joined on it",
         ),
         ({"data__split_by": ["shop"], "data__validation_fraction": 0.01}, "the val split is empty: 12 groups"),
     ],

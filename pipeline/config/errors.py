@@ -30,5 +30,14 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     return f"; there is {shown}" if names else ""
 
 
+def no_such(absent: Iterable[str], known: Iterable[str]) -> str:
+    """Return `'a' (did you mean 'b'?), 'c'; there is b, d`: each absent name with its nearest, then what there is."""
+    names = sorted(set(known))
+    near = {name: get_close_matches(name, names, n=1, cutoff=0.6) for name in absent}
+    shown = [repr(name) + (f" (did you mean {found[0]!r}?)" if found else "") for name, found in near.items()]
+    there = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    return f"{', '.join(shown)}; there is {there or 'none'}"
+
+
 class InterruptedRunError(PipelineError):
     """The command was told to stop (Ctrl-C, SIGTERM, the end of its parent) and did, with its work saved."""

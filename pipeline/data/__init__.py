@@ -7,7 +7,7 @@ from pipeline.data.prepare import Holdout, Target, prepare
 from pipeline.data.schema import Categorical, Numeric, Schema
 from pipeline.data.sources import fetch
 from pipeline.data.splits import SPLITS, split_groups
-from pipeline.data.tables import Derived, Layout, Side, assemble, derive
+from pipeline.data.tables import Derived, Layout, Side, assemble, derive, raw_batches
 
 __all__ = [
     "SPLITS",
@@ -27,5 +27,6 @@ __all__ = [
     "encode_numeric",
     "fetch",
     "prepare",
+    "raw_batches",
     "split_groups",
 ]

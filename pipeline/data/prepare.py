@@ -44,6 +44,7 @@ def prepare(
     table: pa.Table,
     out: Path,
     *,
+    task: str,
     target: Target,
     categorical: Sequence[str],
     numeric: Sequence[str],
@@ -57,6 +58,7 @@ def prepare(
     Args:
         table: Every column that is named below.
         out: The folder to write.
+        task: The family, kept in the schema: a saved network is read by it.
         target: What to predict.
         categorical: Columns to encode as codes.
         numeric: Columns to standardise.
@@ -77,6 +79,7 @@ def prepare(
     _refuse_single_class(labels, split, target.column, classes)
     train = split == SPLITS.index("train")
     schema = Schema(
+        task=task,
         target=target.column,
         classes=classes,
         categorical=[fit_categorical(name, with_target[name], train, min_count) for name in categorical],

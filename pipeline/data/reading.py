@@ -10,10 +10,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from pipeline.config import did_you_mean
+from pipeline.config import no_such
 from pipeline.data.errors import DataError
 
 TEXT, NUMBER = pa.string(), pa.float64()
+BLOCK = 8 * 1024 * 1024
+"""Bytes read at a time where a file is streamed."""
 
 
 def header(path: Path) -> list[str]:
@@ -48,22 +50,36 @@ def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Se
         DataError: No such column; a value that is no number; a file that is no CSV.
     """
     known = header(path)
+    with _named(path, known), _opened(path) as stream:
+        table = csv.read_csv(stream, convert_options=_options(path, known, columns, numbers, missing))
+    if table.num_rows == 0:
+        raise DataError(f"{path}: no rows; expected some under the header")
+    return table
+
+
+def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> Iterator[pa.Table]:
+    """Read like `read`, some ten thousand rows at a time: memory does not grow with the file."""
+    known = header(path)
+    with _named(path, known), _opened(path) as stream:
+        options = _options(path, known, columns, numbers, missing)
+        reader = csv.open_csv(stream, read_options=csv.ReadOptions(block_size=BLOCK), convert_options=options)
+        for batch in reader:
+            yield pa.Table.from_batches([batch])
+
+
+def _options(
+    path: Path, known: Sequence[str], columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]
+) -> csv.ConvertOptions:
     absent = [name for name in columns if name not in known]
     if absent:
-        lines = [f"{name!r}{did_you_mean(name, known)}" for name in absent]
-        raise DataError(f"{path}: no column " + "\n  no column ".join(lines))
+        raise DataError(f"{path}: no column {no_such(absent, known)}")
     numeric = set(numbers)
-    options = csv.ConvertOptions(
+    return csv.ConvertOptions(
         include_columns=list(columns),
         column_types={name: NUMBER if name in numeric else TEXT for name in columns},
         null_values=list(missing),
         strings_can_be_null=True,
     )
-    with _named(path, known), _opened(path) as stream:
-        table = csv.read_csv(stream, convert_options=options)
-    if table.num_rows == 0:
-        raise DataError(f"{path}: no rows; expected some under the header")
-    return table
 
 
 @contextmanager

@@ -38,6 +38,7 @@ class Numeric:
 class Schema:
     """What preprocess found out; `prepared` is the data section it ran under."""
 
+    task: str
     target: str
     classes: list[str]
     categorical: list[Categorical]

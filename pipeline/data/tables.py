@@ -1,16 +1,16 @@
 """Assemble one table from the raw files: the columns asked for, joined, with derived ones."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.config import did_you_mean
+from pipeline.config import no_such
 from pipeline.data.calendar import calendar
 from pipeline.data.errors import DataError
 from pipeline.data.joins import join
-from pipeline.data.reading import header, read
+from pipeline.data.reading import batches, header, read
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,43 @@ def assemble(folder: Path, layout: Layout) -> pa.Table:
     return derive(table, layout.derived)
 
 
+def raw_batches(path: Path, sides: Path, layout: Layout, keep: Sequence[str]) -> Iterator[pa.Table]:
+    """Stream new rows with every feature, and the columns to keep.
+
+    Columns of a side table stand in the rows already, or are joined from its file where the rows have none of them.
+
+    Args:
+        path: CSV file with the columns of the main file.
+        sides: Folder of the side tables.
+        layout: As at training.
+        keep: Further columns, as text.
+
+    Raises:
+        DataError: Columns are missing; with each of them.
+    """
+    known = header(path)
+    tables = _absent_sides(sides, layout, known)
+    joined = {side.prefix + name for side, table in tables for name in table.column_names if name not in side.key}
+    keys = [key for side, _ in tables for key in side.key]
+    wanted = [*dict.fromkeys([*(name for name in layout.features if name not in joined), *keys, *keep])]
+    numbers = layout.numbers - set(keep)
+    for batch in batches(path, wanted, numbers, layout.missing):
+        for side, table in tables:
+            batch = join(batch, table, side.key, side.prefix, side.file)
+        yield batch
+
+
+def _absent_sides(folder: Path, layout: Layout, known: Sequence[str]) -> list[tuple[Side, pa.Table]]:
+    found = []
+    for side in layout.sides:
+        needed = [name for name in layout.features if name.startswith(side.prefix)]
+        if needed and not set(needed) & set(known) and (folder / side.file).is_file():
+            names = [name.removeprefix(side.prefix) for name in needed]
+            numbers = [name for name in names if side.prefix + name in layout.numbers]
+            found.append((side, read(folder / side.file, [*side.key, *names], numbers, layout.missing)))
+    return found
+
+
 def derive(table: pa.Table, derived: Sequence[Derived]) -> pa.Table:
     """Add the calendar columns."""
     for each in derived:
@@ -109,7 +146,7 @@ def _columns_by_file(folder: Path, layout: Layout) -> dict[str, list[str]]:
     keys = {column for side in layout.sides for column in side.key}
     heads = {file: header(folder / file) for file in (layout.main, *(side.file for side in layout.sides))}
     lost = [
-        f"{file}: no column {key!r}, on which {side.file} is joined{did_you_mean(key, heads[file])}"
+        f"{file}: no column {no_such([key], heads[file])}; {side.file} is joined on it"
         for side in layout.sides
         for file in (layout.main, side.file)
         for key in side.key
@@ -123,9 +160,9 @@ def _columns_by_file(folder: Path, layout: Layout) -> dict[str, list[str]]:
         names = {name: side.prefix + name for name in heads[side.file] if name not in side.key}
         columns[side.file] = [*side.key, *(name for name, full in names.items() if full in wanted)]
         available |= set(names.values())
-    absent = [f"{name!r}{did_you_mean(name, available)}" for name in sorted(wanted - available)]
+    absent = sorted(wanted - available)
     if absent:
-        raise DataError(f"{', '.join(heads)} in {folder}: no column " + "\n  no column ".join(absent))
+        raise DataError(f"{', '.join(heads)} in {folder}: no column {no_such(absent, available)}")
     return columns
 
 

@@ -1,6 +1,6 @@
 """Files and folders: where they belong, written whole or not at all, hashed, locked."""
 
-from pipeline.storage.atomic import new_folder, write_bytes, write_json, write_text
+from pipeline.storage.atomic import new_file, new_folder, write_bytes, write_json, write_text
 from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
@@ -20,6 +20,7 @@ __all__ = [
     "code_digest",
     "digest",
     "folder_digest",
+    "new_file",
     "new_folder",
     "root",
     "sha256",

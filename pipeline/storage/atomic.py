@@ -6,22 +6,29 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` in one step: readers see the old file or the new one, never a part."""
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream whose content replaces `path` when the block ends well and vanishes when it does not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
         with partial.open("wb") as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write `content` to `path` in one step: readers see the old file or the new one, never a part."""
+    with new_file(path) as stream:
+        stream.write(content)
 
 
 def write_text(path: Path, content: str) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.csv as csv
 
-from pipeline.config import TableData, did_you_mean
+from pipeline.config import TableData, no_such
 from pipeline.data import (
     SPLITS,
     Arrays,
@@ -26,9 +27,10 @@ from pipeline.data import (
     encode_categorical,
     encode_numeric,
     prepare,
+    raw_batches,
 )
-from pipeline.storage import PROCESSED, RAW
-from pipeline.tasks.task import Column, Evaluation, Scores, Task
+from pipeline.storage import PROCESSED, RAW, new_file
+from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
 MODEL = "model.keras"
+ROW = "row"
+"""Column of the output that counts the rows from 1, where no column of the input is kept."""
 PREDICT_BATCH = 8192
 
 
@@ -56,6 +60,7 @@ class TableTask(Task):
         schema = prepare(
             assemble(RAW, layout),
             PROCESSED,
+            task=self.config.task,
             target=Target(data.target, data.target_at_least),
             categorical=data.categorical,
             numeric=data.numeric,
@@ -156,6 +161,10 @@ class TableTask(Task):
         ranges = intervals(score, arrays.group, settings.bootstrap_samples, settings.confidence)
         return Scores(score(np.ones(len(arrays))), ranges)
 
+    @classmethod
+    def predictor(cls, folder: Path) -> Predictor:
+        return TablePredictor(folder)
+
     def columns(self) -> list[Column]:
         layout = layout_of(self.config.data)
         return [Column(name, name in layout.numbers) for name in layout.features]
@@ -165,7 +174,7 @@ class TableTask(Task):
         return rows
 
 
-class TablePredictor:
+class TablePredictor(Predictor):
     """A trained network that takes raw rows.
 
     Args:
@@ -187,13 +196,25 @@ class TablePredictor:
         """
         absent = [name for name in self._layout.features if name not in rows.column_names]
         if absent:
-            lines = [f"{name!r}{did_you_mean(name, rows.column_names)}" for name in absent]
-            raise DataError("the rows have no column " + "\n  no column ".join(lines))
+            raise DataError(f"the rows have no column {no_such(absent, rows.column_names)}")
         table = derive(rows, self._layout.derived)
         codes = encode_categorical(table, self._schema.categorical)
         numbers = encode_numeric(table, self._schema.numeric)
         unknown = np.zeros(len(table), dtype=np.float32)
         return probabilities(self._model, Arrays(codes, numbers, unknown, unknown.astype(np.int32)))
+
+    def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
+        rows = 0
+        names = list(keep) or [ROW]
+        types = [pa.string() if keep else pa.int64()] * len(names)
+        schema = pa.schema([*zip(names, types, strict=True), ("probability", pa.float32())])
+        with new_file(output) as stream, csv.CSVWriter(stream, schema) as writer:
+            for batch in raw_batches(source, RAW, self._layout, keep):
+                first = pa.chunked_array([np.arange(rows + 1, rows + len(batch) + 1)])
+                kept = [batch[name].cast(pa.string()) for name in keep] or [first]
+                writer.write_table(pa.table([*kept, pa.array(self(batch))], schema=schema))
+                rows += len(batch)
+        return rows
 
 
 def probabilities(model: "keras.Model", arrays: Arrays) -> npt.NDArray[np.float32]:

@@ -1,6 +1,7 @@
 """What every family of networks can do. A new family is one file here, a folder of configs and a test fixture."""
 
 import importlib
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,20 @@ class Column:
     is_number: bool
 
 
+class Predictor(ABC):
+    """A saved network that takes raw input."""
+
+    @abstractmethod
+    def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
+        """Predict every example of a file, in its order; return how many there were.
+
+        Args:
+            source: Raw input.
+            output: Appears whole or not at all.
+            keep: Columns of the input to repeat.
+        """
+
+
 class Task(ABC):
     """One family, under one configuration."""
 
@@ -108,6 +123,11 @@ class Task(ABC):
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         """Fit simple models, one after the other, and score each on the test split."""
 
+    @classmethod
+    @abstractmethod
+    def predictor(cls, folder: Path) -> Predictor:
+        """Load what `save` wrote."""
+
     @abstractmethod
     def columns(self) -> list[Column]:
         """Return the raw columns that a prediction takes."""
@@ -147,6 +167,24 @@ class Task(ABC):
 
 def task_for(config: Config) -> Task:
     """Return the family that a configuration names."""
-    module, _, name = FAMILIES[config.task].partition(":")
+    return _family(config.task)(config)
+
+
+def predictor_for(folder: Path) -> Predictor:
+    """Load a saved network, by the family that its schema names.
+
+    Raises:
+        TaskError: The folder holds no network of a known family.
+    """
+    try:
+        task = json.loads((folder / "schema.json").read_text(encoding="utf-8"))["task"]
+        family = _family(task)
+    except (OSError, ValueError, KeyError) as error:
+        raise TaskError(f"{folder}: no trained network ({error!r}); `dvc repro` writes one to models/") from error
+    return family.predictor(folder)
+
+
+def _family(task: str) -> type[Task]:
+    module, _, name = FAMILIES[task].partition(":")
     family: type[Task] = getattr(importlib.import_module(module), name)
-    return family(config)
+    return family

@@ -7,11 +7,14 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 
 from pipeline.storage import PROJECT
 from pipeline.tasks import Column
+from pipeline.tracking.store import TrackingError, open_store, store_uri
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
 SCRIPT = Path(__file__).with_name("pyfunc.py")
@@ -40,3 +43,29 @@ def log_model(models: Path, columns: Sequence[Column], example: list[dict[str, A
         input_example=frame,
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in NEEDED],
     )
+
+
+def download_model(name: str) -> Path:
+    """Bring a logged network from the tracking store.
+
+    Args:
+        name: An MLflow run id, or `models:/NAME@ALIAS` and the like.
+
+    Raises:
+        TrackingError: The store knows no such network.
+    """
+    client = open_store(None)
+    try:
+        uri = name if ":/" in name else _of_run(client, name)
+        folder = Path(mlflow.artifacts.download_artifacts(uri)) / "artifacts" / "models"
+    except MlflowException as error:
+        raise TrackingError(f"{name}: no network of this name in {store_uri(None)}: {error}") from error
+    return folder
+
+
+def _of_run(client: MlflowClient, run_id: str) -> str:
+    experiment = client.get_run(run_id).info.experiment_id
+    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    if not found:
+        raise TrackingError(f"run {run_id} logged no network; see tracking.log_model")
+    return str(found[0].model_uri)
