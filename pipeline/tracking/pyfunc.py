@@ -15,7 +15,7 @@ class TableModel(PythonModel):
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load network and schema."""
-        from pipeline.tasks.table import TablePredictor
+        from pipeline.tasks.table_predictor import TablePredictor
 
         self._predictor = TablePredictor(Path(context.artifacts["models"]))
 
