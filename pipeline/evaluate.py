@@ -4,16 +4,15 @@ import csv
 import json
 from typing import TYPE_CHECKING, Any
 
+from pipeline.baseline import BASELINE
 from pipeline.config import Config, command
 from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
-from pipeline.tasks import Evaluation, Task, task_for
+from pipeline.tasks import CODE, Evaluation, Task, task_for
 
 if TYPE_CHECKING:
     from pipeline.tracking import Run
 
-CODE = ("data", "metrics", "models", "tasks", "training")
 METRICS, PLOTS, PREDICTIONS = REPORTS / "metrics.json", REPORTS / "plots", REPORTS / "predictions"
-BASELINE = REPORTS / "baseline.json"
 Baseline = dict[str, dict[str, float]]
 CURVES_WITH_DIAGONAL = ("roc", "calibration")
 
@@ -29,14 +28,14 @@ def main(config: Config) -> None:
     evaluation = task.evaluate(MODELS)
     baseline = read_baseline()
     write(task, config, evaluation, baseline)
-    with evaluation_run(config, identity(config)) as (run, lacks_training):
+    with evaluation_run(config, identity(config, baseline)) as (run, lacks_training):
         record(run, config, evaluation, baseline, lacks_training)
         print(summary(task, config, evaluation, baseline, run), flush=True)
 
 
-def identity(config: Config) -> str:
+def identity(config: Config, baseline: Baseline) -> str:
     """Return what an evaluation hangs on, hashed."""
-    settings = [config.tree["evaluate"], read_baseline()]
+    settings = [config.tree["evaluate"], baseline]
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code_digest(*CODE)])[:16]
 
 

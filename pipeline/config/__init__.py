@@ -3,7 +3,7 @@
 from pipeline.config.compose import PARAMS, dump, flatten, load
 from pipeline.config.config import Config
 from pipeline.config.entry import command, guarded
-from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
+from pipeline.config.errors import ConfigError, InterruptedRunError, no_such
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.config.table import Calendar, EmbeddingMlp, Join, Source, TableData
 from pipeline.storage import PipelineError
@@ -24,7 +24,6 @@ __all__ = [
     "Tracking",
     "Train",
     "command",
-    "did_you_mean",
     "dump",
     "flatten",
     "guarded",

@@ -42,8 +42,9 @@ def load(overrides: list[str], folder: Path = CONF, name: str = "config") -> Con
         raise ConfigError(faults)
     base = _compose([o.input_line for o in chosen], folder, name)
     values = [o for o in parsed if o.key_or_group not in groups]
-    faults = [fault for o in values if (fault := _unknown_key(o, base, groups, folder))]
-    good = [o for o in values if not _unknown_key(o, base, groups, folder)]
+    unknown = [(o, _unknown_key(o, base, groups, folder)) for o in values]
+    faults = [fault for _, fault in unknown if fault]
+    good = [o for o, fault in unknown if not fault]
     try:
         config = check(_compose([o.input_line for o in [*chosen, *good]], folder, name))
     except ConfigError as error:

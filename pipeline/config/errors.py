@@ -23,20 +23,25 @@ class ConfigError(PipelineError):
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return `; did you mean X?` for the nearest known name, else a bounded list of what there is."""
     names = sorted(set(known))
-    near = get_close_matches(name, names, n=1, cutoff=0.6)
+    near = _nearest(name, names)
     if near:
-        return f"; did you mean {near[0]}?"
-    shown = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-    return f"; there is {shown}" if names else ""
+        return f"; did you mean {near}?"
+    return f"; there is {_bounded(names)}" if names else ""
 
 
 def no_such(absent: Iterable[str], known: Iterable[str]) -> str:
     """Return `'a' (did you mean 'b'?), 'c'; there is b, d`: each absent name with its nearest, then what there is."""
     names = sorted(set(known))
-    near = {name: get_close_matches(name, names, n=1, cutoff=0.6) for name in absent}
-    shown = [repr(name) + (f" (did you mean {found[0]!r}?)" if found else "") for name, found in near.items()]
-    there = ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
-    return f"{', '.join(shown)}; there is {there or 'none'}"
+    shown = [repr(name) + (f" (did you mean {near!r}?)" if (near := _nearest(name, names)) else "") for name in absent]
+    return f"{', '.join(shown)}; there is {_bounded(names) or 'none'}"
+
+
+def _nearest(name: str, names: list[str]) -> str | None:
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
+
+
+def _bounded(names: list[str]) -> str:
+    return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
 
 
 class InterruptedRunError(PipelineError):

@@ -13,7 +13,16 @@ Probability = npt.NDArray[np.float64]
 Baseline = Callable[[Mapping[str, Arrays], Sequence[int]], Probability]
 STRENGTHS = (1.0, 0.1, 0.01)
 """Inverse strengths of the linear model's regularisation; the validation rows choose."""
-BOOSTING = {"objective": "binary", "metric": "auc", "learning_rate": 0.05, "num_leaves": 31, "seed": 1, "verbose": -1}
+BOOSTING = {
+    "objective": "binary",
+    "metric": "auc",
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
 ROUNDS, PATIENCE = 2000, 50
 
 
@@ -49,8 +58,7 @@ def lightgbm(splits: Mapping[str, Arrays], cardinalities: Sequence[int]) -> Prob
     train = library.Dataset(features["train"], np.asarray(splits["train"].target), **settings)
     val = library.Dataset(features["val"], np.asarray(splits["val"].target), reference=train, **settings)
     stop = library.early_stopping(PATIENCE, verbose=False)
-    parameters = {**BOOSTING, "deterministic": True, "force_row_wise": True}
-    model = library.train(parameters, train, ROUNDS, valid_sets=[val], callbacks=[stop])
+    model = library.train(BOOSTING, train, ROUNDS, valid_sets=[val], callbacks=[stop])
     return np.asarray(model.predict(features["test"]))
 
 

@@ -22,7 +22,7 @@ FAMILIES = {"table": "pipeline.tasks.table:TableTask"}
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
 CODE = ("data", "metrics", "models", "tasks", "training")
-"""Libraries whose code decides what a training computes."""
+"""Libraries whose code decides what a training, and what an evaluation, computes."""
 
 NOT_IN_KEY = {"epochs", "checkpoint_minutes"}
 """Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint."""

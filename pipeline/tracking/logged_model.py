@@ -14,6 +14,7 @@ from mlflow.types import ColSpec, Schema
 
 from pipeline.storage import PROJECT
 from pipeline.tasks import Column
+from pipeline.tracking.run import logged_models
 from pipeline.tracking.store import TrackingError, open_store, store_uri
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
@@ -64,8 +65,7 @@ def download_model(name: str) -> Path:
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:
-    experiment = client.get_run(run_id).info.experiment_id
-    found = client.search_logged_models([experiment], f"source_run_id = '{run_id}'")
+    found = logged_models(client, run_id)
     if not found:
         raise TrackingError(f"run {run_id} logged no network; see tracking.log_model")
     return str(found[0].model_uri)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import LoggedModelStatus, Metric, Param
+from mlflow.entities import LoggedModel, LoggedModelStatus, Metric, Param
 from mlflow.exceptions import MlflowException
 
 from pipeline.config import Config, dump, flatten
@@ -120,9 +120,13 @@ class Run:
 
     def has_model(self) -> bool:
         """Say whether a network was logged, whole."""
-        experiment = self._client.get_run(self.id).info.experiment_id
-        found = self._client.search_logged_models([experiment], f"source_run_id = '{self.id}'")
-        return any(model.status == LoggedModelStatus.READY for model in found)
+        return any(model.status == LoggedModelStatus.READY for model in logged_models(self._client, self.id))
+
+
+def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
+    """Return the networks that a run logged, half-written ones included."""
+    experiment = client.get_run(run_id).info.experiment_id
+    return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
 
 
 def _allowed(name: str) -> str:
