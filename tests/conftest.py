@@ -83,7 +83,9 @@ class Project:
             k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "MLFLOW_", "PIPELINE_", "GIT_", "HYDRA_"))
         }
         person = {f"GIT_{role}_{key}": "test" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
-        return kept | person | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        # DVC runs stages in $SHELL. The plainest one, on every machine alike.
+        return kept | person | {"PATH": path, "SHELL": "/bin/sh"}
 
     def start(self, *command: str) -> "subprocess.Popen[str]":
         """Start a command; output and errors come together."""
