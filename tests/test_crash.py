@@ -79,7 +79,9 @@ def test_killed_in_an_epoch_it_ends_with_the_same_bits(project: Project, whole: 
     assert "test/auc" in finished.data.metrics
 
 
-def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(project: Project, whole: dict[str, bytes]) -> None:
+def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(
+    project: Project, whole: dict[str, bytes]
+) -> None:
     first = project.start("dvc", "repro", "-f", "-s", "train")
     wait_for_checkpoint_within_an_epoch(project)
     orphan = process_of(project)
