@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 METRICS, PLOTS, PREDICTIONS = REPORTS / "metrics.json", REPORTS / "plots", REPORTS / "predictions"
 Baseline = dict[str, dict[str, float]]
-CURVES_WITH_DIAGONAL = ("roc", "calibration")
+CURVES_WITH_DIAGONAL = ("roc", "calibration", "predicted_and_observed")
 
 
 @command
@@ -64,6 +64,8 @@ def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
+        if written := task.submit(MODELS, scratch):
+            print(f"evaluate: {written}", flush=True)
     write_json(METRICS, merged(evaluation, baseline))
 
 

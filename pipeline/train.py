@@ -102,7 +102,7 @@ def record_end(run: "Run", config: Config, task: Task, history: Sequence["EpochR
         log_epoch(run, record)
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
     if config.tracking.log_model and not run.has_model():
-        log_model(MODELS, task.columns(), task.example())
+        log_model(MODELS, task.columns(), task.outputs(), task.example())
 
 
 def table_of(history: Sequence["EpochRecord"]) -> str:

@@ -28,10 +28,15 @@ tracking: {system_metrics: false}
 DATA = """\
 source: {name: own, folder: data/own, files: {rows.csv: null, shops.csv: null}}
 main: rows.csv
+unlabelled: null
 joins: [{file: shops.csv, key: [shop], prefix: shop_}]
 missing: ["", "NA"]
 target: sold
+kind: auto
 target_at_least: null
+id: null
+columns: listed
+drop: []
 calendar: [{name: when, columns: [date], parts: [weekday]}]
 categorical: [shop, colour, shop_town, when_weekday]
 numeric: [price, shop_size]

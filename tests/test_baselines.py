@@ -1,6 +1,7 @@
 """Simple models on the same rows; what they are given is what the network is given."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,5 +47,6 @@ def test_columns_of_one_kind_are_enough() -> None:
     numbers = Arrays(nothing.astype("int32"), target[:, None], target, np.arange(4, dtype="int32"))
     for arrays, sizes in ((codes, [2]), (numbers, [])):
         splits = dict.fromkeys(("train", "val", "test"), arrays)
-        probability = table_baselines.linear(splits, sizes)
-        assert (probability > 0.5).tolist() == [False, True, False, True]
+        schema = SimpleNamespace(kind="binary", classes=["0", "1"], cardinalities=sizes)
+        probability = table_baselines.linear(splits, schema)  # type: ignore[arg-type]
+        assert (probability[:, 0] > 0.5).tolist() == [False, True, False, True]

@@ -11,85 +11,95 @@ import pytest
 from conftest import write_tiny
 from tiny import tiny
 
-from pipeline.data import Arrays, DataError, Schema, encode_categorical, encode_numeric, fetch
-from pipeline.data.calendar import calendar
-from pipeline.data.encoding import fit_categorical, fit_numeric
-from pipeline.data.joins import join
+from pipeline.data import Arrays, DataError, Schema, fetch
+from pipeline.data.encoding import codes_of, fit_categorical, fit_numeric, standardised
+from pipeline.data.parts import CalendarPart, RowError, SidePart, TextPart
 from pipeline.data.reading import read
-from pipeline.data.schema import Categorical, Numeric
 from pipeline.storage import PROCESSED, RAW
 from pipeline.tasks import TaskError, task_for
 
 
+def joined(main: pa.Table, side: pa.Table, key: list[str], column: str) -> list[object]:
+    part = SidePart(side, key, "planes.csv")
+    values = part.values(column).to_pylist()
+    return [None if i < 0 else values[i] for i in part.index(main)]
+
+
 def test_a_join_keeps_rows_and_order_and_leaves_gaps() -> None:
     main = pa.table({"plane": ["b", "x", "a", None], "year": ["1", "2", "3", "4"]})
-    side = pa.table({"plane": ["a", "b"], "year": [1990.0, 2000.0]})
-    joined = join(main, side, ["plane"], "plane_", "planes.csv")
-    assert joined["plane_year"].to_pylist() == [2000.0, None, 1990.0, None]
-    assert joined["year"].to_pylist() == ["1", "2", "3", "4"]
+    side = pa.table({"plane": ["a", "b"], "plane_year": [1990.0, 2000.0]})
+    assert joined(main, side, ["plane"], "plane_year") == [2000.0, None, 1990.0, None]
 
 
 def test_a_join_on_two_columns_does_not_confuse_them() -> None:
     main = pa.table({"a": ["x", "xy"], "b": ["yz", "z"]})
     side = pa.table({"a": ["x", "xy"], "b": ["yz", "z"], "v": [1.0, 2.0]})
-    assert join(main, side, ["a", "b"], "s_", "side")["s_v"].to_pylist() == [1.0, 2.0]
+    assert joined(main, side, ["a", "b"], "v") == [1.0, 2.0]
 
 
 def test_a_key_that_stands_twice_in_a_side_table_is_refused() -> None:
     side = pa.table({"plane": ["a", "a"], "year": [1.0, 2.0]})
     with pytest.raises(DataError, match=r"planes.csv: 1 keys \(plane\) stand in several rows, for example a"):
-        join(pa.table({"plane": ["a"]}), side, ["plane"], "plane_", "planes.csv")
-
-
-def test_a_joined_column_does_not_hide_another() -> None:
-    main = pa.table({"plane": ["a"], "plane_year": ["1"]})
-    with pytest.raises(DataError, match="'plane_year' exists already; choose another prefix"):
-        join(main, pa.table({"plane": ["a"], "year": [1.0]}), ["plane"], "plane_", "planes.csv")
+        SidePart(side, ["plane"], "planes.csv")
 
 
 def test_a_missing_key_finds_no_row() -> None:
     side = pa.table({"plane": pa.array([None, None, "a"], pa.string()), "year": [1.0, 2.0, 3.0]})
     main = pa.table({"plane": pa.array([None, "a"], pa.string())})
-    assert join(main, side, ["plane"], "plane_", "planes.csv")["plane_year"].to_pylist() == [None, 3.0]
+    assert joined(main, side, ["plane"], "year") == [None, 3.0]
+
+
+def calendar(table: pa.Table, columns: list[str], parts: list[str]) -> list[list[object]]:
+    part = CalendarPart("x", columns, parts)
+    index = part.index(table)
+    values = [part.values(f"x_{name}").to_pylist() for name in parts]
+    return [[None if i < 0 else column[i] for i in index] for column in values]
 
 
 def test_calendar_columns() -> None:
     table = pa.table({"y": ["2013", "2013"], "m": ["1", "12"], "d": ["1", "31"], "t": ["2013-01-06T23:00:00Z", None]})
-    parts = ["weekday", "day_of_year", "week"]
-    assert calendar(table, "x", ["y", "m", "d"], parts).select(
-        ["x_weekday", "x_day_of_year", "x_week"]
-    ).to_pylist() == [
-        {"x_weekday": 1, "x_day_of_year": 1, "x_week": 1},  # a Tuesday
-        {"x_weekday": 1, "x_day_of_year": 365, "x_week": 1},
+    assert calendar(table, ["y", "m", "d"], ["weekday", "day_of_year", "week", "days"]) == [
+        [1, 1],  # Tuesdays
+        [1, 365],
+        [1, 1],
+        [15706, 16070],
     ]
-    assert calendar(table, "t", ["t"], ["weekday"])["t_weekday"].to_pylist() == [6, None]  # a Sunday
-    with pytest.raises(DataError, match="expected dates like 2013-12-31"):
-        calendar(pa.table({"t": ["yesterday"]}), "t", ["t"], ["weekday"])
+    assert calendar(table, ["t"], ["weekday", "hour", "year"]) == [[6, None], [23, None], [2013, None]]  # a Sunday
+    with pytest.raises(RowError, match="'yesterday' is no date; expected dates like 2013-12-31") as caught:
+        calendar(pa.table({"t": ["2013-01-06", "yesterday"]}), ["t"], ["weekday"])
+    assert caught.value.row == 1
+
+
+def test_text_is_counted_over_batches() -> None:
+    part = TextPart("x")
+    assert part.index(pa.table({"x": ["b", None, "a", "b"]})).tolist() == [0, -1, 1, 0]
+    assert part.index(pa.table({"x": pa.array(["c", "a", None]).dictionary_encode()})).tolist() == [2, 1, -1]
+    assert part.values("x").to_pylist() == ["b", "a", "c"]
 
 
 def test_codes_start_with_the_unknown_and_the_most_frequent() -> None:
-    values = pa.chunked_array([["b", "a", "b", "c", "d", "d", None, "z"]])
-    train = np.array([True] * 7 + [False])
-    column = fit_categorical("x", values, train, min_count=1)
+    values, counts = pa.array(["b", "a", "c", "d", None, "z"]), np.array([2, 1, 1, 2, 1, 0])
+    column = fit_categorical("x", values, counts, min_count=1)
     assert column.categories == ["b", "d", "a", "c"]
-    assert encode_categorical(pa.table({"x": values}), [column])[:, 0].tolist() == [1, 3, 1, 4, 2, 2, 0, 0]
-    assert fit_categorical("x", values, train, min_count=2).categories == ["b", "d"]
+    assert codes_of(values, column).tolist() == [1, 3, 4, 2, 0, 0]
+    assert fit_categorical("x", values, counts, min_count=2).categories == ["b", "d"]
+    # A side table holds a value in several rows: their counts add up.
+    assert fit_categorical("x", pa.array(["b", "a", "b"]), np.array([1, 2, 3]), 1).categories == ["b", "a"]
 
 
 def test_numbers_are_standardised_by_the_training_rows() -> None:
-    values = pa.chunked_array([[1.0, 3.0, None, 100.0]])
-    column = fit_numeric("x", values, np.array([True, True, True, False]))
+    column = fit_numeric("x", np.array([1.0, 3.0, np.nan]))
     assert (column.mean, column.std) == (2.0, 1.0)
-    encoded = encode_numeric(pa.table({"x": values}), [column])[:, 0]
+    encoded = standardised(np.array([1.0, 3.0, np.nan, 100.0]), column)
     assert encoded.tolist()[:2] == [-1.0, 1.0]
     assert np.isnan(encoded[2])
     assert encoded[3] == 98.0
     assert column.quantiles[0] == -1.0
     assert column.quantiles[-1] == 1.0
-    constant = fit_numeric("x", pa.chunked_array([[0.1] * 10]), np.array([True] * 10))
-    assert encode_numeric(pa.table({"x": [1.1]}), [constant])[0, 0] == pytest.approx(1.0)
+    constant = fit_numeric("x", np.full(10, 0.1))
+    assert standardised(np.array([1.1]), constant)[0] == pytest.approx(1.0)
     with pytest.raises(DataError, match="column 'x': no number in the training rows"):
-        fit_numeric("x", values, np.array([False, False, True, False]))
+        fit_numeric("x", np.array([np.nan]))
 
 
 def test_plain_gz_and_zip_read_alike(tmp_path: Path) -> None:
@@ -194,7 +204,7 @@ def test_example_rows_are_raw(workspace: Path) -> None:
     [
         ({"data__categorical": ["shop", "color"]}, r"no column 'color' \(did you mean 'colour'\?\); there is"),
         (
-            {"data__target": "colour", "data__categorical": ["shop"]},
+            {"data__target": "colour", "data__categorical": ["shop"], "data__kind": "binary"},
             r"column 'colour': expected two classes, received 5",
         ),
         ({"data__target": "price", "data__target_at_least": 1000, "data__numeric": []}, "are of one class"),
@@ -223,9 +233,3 @@ def test_data_prepared_under_another_configuration_is_refused(workspace: Path) -
 def test_missing_processed_data_names_the_command(workspace: Path) -> None:
     with pytest.raises(DataError, match=r"schema\.json: no such file; `python -m pipeline\.preprocess` writes it"):
         task_for(tiny()).require_prepared()
-
-
-def test_encoding_needs_no_training_rows() -> None:
-    table = pa.table({"c": ["new", None], "n": ["2.5", None]})
-    assert encode_categorical(table, [Categorical("c", ["old"])]).tolist() == [[0], [0]]
-    assert encode_numeric(table, [Numeric("n", 0.5, 2.0, [])])[0].tolist() == [1.0]

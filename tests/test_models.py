@@ -6,10 +6,20 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.models import FusedEmbedding, QuantileBins, ValueAndFlag, bin_edges, embedding_mlp, load_model, save_model
+from pipeline.models import (
+    FusedEmbedding,
+    Head,
+    QuantileBins,
+    ValueAndFlag,
+    bin_edges,
+    embedding_mlp,
+    load_model,
+    save_model,
+)
 
 CODES = np.array([[0, 2, 1], [1, 0, 3], [2, 2, 0]], dtype="int32")
 SIZES = [3, 3, 4]
+HEAD = Head("binary", 2, 0.5, 0.5)
 
 
 def network(**changes: object) -> keras.Model:
@@ -22,7 +32,7 @@ def network(**changes: object) -> keras.Model:
         "merge": "concat",
         "bins": 4,
     }
-    return embedding_mlp(SIZES, [list(np.linspace(-2, 2, 257))] * 2, **{**settings, **changes})  # type: ignore[arg-type]
+    return embedding_mlp(SIZES, [list(np.linspace(-2, 2, 257))] * 2, HEAD, **{**settings, **changes})  # type: ignore[arg-type]
 
 
 def inputs(rows: int = 64) -> dict[str, np.ndarray]:
@@ -78,8 +88,8 @@ def test_parameters_are_those_of_the_layers(merge: str) -> None:
 
 def test_columns_of_one_kind_are_enough() -> None:
     settings = {"embedding_dim": 2, "embedding_dropout": 0.0, "hidden_layers": 0, "hidden_units": 1, "dropout": 0.0}
-    codes = embedding_mlp([3], [], merge="concat", bins=4, **settings)  # type: ignore[arg-type]
-    numbers = embedding_mlp([], [[0.0] * 257], merge="concat", bins=4, **settings)  # type: ignore[arg-type]
+    codes = embedding_mlp([3], [], HEAD, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
+    numbers = embedding_mlp([], [[0.0] * 257], HEAD, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
     assert [tensor.name for tensor in codes.inputs] == ["categorical"]
     assert [tensor.name for tensor in numbers.inputs] == ["numeric"]
 

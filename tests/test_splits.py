@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data import SPLITS, DataError, split_groups
+from pipeline.data.errors import DataError
+from pipeline.data.splits import SPLITS, split_groups
 
 seeds = st.integers(0, 2**31)
 

@@ -31,7 +31,7 @@ def tiny(**changes: Any) -> Config:
             "epochs": 3,
             "learning_rate": 0.01,
             "patience": 0,
-            "monitor": "auc",
+            "monitor": "auto",
             "checkpoint_minutes": 5,
         },
         "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},

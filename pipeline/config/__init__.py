@@ -5,10 +5,11 @@ from pipeline.config.config import Config
 from pipeline.config.entry import command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, no_such
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
-from pipeline.config.table import Calendar, EmbeddingMlp, Join, Source, TableData
+from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, Source, TableData
 from pipeline.storage import PipelineError
 
 __all__ = [
+    "MONITORS",
     "PARAMS",
     "Calendar",
     "Config",

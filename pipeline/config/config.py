@@ -20,7 +20,8 @@ class Family:
     monitors: tuple[str, ...]
 
 
-FAMILIES = {"table": Family({"data": TableData, "model": EmbeddingMlp}, MONITORS)}
+TABLE_MONITORS = ("auto", *dict.fromkeys(name for names in MONITORS.values() for name in names))
+FAMILIES = {"table": Family({"data": TableData, "model": EmbeddingMlp}, TABLE_MONITORS)}
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,14 @@ from pydantic import Field
 
 from pipeline.config.sections import Fraction, Merge, Name, Positive, Rate, Section
 
-MONITORS = ("auc", "average_precision", "accuracy", "log_loss", "brier")
-"""Scores of the validation rows that may decide when to stop."""
+MONITORS = {
+    "binary": ("auc", "average_precision", "accuracy", "log_loss", "brier"),
+    "multiclass": ("auc_macro", "log_loss", "accuracy"),
+    "regression": ("rmse", "mae", "r2"),
+}
+"""Kind of target → scores of the validation rows that may decide when to stop; the first unless one is named."""
 
-CalendarPart = Literal["weekday", "day_of_year", "week"]
+CalendarPart = Literal["year", "month", "day", "weekday", "day_of_year", "week", "hour", "days"]
 Columns = Annotated[list[str], Field(min_length=1)]
 
 
@@ -42,15 +46,20 @@ class TableData(Section):
 
     source: Source
     main: str
+    unlabelled: str | None
     joins: list[Join]
     missing: list[str]
     target: Annotated[str, Field(min_length=1)]
+    kind: Literal["auto", "binary", "multiclass", "regression"]
     target_at_least: float | None
+    id: str | None
+    columns: Literal["infer", "listed"]
+    drop: list[str]
     calendar: list[Calendar]
     categorical: list[str]
     numeric: list[str]
     min_count: Positive
-    split: Literal["group", "random"]
+    split: Literal["group", "time", "given", "random"]
     split_by: list[str]
     test_fraction: Fraction
     validation_fraction: Fraction
@@ -62,6 +71,8 @@ class TableData(Section):
 
     def _files(self) -> list[str]:
         wanted = [("main", self.main), *((f"joins[{i}].file", join.file) for i, join in enumerate(self.joins))]
+        if self.unlabelled is not None:
+            wanted.append(("unlabelled", self.unlabelled))
         return [
             f"{key}: {file!r} is not among source.files ({', '.join(self.source.files) or 'none'})"
             for key, file in wanted
@@ -72,18 +83,25 @@ class TableData(Section):
         faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
         for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
             faults += [f"{key}: {name!r} stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
+            faults += [f"{key}: {name!r} is in drop too" for name in names if name in self.drop]
             if self.target in names:
                 faults.append(f"{key}: holds the target {self.target!r}; the network would be told the answer")
-        if not self.categorical and not self.numeric:
-            faults.append("categorical: no column to learn from; name some in categorical or numeric")
+            if self.id in names:
+                faults.append(f"{key}: holds the id {self.id!r}, which names a row and tells nothing about others")
+        if self.columns == "listed" and not self.categorical and not self.numeric:
+            faults.append("categorical: no column to learn from; name some in categorical or numeric, or columns=infer")
+        if self.target_at_least is not None and self.kind not in ("auto", "binary"):
+            faults.append(f"kind: a target with target_at_least is binary, received {self.kind!r}")
         return faults
 
     def _split(self) -> list[str]:
         faults = []
-        if self.split == "group" and not self.split_by:
-            faults.append("split_by: a split by group needs the columns that name a group; or set split=random")
-        if self.split == "random" and self.split_by:
-            faults.append(f"split_by: a random split has no groups, received {self.split_by}; set split_by=[]")
+        wanted = {"group": "the columns that name a group", "random": "none"}.get(self.split, "one column")
+        wrong = {"group": not self.split_by, "random": bool(self.split_by)}.get(self.split, len(self.split_by) != 1)
+        if wrong:
+            faults.append(f"split_by: split={self.split} takes {wanted}, received {self.split_by}")
+        if self.target in self.split_by:
+            faults.append(f"split_by: holds the target {self.target!r}")
         if self.test_fraction + self.validation_fraction >= 1:
             held = f"{self.test_fraction} + {self.validation_fraction}"
             faults.append(f"validation_fraction: test and validation leave nothing to train on ({held})")

@@ -1,13 +1,15 @@
 """Sources, tables, splits and codes."""
 
 from pipeline.data.arrays import Arrays
-from pipeline.data.encoding import encode_categorical, encode_numeric
 from pipeline.data.errors import DataError
+from pipeline.data.guessing import Guess, guess
+from pipeline.data.layout import Derived, Layout, Side
 from pipeline.data.prepare import Holdout, Target, prepare
+from pipeline.data.reading import header, sample
 from pipeline.data.schema import Categorical, Numeric, Schema
 from pipeline.data.sources import fetch
-from pipeline.data.splits import SPLITS, split_groups
-from pipeline.data.tables import Derived, Layout, Side, assemble, derive, raw_batches
+from pipeline.data.splits import SPLITS
+from pipeline.data.tables import Table, stream
 
 __all__ = [
     "SPLITS",
@@ -15,18 +17,18 @@ __all__ = [
     "Categorical",
     "DataError",
     "Derived",
+    "Guess",
     "Holdout",
     "Layout",
     "Numeric",
     "Schema",
     "Side",
+    "Table",
     "Target",
-    "assemble",
-    "derive",
-    "encode_categorical",
-    "encode_numeric",
     "fetch",
+    "guess",
+    "header",
     "prepare",
-    "raw_batches",
-    "split_groups",
+    "sample",
+    "stream",
 ]

@@ -19,7 +19,7 @@ class Arrays:
     Attributes:
         categorical: Codes, int32, `(rows, categorical columns)`.
         numeric: Standardised, NaN where missing, float32, `(rows, numeric columns)`.
-        target: 0 or 1, float32, `(rows,)`.
+        target: Code of the class, or the amount, float32, `(rows,)`.
         group: Number of the row's group, int32, `(rows,)`: what intervals are resampled over.
     """
 
@@ -35,12 +35,6 @@ class Arrays:
     def inputs(self) -> dict[str, npt.NDArray[Any]]:
         """What the network takes, by the name of its input."""
         return {"categorical": self.categorical, "numeric": self.numeric}
-
-    def save(self, folder: Path) -> None:
-        """Write the arrays."""
-        folder.mkdir(parents=True)
-        for name in NAMES:
-            np.save(folder / f"{name}.npy", getattr(self, name), allow_pickle=False)
 
     @classmethod
     def load(cls, folder: Path) -> "Arrays":

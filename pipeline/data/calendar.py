@@ -8,41 +8,52 @@ import pyarrow.compute as pc
 from pipeline.data.errors import DataError
 
 PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
+    "year": pc.year,
+    "month": pc.month,
+    "day": pc.day,
     "weekday": pc.day_of_week,
     "day_of_year": pc.day_of_year,
     "week": pc.iso_week,
+    "hour": pc.hour,
+    "days": lambda times: times.cast(pa.date32()).cast(pa.int32()),
 }
+"""Part → kernel over timestamps. Weekdays count from Monday, 0; weeks are ISO's; `days` counts from 1970-01-01."""
 
 
-def calendar(table: pa.Table, name: str, columns: Sequence[str], parts: Sequence[str]) -> pa.Table:
-    """Add `NAME_PART` columns (int64).
+def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> pa.Array | pa.ChunkedArray:
+    """Return the date of each row as text, as fine as the parts need: 2013-12-31, with hours 2013-12-31 23.
 
     Args:
         table: Holds `columns` as text.
-        name: Prefix of the new columns.
         columns: One column of dates (ISO 8601), or three: year, month, day.
         parts: Keys of `PARTS`.
+    """
+    if len(columns) == 1:
+        column = table[columns[0]].cast(pa.string())
+        return pc.replace_substring(pc.utf8_slice_codeunits(column, 0, 13 if "hour" in parts else 10), "T", " ")
+    if len(columns) != 3:
+        raise DataError(f"data.calendar: expected one date column or year, month, day; received {list(columns)}")
+    padded = [pc.utf8_lpad(table[c].cast(pa.string()), width, "0") for c, width in zip(columns, (4, 2, 2), strict=True)]
+    return pc.binary_join_element_wise(*padded, "-")
+
+
+def timestamps(texts: pa.Array) -> pa.Array:
+    """Turn what `dates_of` returned into timestamps.
 
     Raises:
-        DataError: A value that is no date.
+        DataError: A text that is no date.
     """
-    dates = _dates(table, columns)
-    for part in parts:
-        table = table.append_column(f"{name}_{part}", PARTS[part](dates))
-    return table
-
-
-def _dates(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
-    if len(columns) == 1:
-        text = pc.utf8_slice_codeunits(table[columns[0]].cast(pa.string()), 0, 10)
-    elif len(columns) == 3:
-        padded = [
-            pc.utf8_lpad(table[c].cast(pa.string()), width, "0") for c, width in zip(columns, (4, 2, 2), strict=True)
-        ]
-        text = pc.binary_join_element_wise(*padded, "-")
-    else:
-        raise DataError(f"data.calendar: expected one date column or year, month, day; received {list(columns)}")
+    whole = pc.if_else(pc.equal(pc.utf8_length(texts), 13), pc.binary_join_element_wise(texts, ":00", ""), texts)
     try:
-        return pc.cast(text, pa.date32())
+        return pc.cast(whole, pa.timestamp("s"))
     except pa.ArrowInvalid as error:
-        raise DataError(f"data.calendar: {', '.join(columns)}: {error}; expected dates like 2013-12-31") from error
+        raise DataError(f"{error}; expected dates like 2013-12-31") from error
+
+
+def is_date(text: str) -> bool:
+    """Say whether a value is one that `timestamps` takes."""
+    try:
+        timestamps(pc.replace_substring(pc.utf8_slice_codeunits(pa.array([text]), 0, 13), "T", " "))
+    except DataError:
+        return False
+    return len(text) >= 10

@@ -1,6 +1,7 @@
-"""Raw columns → integer codes and standardised numbers: the same code for training and for prediction."""
+"""Values → integer codes and standardised numbers: the same code for training and for prediction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
+from pipeline.data.parts import Index, Part
 from pipeline.data.schema import Categorical, Numeric
 
 QUANTILES = 257
@@ -15,27 +17,41 @@ QUANTILES = 257
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float32]
-Mask = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.float64]
 
 
-def fit_categorical(name: str, column: pa.ChunkedArray, train: Mask, min_count: int) -> Categorical:
-    """Count the categories of the training rows; the most frequent gets code 1, equals in order of their text."""
-    counts = pc.value_counts(column.filter(pa.array(train)).cast(pa.string()).drop_null())
-    pairs = zip(counts.field("counts").to_pylist(), counts.field("values").to_pylist(), strict=True)
-    kept = sorted((-count, value) for count, value in pairs if count >= min_count)
-    return Categorical(name, [value for _, value in kept])
+def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], min_count: int) -> Categorical:
+    """Make the vocabulary: the most frequent category gets code 1, equals in order of their text.
+
+    Args:
+        name: Of the column.
+        values: The value behind each index of its part; a side table may hold one several times.
+        counts: Training rows of each index.
+        min_count: Categories seen less often become unknown.
+    """
+    encoded = values.cast(pa.string()).dictionary_encode()
+    texts = encoded.dictionary.to_pylist()
+    places = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)
+    totals = np.bincount(places, weights=counts, minlength=len(texts) + 1)[: len(texts)]
+    kept = sorted((-int(total), text) for total, text in zip(totals, texts, strict=True) if total >= max(min_count, 1))
+    return Categorical(name, [text for _, text in kept])
 
 
-def fit_numeric(name: str, column: pa.ChunkedArray, train: Mask) -> Numeric:
+def fit_numeric(name: str, values: Floats) -> Numeric:
     """Measure mean, deviation and quantiles of the training rows that hold a value.
+
+    Args:
+        name: Of the column.
+        values: Of the training rows; NaN where missing.
 
     Raises:
         DataError: No training row holds one.
     """
-    values = _float64(column)[train]
     values = values[np.isfinite(values)]
     if not values.size:
-        raise DataError(f"column {name!r}: no number in the training rows; take it out of data.numeric")
+        raise DataError(
+            f"column {name!r}: no number in the training rows; take it out of data.numeric or list it in data.drop"
+        )
     mean, std = float(values.mean()), float(values.std())
     # Not `std > 0`: the deviation of a constant is rounding noise, which would blow up every other value.
     std = std if values.max() > values.min() else 1.0
@@ -43,26 +59,105 @@ def fit_numeric(name: str, column: pa.ChunkedArray, train: Mask) -> Numeric:
     return Numeric(name, mean, std, [float(np.float32(q)) for q in grid])
 
 
-def encode_categorical(table: pa.Table, columns: Sequence[Categorical]) -> Codes:
-    """Return codes of shape `(rows, columns)`; what training did not see is 0."""
-    codes = np.empty((table.num_rows, len(columns)), dtype=np.int32)
-    for index, column in enumerate(columns):
-        known = pa.array(column.categories, type=pa.string())
-        found = pc.index_in(table[column.name].cast(pa.string()), value_set=known)
-        codes[:, index] = pc.add(pc.fill_null(found, -1), 1).to_numpy()
+def codes_of(values: pa.Array, column: Categorical) -> Codes:
+    """Return the code of each value; what training did not see is 0."""
+    known = pa.array(column.categories, type=pa.string())
+    codes: Codes = pc.add(pc.fill_null(pc.index_in(values.cast(pa.string()), value_set=known), -1), 1).to_numpy()
     return codes
 
 
-def encode_numeric(table: pa.Table, columns: Sequence[Numeric]) -> Numbers:
-    """Return standardised values of shape `(rows, columns)`; a missing one is NaN."""
-    numbers = np.empty((table.num_rows, len(columns)), dtype=np.float32)
-    for index, column in enumerate(columns):
-        values = _float64(table[column.name])
-        values[~np.isfinite(values)] = np.nan
-        numbers[:, index] = (values - column.mean) / column.std
-    return numbers
+def floats(values: pa.Array | pa.ChunkedArray, name: str) -> Floats:
+    """Return numbers; NaN where missing or infinite.
+
+    Raises:
+        DataError: A text that is no number.
+    """
+    try:
+        found: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid as error:
+        raise DataError(
+            f"column {name!r}: {error}. Move it to data.categorical, or list the value in data.missing."
+        ) from error
+    return np.where(np.isfinite(found), found, np.nan)
 
 
-def _float64(column: pa.ChunkedArray) -> npt.NDArray[np.float64]:
-    values: npt.NDArray[np.float64] = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
-    return values.copy()
+class Encoder:
+    """Encodes rows by the vocabularies and moments of a schema.
+
+    Args:
+        categorical: Columns of the codes.
+        numeric: Columns of the numbers.
+        parts: Where features come from, by name; what is in none of them comes as numbers of the rows.
+        owners: Feature → name of its part.
+    """
+
+    def __init__(
+        self,
+        categorical: Sequence[Categorical],
+        numeric: Sequence[Numeric],
+        parts: Mapping[str, Part],
+        owners: Mapping[str, str],
+    ) -> None:
+        self._widths = len(categorical), len(numeric)
+        self._codes: dict[str, tuple[list[int], Codes]] = {}
+        self._numbers: dict[str, tuple[list[int], Numbers]] = {}
+        self._direct = [(i, column) for i, column in enumerate(numeric) if column.name not in owners]
+        for key, part in parts.items():
+            chosen = [i for i, column in enumerate(categorical) if owners.get(column.name) == key]
+            if chosen:
+                self._codes[key] = (
+                    chosen,
+                    _lookup([codes_of(part.values(categorical[i].name), categorical[i]) for i in chosen], np.int32(0)),
+                )
+            chosen = [i for i, column in enumerate(numeric) if owners.get(column.name) == key]
+            if chosen:
+                self._numbers[key] = (
+                    chosen,
+                    _lookup(
+                        [
+                            standardised(floats(part.values(numeric[i].name), numeric[i].name), numeric[i])
+                            for i in chosen
+                        ],
+                        np.float32(np.nan),
+                    ),
+                )
+
+    def __call__(self, rows: int, indices: Mapping[str, Index], numbers: Mapping[str, Floats]) -> tuple[Codes, Numbers]:
+        """Encode.
+
+        Args:
+            rows: How many there are.
+            indices: By part, `(rows,)` each.
+            numbers: Raw numbers by column, `(rows,)` each.
+
+        Returns:
+            Codes `(rows, categorical columns)` and standardised numbers `(rows, numeric columns)`, NaN where missing.
+        """
+        codes = np.empty((rows, self._widths[0]), dtype=np.int32)
+        values = np.empty((rows, self._widths[1]), dtype=np.float32)
+        for key, (places, lookup) in self._codes.items():
+            _put(codes, places, lookup, indices[key])
+        for key, (places, table) in self._numbers.items():
+            _put(values, places, table, indices[key])
+        for place, column in self._direct:
+            values[:, place] = standardised(numbers[column.name], column)
+        return codes, values
+
+
+def standardised(values: Floats, column: Numeric) -> Numbers:
+    """Return values in units of the training rows' deviation from their mean."""
+    return ((values - column.mean) / column.std).astype(np.float32)
+
+
+def _lookup(columns: list[npt.NDArray[Any]], missing: np.generic) -> npt.NDArray[Any]:
+    # One more row: an index of -1, for no value, finds it at the end.
+    table = np.stack(columns, axis=1)
+    return np.vstack([table, np.full((1, table.shape[1]), missing, table.dtype)])
+
+
+def _put(block: npt.NDArray[Any], places: list[int], lookup: npt.NDArray[Any], index: Index) -> None:
+    found = lookup[index]
+    if places == list(range(places[0], places[0] + len(places))):
+        block[:, places[0] : places[0] + len(places)] = found
+    else:
+        block[:, places] = found

@@ -1,4 +1,4 @@
-"""Join side tables without changing the order or the number of rows."""
+"""Keys of side tables, which are joined without changing the order or the number of rows."""
 
 from collections.abc import Sequence
 
@@ -13,37 +13,24 @@ SEPARATOR = "\x1f"
 
 def key_of(table: pa.Table, columns: Sequence[str]) -> pa.ChunkedArray:
     """Return one text a row that names its values in `columns`; null where any of them is null."""
-    parts = [table[name].cast(pa.string()) for name in columns]
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
+    if len(columns) == 1:
+        return table[columns[0]]
+    return pc.binary_join_element_wise(*(table[name].cast(pa.string()) for name in columns), SEPARATOR)
 
 
-def join(main: pa.Table, side: pa.Table, key: Sequence[str], prefix: str, name: str) -> pa.Table:
-    """Add the columns of `side` to the rows of `main` (left join, at most one match a row).
-
-    Args:
-        main: Rows that stay as they are.
-        side: At most one row a key.
-        key: Columns that both tables have.
-        prefix: Goes before the names of the added columns.
-        name: Of the side table, for errors.
+def keys_of_side(table: pa.Table, key: Sequence[str], file: str) -> pa.Array:
+    """Return the key of each row of a side table.
 
     Raises:
-        DataError: A key stands twice in `side`, or an added column would hide one of `main`.
+        DataError: A key stands twice; a row must find at most one.
     """
-    keys = key_of(side, key)
+    keys = key_of(table, key).combine_chunks()
     counts = pc.value_counts(keys.drop_null())
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):
         shown = str(twice.field("values")[0]).replace(SEPARATOR, ", ")
         raise DataError(
-            f"{name}: {len(twice)} keys ({', '.join(key)}) stand in several rows, for example {shown}; "
+            f"{file}: {len(twice)} keys ({', '.join(key)}) stand in several rows, for example {shown}; "
             "a side table needs one row a key. Remove the doubles or name more key columns in data.joins."
         )
-    rows = pc.index_in(key_of(main, key), value_set=keys.combine_chunks(), skip_nulls=True)
-    for column in side.column_names:
-        if column in key:
-            continue
-        if prefix + column in main.column_names:
-            raise DataError(f"{name}: {prefix + column!r} exists already; choose another prefix in data.joins")
-        main = main.append_column(prefix + column, side[column].take(rows))
-    return main
+    return keys

@@ -1,5 +1,6 @@
-"""Read CSV files into Arrow tables, naming file and column where something is wrong."""
+"""Read CSV and Parquet files as Arrow tables, naming file, line and column where something is wrong."""
 
+import csv as python_csv
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,106 +10,201 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv as csv
+import pyarrow.parquet as pq
 
 from pipeline.config import no_such
 from pipeline.data.errors import DataError
 
-TEXT, NUMBER = pa.string(), pa.float64()
-BLOCK = 8 * 1024 * 1024
-"""Bytes read at a time where a file is streamed."""
+TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
+"""Text comes as codes into the distinct values of its batch: what is done to text is done once a value."""
+BLOCK = 16 * 1024 * 1024
+"""Bytes read at a time."""
+ROWS = 65_536
+"""Rows read at a time from a Parquet file."""
+SEPARATORS = ";\t|"
 
 
 def header(path: Path) -> list[str]:
-    """Return the column names of a CSV file.
+    """Return the column names of a file.
 
     Raises:
-        DataError: It cannot be read as a CSV file with commas, in UTF-8.
+        DataError: It is no Parquet file and no CSV file with commas, in UTF-8; or two columns have one name.
     """
+    if _is_parquet(path):
+        with _parquet(path) as file:
+            return list(file.schema_arrow.names)
     with _named(path), _opened(path) as stream:
         first = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
         if not first.strip():
             raise DataError(f"{path}: the file is empty; expected a header line and rows")
-        names: list[str] = csv.read_csv(io.BytesIO(first.encode())).column_names
-    other = next((mark for mark in ";\t|" if mark in first), None)
+        names: list[str] = next(python_csv.reader([first]))
+    other = next((mark for mark in SEPARATORS if mark in first), None)
     if len(names) == 1 and other:
         raise DataError(
             f"{path}: one column, {names[0]!r}: its values seem to be separated by {other!r}, expected commas"
         )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise DataError(f"{path}: line 1: {', '.join(map(repr, twice))}: several columns of one name; rename them")
     return names
 
 
-def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
-    """Read the named columns, as text but for `numbers`.
+def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> Iterator[pa.Table]:
+    """Read the named columns a batch at a time: memory does not grow with the file.
 
     Args:
-        path: CSV, plain, .gz or .zip (with one member).
+        path: Parquet (`.parquet`), or CSV: plain, .gz or .zip (with one member).
         columns: What to read.
-        numbers: Those among them to read as float64.
+        numbers: Those among them to read as float64; the others come as dictionaries of text.
         missing: Texts that mean null.
 
     Raises:
-        DataError: No such column; a value that is no number; a file that is no CSV.
+        DataError: No such column; a value that is no number; a damaged file; no row at all.
     """
     known = header(path)
-    with _named(path, known), _opened(path) as stream:
-        table = csv.read_csv(stream, convert_options=_options(path, known, columns, numbers, missing))
-    if table.num_rows == 0:
-        raise DataError(f"{path}: no rows; expected some under the header")
-    return table
-
-
-def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> Iterator[pa.Table]:
-    """Read like `read`, some ten thousand rows at a time: memory does not grow with the file."""
-    known = header(path)
-    with _named(path, known), _opened(path) as stream:
-        options = _options(path, known, columns, numbers, missing)
-        reader = csv.open_csv(stream, read_options=csv.ReadOptions(block_size=BLOCK), convert_options=options)
-        for batch in reader:
-            yield pa.Table.from_batches([batch])
-
-
-def _options(
-    path: Path, known: Sequence[str], columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]
-) -> csv.ConvertOptions:
     absent = [name for name in columns if name not in known]
     if absent:
         raise DataError(f"{path}: no column {no_such(absent, known)}")
-    numeric = set(numbers)
-    return csv.ConvertOptions(
-        include_columns=list(columns),
-        column_types={name: NUMBER if name in numeric else TEXT for name in columns},
-        null_values=list(missing),
-        strings_can_be_null=True,
+    types = {name: NUMBER if name in set(numbers) else TEXT for name in columns}
+    rows = 0
+    for batch in (_from_parquet if _is_parquet(path) else _from_csv)(path, known, types, missing):
+        rows += batch.num_rows
+        yield batch
+    if rows == 0:
+        raise DataError(f"{path}: no rows; expected some under the header")
+
+
+def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
+    """Read like `batches`, whole; text comes as plain strings."""
+    table = pa.concat_tables(list(batches(path, columns, numbers, missing)), promote_options="permissive")
+    text = [
+        (name, pa.string() if kind == TEXT else kind)
+        for name, kind in zip(table.column_names, table.schema.types, strict=True)
+    ]
+    return table.cast(pa.schema(text)).combine_chunks()
+
+
+def sample(path: Path, missing: Sequence[str]) -> pa.Table:
+    """Read the first block of a file, every column as text."""
+    first = next(batches(path, header(path), [], missing))
+    return first.cast(pa.schema([(name, pa.string()) for name in first.column_names]))
+
+
+def _from_csv(
+    path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
+) -> Iterator[pa.Table]:
+    options = csv.ConvertOptions(
+        include_columns=list(types), column_types=types, null_values=list(missing), strings_can_be_null=True
     )
+    with _named(path, known, types, missing), _opened(path) as stream:
+        for batch in csv.open_csv(stream, read_options=csv.ReadOptions(block_size=BLOCK), convert_options=options):
+            yield pa.Table.from_batches([batch])
+
+
+def _from_parquet(
+    path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
+) -> Iterator[pa.Table]:
+    with _parquet(path) as file:
+        for batch in file.iter_batches(batch_size=ROWS, columns=list(types)):
+            columns = {name: _as(path, name, batch.column(name), kind, missing) for name, kind in types.items()}
+            yield pa.table(columns)
+
+
+def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, missing: Sequence[str]) -> pa.Array:
+    # The same text as in a CSV file: a column may be text here and a number there.
+    try:
+        if kind == NUMBER and not pa.types.is_string(column.type):
+            return column.cast(NUMBER)
+        text = column.cast(pa.string())
+        known = pa.array([None if value in missing else value for value in text.unique().to_pylist()], pa.string())
+        text = known.take(pa.compute.index_in(text, value_set=text.unique()))
+        return text.cast(NUMBER) if kind == NUMBER else text.dictionary_encode()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise DataError(f"{path}: column {name!r}: {error}. {REMEDY}") from error
+
+
+REMEDY = "Correct the value, list it in data.missing or move the column to data.categorical."
 
 
 @contextmanager
-def _named(path: Path, known: Sequence[str] = ()) -> Iterator[None]:
-    # What Arrow and the decompressors raise for a damaged file; people need to know which file and which column.
+def _named(
+    path: Path,
+    known: Sequence[str] = (),
+    types: dict[str, pa.DataType] | None = None,
+    missing: Sequence[str] = (),
+) -> Iterator[None]:
+    # What Arrow and the decompressors raise for a damaged file; people need to know which line and which column.
     try:
         yield
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
     except (pa.ArrowInvalid, OSError, EOFError) as error:
-        raise DataError(f"{path}: {_readable(error, known)}") from error
+        try:
+            found = _first_fault(path, known, types or {}, missing)
+        except (OSError, EOFError, UnicodeDecodeError, DataError, python_csv.Error):
+            found = None
+        raise DataError(f"{path}: {found or _readable(error, known)}") from error
+
+
+def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]) -> str | None:
+    """Read once more, slowly, to find the line: Arrow reads blocks and does not count them."""
+    with _opened(path) as stream:
+        for line, raw in enumerate(io.BufferedReader(stream), start=1):
+            try:
+                text = raw.decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                return f"line {line}: not UTF-8 (byte {error.start} of the line); save the file as UTF-8"
+            values = next(python_csv.reader([text]), [])
+            if not values or line == 1:
+                continue
+            if len(values) != len(known) or text.count('"') % 2:
+                return (
+                    f"line {line}: {len(values)} values, expected {len(known)}"
+                    + ("; a quote is not closed on this line (values cannot hold line breaks)" if '"' in text else "")
+                    + f": {text.strip()[:80]}"
+                )
+            for name, value in zip(known, values, strict=True):
+                if types.get(name) == NUMBER and value not in missing and not _is_number(value):
+                    return f"line {line}: column {name!r}: {value[:80]!r} is no number. {REMEDY}"
+    return None
+
+
+def _is_number(value: str) -> bool:
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return "_" not in value
 
 
 def _readable(error: Exception, known: Sequence[str]) -> str:
     # Arrow counts columns from 0 ("In CSV column #3: ..."); people know them by name.
     text = str(error).partition("\n")[0]
     number, colon, reason = text.removeprefix("In CSV column #").partition(":")
+    if "straddling" in text:
+        return f"a row is longer than {BLOCK // 2**20} MB: a quote that is not closed?"
     if not (colon and number.isdigit() and int(number) < len(known)):
         return text
-    if "UTF8" in reason:
-        return f"column {known[int(number)]!r}: not UTF-8; save the file as UTF-8"
-    remedy = "Correct the value, list it in data.missing or move the column to data.categorical."
-    return f"column {known[int(number)]!r}:{reason}. {remedy}"
+    return f"column {known[int(number)]!r}:{reason}. {REMEDY}"
+
+
+def _is_parquet(path: Path) -> bool:
+    return path.suffix == ".parquet"
+
+
+@contextmanager
+def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
+    _require(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            yield file
+    except (pa.ArrowInvalid, OSError) as error:
+        raise DataError(f"{path}: no readable Parquet file: {error}") from error
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; `python -m pipeline.fetch` brings the raw files")
+    _require(path)
     if path.suffix != ".zip":
         with pa.input_stream(str(path), compression="detect") as stream:
             yield stream
@@ -118,6 +214,11 @@ def _opened(path: Path) -> Iterator[Any]:
             yield member
     except zipfile.BadZipFile as error:
         raise DataError(f"{path}: damaged: {error}") from error
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; `python -m pipeline.fetch` brings the raw files")
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:

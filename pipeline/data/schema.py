@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.data.errors import DataError
+from pipeline.data.layout import Layout
 from pipeline.storage import write_json
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,37 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Schema:
-    """What preprocess found out; `prepared` is the data section it ran under."""
+    """What preprocess found out.
+
+    Attributes:
+        task: The family.
+        kind: Of the target: binary, multiclass or regression.
+        target: Its column.
+        classes: Its values by code; none for a regression.
+        target_mean: Mean of the training rows' targets.
+        target_std: Their deviation.
+        categorical: Columns of codes.
+        numeric: Columns of numbers.
+        layout: Files and columns.
+        rows: By split.
+        groups: By split.
+        held_out: How the test rows were chosen, in words.
+        dropped_without_target: Rows.
+        prepared: The data section behind all this.
+    """
 
     task: str
+    kind: str
     target: str
     classes: list[str]
+    target_mean: float
+    target_std: float
     categorical: list[Categorical]
     numeric: list[Numeric]
+    layout: Layout
     rows: dict[str, int]
     groups: dict[str, int]
+    held_out: str
     dropped_without_target: int
     prepared: dict[str, Any]
 
@@ -71,6 +94,7 @@ class Schema:
                 raise DataError(f"{path}: written by another version; `dvc repro -f preprocess` writes it anew")
             content["categorical"] = [Categorical(**column) for column in content["categorical"]]
             content["numeric"] = [Numeric(**column) for column in content["numeric"]]
+            content["layout"] = Layout.from_dict(content["layout"])
             return cls(**content)
         except FileNotFoundError:
             raise DataError(f"{path}: no such file; `python -m pipeline.preprocess` writes it") from None

@@ -1,15 +1,19 @@
 """Who is held out."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.errors import DataError
 
 SPLITS = ("train", "val", "test")
-Rows = npt.NDArray[np.int64]
+GIVEN = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
+"""Words of a column that says where a row belongs, in any case of letters."""
+Splits = npt.NDArray[np.int8]
 
 
-def split_groups(groups: int, test: float, validation: float, seed: int) -> npt.NDArray[np.int8]:
+def split_groups(groups: int, test: float, validation: float, seed: int) -> Splits:
     """Draw a split for each group; all rows of a group go with it.
 
     Args:
@@ -37,4 +41,55 @@ def split_groups(groups: int, test: float, validation: float, seed: int) -> npt.
     drawn = np.full(groups, SPLITS.index("train"), dtype=np.int8)
     drawn[order[: counts["test"]]] = SPLITS.index("test")
     drawn[order[counts["test"] : counts["test"] + counts["val"]]] = SPLITS.index("val")
+    return drawn
+
+
+def split_times(rows: npt.NDArray[np.int64], test: float, validation: float) -> Splits:
+    """Put the latest rows into the test split, those before them into validation; no moment is on two sides.
+
+    Args:
+        rows: How many each moment has, in order of time.
+        test: Share of the rows for the test split, at most.
+        validation: Share of the rows for the validation split.
+
+    Returns:
+        Index into `SPLITS` for each moment.
+
+    Raises:
+        DataError: A split would be empty.
+    """
+    # A hair more: 1 − .2 − .1 is not .7 in binary fractions.
+    before = (np.cumsum(rows) - rows) / rows.sum() + 1e-9
+    drawn = np.zeros(len(rows), dtype=np.int8)
+    drawn[before >= 1 - test - validation] = SPLITS.index("val")
+    drawn[before >= 1 - test] = SPLITS.index("test")
+    absent = [name for index, name in enumerate(SPLITS) if not (drawn == index).any()]
+    if absent:
+        raise DataError(
+            f"the {absent[0]} split is empty: {len(rows)} different values of data.split_by, and rows of one value "
+            "stay together. Name a finer column, or change the fractions."
+        )
+    return drawn
+
+
+def split_given(words: Sequence[str], column: str) -> Splits:
+    """Read a column that says where each row belongs.
+
+    Args:
+        words: Its values.
+        column: Its name, for errors.
+
+    Returns:
+        Index into `SPLITS` for each value.
+
+    Raises:
+        DataError: Another word, or a split without rows.
+    """
+    wrong = [word for word in words if word.strip().lower() not in GIVEN]
+    if wrong:
+        raise DataError(f"column {column!r}: {wrong[0]!r} names no split; expected one of {', '.join(GIVEN)}")
+    drawn = np.array([GIVEN[word.strip().lower()] for word in words], dtype=np.int8)
+    absent = [name for index, name in enumerate(SPLITS) if not (drawn == index).any()]
+    if absent:
+        raise DataError(f"column {column!r}: no row of the {absent[0]} split; each of train, val and test needs some")
     return drawn

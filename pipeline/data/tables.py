@@ -1,173 +1,125 @@
-"""Assemble one table from the raw files: the columns asked for, joined, with derived ones."""
+"""Rows of a table, joined and derived, as indices into the parts that its features come from."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from pipeline.config import no_such
-from pipeline.data.calendar import calendar
+from pipeline.data.calendar import PARTS, dates_of, timestamps
+from pipeline.data.encoding import Encoder, Floats, floats
 from pipeline.data.errors import DataError
-from pipeline.data.joins import join
+from pipeline.data.layout import Layout, Side
+from pipeline.data.parts import CalendarPart, Index, Part, RowError, SidePart, TextPart
 from pipeline.data.reading import batches, header, read
 
 
-@dataclass(frozen=True)
-class Side:
-    """A side table: `file`, joined on `key`, its columns prefixed."""
-
-    file: str
-    key: Sequence[str]
-    prefix: str
-
-
-@dataclass(frozen=True)
-class Derived:
-    """Calendar columns `NAME_PART` from `columns`."""
-
-    name: str
-    columns: Sequence[str]
-    parts: Sequence[str]
-
-    @property
-    def produced(self) -> list[str]:
-        """Names of the new columns."""
-        return [f"{self.name}_{part}" for part in self.parts]
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Which files and which columns make the table.
-
-    Attributes:
-        main: The file with a row per example.
-        sides: Joined to it.
-        derived: Calendar columns.
-        categorical: Features to embed.
-        numeric: Features taken as numbers.
-        labels: Columns that are no features, as text: group names, a target of two classes.
-        amounts: Columns that are no features, as numbers: a target with a threshold.
-        missing: Texts that mean null.
-    """
-
-    main: str
-    sides: Sequence[Side]
-    derived: Sequence[Derived]
-    categorical: Sequence[str]
-    numeric: Sequence[str]
-    labels: Sequence[str]
-    amounts: Sequence[str]
-    missing: Sequence[str]
-
-    @property
-    def features(self) -> list[str]:
-        """Raw columns that a prediction must be given, sorted: what the features are, or are derived from."""
-        used = {*self.categorical, *self.numeric}
-        sources = {c for each in self.derived if used & set(each.produced) for c in each.columns}
-        return sorted((used | sources) - {name for each in self.derived for name in each.produced})
-
-    @property
-    def raw(self) -> list[str]:
-        """Columns that must stand in some file, sorted."""
-        return sorted({*self.features, *self.labels, *self.amounts, *self._sources})
-
-    @property
-    def numbers(self) -> set[str]:
-        """Columns to read as numbers; what is needed as text too is read as text and cast later."""
-        keys = {column for side in self.sides for column in side.key}
-        return {*self.numeric, *self.amounts} - {*self.categorical, *self.labels, *self._sources, *keys}
-
-    @property
-    def _sources(self) -> set[str]:
-        return {column for each in self.derived for column in each.columns}
-
-
-def assemble(folder: Path, layout: Layout) -> pa.Table:
-    """Read, join and derive.
-
-    Raises:
-        DataError: With every column that no file has.
-    """
-    columns = _columns_by_file(folder, layout)
-    table = _read(folder, layout.main, columns[layout.main], "", layout)
-    for side in layout.sides:
-        other = _read(folder, side.file, columns[side.file], side.prefix, layout)
-        table = join(table, other, side.key, side.prefix, side.file)
-    return derive(table, layout.derived)
-
-
-def raw_batches(path: Path, sides: Path, layout: Layout, keep: Sequence[str]) -> Iterator[pa.Table]:
-    """Stream new rows with every feature, and the columns to keep.
-
-    Columns of a side table stand in the rows already, or are joined from its file where the rows have none of them.
+class Table:
+    """The rows of a file of this layout, batch by batch, as indices into parts and as plain numbers.
 
     Args:
-        path: CSV file with the columns of the main file.
-        sides: Folder of the side tables.
-        layout: As at training.
-        keep: Further columns, as text.
+        layout: Files and columns.
+        folder: Of the side tables.
+        known: Columns of the rows.
+        labelled: With the columns that are no features: target and groups.
 
     Raises:
-        DataError: Columns are missing; with each of them.
+        DataError: Columns that neither the rows nor a side table have; with each of them.
     """
-    known = header(path)
-    tables = _absent_sides(sides, layout, known)
-    joined = {side.prefix + name for side, table in tables for name in table.column_names if name not in side.key}
-    keys = [key for side, _ in tables for key in side.key]
-    wanted = [*dict.fromkeys([*(name for name in layout.features if name not in joined), *keys, *keep])]
-    numbers = layout.numbers - set(keep)
-    for batch in batches(path, wanted, numbers, layout.missing):
-        for side, table in tables:
-            batch = join(batch, table, side.key, side.prefix, side.file)
-        yield batch
+
+    def __init__(self, layout: Layout, folder: Path, known: Sequence[str], *, labelled: bool) -> None:
+        self._layout = layout
+        wanted = [*layout.features, *(dict.fromkeys([*layout.labels, *layout.amounts]) if labelled else [])]
+        # New rows may hold the columns of a side table already; then it is not asked.
+        self._sides = _side_parts(layout, folder, known, wanted, joined=not labelled)
+        self.missing, self.features = layout.missing, layout.features
+        given = {name for part, _ in self._sides for name in part.names}
+        self.columns = [name for name in dict.fromkeys(wanted) if name not in given]
+        self.keys = list(dict.fromkeys(column for _, key in self._sides for column in key))
+        absent = sorted({*self.columns, *self.keys} - set(known))
+        if absent:
+            raise DataError(f"no column {no_such(absent, {*known, *given})}")
+        self.numbers = [name for name in self.columns if name in layout.numbers]
+        self._given = given
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
+        layout = self._layout
+        own = {f"calendar:{d.name}": d for d in layout.derived if not set(d.produced) & self._given}
+        self.parts: dict[str, Part] = {f"side:{i}": part for i, (part, _) in enumerate(self._sides)}
+        self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
+        sources = {c for d in own.values() for c in d.columns} - {*layout.categorical, *layout.numeric, *layout.labels}
+        plain = [name for name in self.columns if name not in self.numbers and name not in sources]
+        self.parts |= {f"column:{name}": TextPart(name) for name in plain}
+        self.owners = {name: key for key, part in self.parts.items() for name in part.names}
+
+    def index(self, batch: pa.Table) -> tuple[dict[str, Index], dict[str, Floats]]:
+        """Return an index a row for each part, and the plain numbers.
+
+        Raises:
+            RowError: A value that its part does not take.
+        """
+        indices = {key: part.index(batch) for key, part in self.parts.items()}
+        return indices, {name: floats(batch[name], name) for name in self.numbers}
+
+    def encoder(self, categorical: Sequence[Any], numeric: Sequence[Any]) -> Encoder:
+        """Return what encodes the indices that were given out since `reset`."""
+        return Encoder(categorical, numeric, self.parts, self.owners)
 
 
-def _absent_sides(folder: Path, layout: Layout, known: Sequence[str]) -> list[tuple[Side, pa.Table]]:
+def stream(
+    path: Path, table: Table, keep: Sequence[str] = ()
+) -> Iterator[tuple[pa.Table, dict[str, Index], dict[str, Floats]]]:
+    """Read a file and index it, batch by batch; errors name its lines."""
+    rows = 0
+    columns = list(dict.fromkeys([*table.columns, *table.keys, *keep]))
+    for batch in batches(path, columns, set(table.numbers) - set(keep), table.missing):
+        try:
+            indices, numbers = table.index(batch)
+        except RowError as error:
+            raise DataError(f"{path}: line {rows + error.row + 2}: {error.reason}") from None
+        yield batch, indices, numbers
+        rows += batch.num_rows
+
+
+def _side_parts(
+    layout: Layout, folder: Path, known: Sequence[str], wanted: Sequence[str], joined: bool
+) -> list[tuple[SidePart, Sequence[str]]]:
     found = []
     for side in layout.sides:
-        needed = [name for name in layout.features if name.startswith(side.prefix)]
-        if needed and not set(needed) & set(known) and (folder / side.file).is_file():
-            names = [name.removeprefix(side.prefix) for name in needed]
-            numbers = [name for name in names if side.prefix + name in layout.numbers]
-            found.append((side, read(folder / side.file, [*side.key, *names], numbers, layout.missing)))
+        there = [name for name in wanted if name.startswith(side.prefix) and name in known]
+        if joined and (there or not (folder / side.file).is_file()):
+            continue
+        head = header(folder / side.file)
+        lost = [
+            f"{file}: no column {no_such([key], names)}; {side.file} is joined on it"
+            for file, names in ((layout.main, known), (side.file, head))
+            for key in side.key
+            if key not in names
+        ]
+        if lost:
+            raise DataError("\n".join(lost))
+        names = [name for name in head if name not in side.key and side.prefix + name in wanted]
+        hidden = [name for name in there if name.removeprefix(side.prefix) in names]
+        if hidden:
+            raise DataError(f"{side.file}: {hidden[0]!r} exists already; choose another prefix in data.joins")
+        if names:
+            found.append((_side_part(layout, folder, side, names), side.key))
     return found
 
 
-def derive(table: pa.Table, derived: Sequence[Derived]) -> pa.Table:
-    """Add the calendar columns."""
-    for each in derived:
-        table = calendar(table, each.name, each.columns, each.parts)
-    return table
-
-
-def _columns_by_file(folder: Path, layout: Layout) -> dict[str, list[str]]:
-    wanted = set(layout.raw)
-    keys = {column for side in layout.sides for column in side.key}
-    heads = {file: header(folder / file) for file in (layout.main, *(side.file for side in layout.sides))}
-    lost = [
-        f"{file}: no column {no_such([key], heads[file])}; {side.file} is joined on it"
-        for side in layout.sides
-        for file in (layout.main, side.file)
-        for key in side.key
-        if key not in heads[file]
-    ]
-    if lost:
-        raise DataError("\n".join(lost))
-    columns = {layout.main: [name for name in heads[layout.main] if name in wanted | keys]}
-    available = set(heads[layout.main])
-    for side in layout.sides:
-        names = {name: side.prefix + name for name in heads[side.file] if name not in side.key}
-        columns[side.file] = [*side.key, *(name for name, full in names.items() if full in wanted)]
-        available |= set(names.values())
-    absent = sorted(wanted - available)
-    if absent:
-        raise DataError(f"{', '.join(heads)} in {folder}: no column {no_such(absent, available)}")
-    return columns
-
-
-def _read(folder: Path, file: str, columns: list[str], prefix: str, layout: Layout) -> pa.Table:
-    numbers = [name for name in columns if prefix + name in layout.numbers]
-    table = read(folder / file, columns, numbers, layout.missing)
-    print(f"preprocess: {file}: {table.num_rows:,} rows, {len(columns)} columns", flush=True)
-    return table
+def _side_part(layout: Layout, folder: Path, side: Side, names: Sequence[str]) -> SidePart:
+    numbers = [name for name in names if side.prefix + name in layout.numbers]
+    table = read(folder / side.file, [*side.key, *names], numbers, layout.missing)
+    table = table.rename_columns([*side.key, *(side.prefix + name for name in names)])
+    for each in layout.derived:
+        if set(each.columns) <= set(table.column_names):
+            try:
+                times = timestamps(dates_of(table, each.columns, each.parts).combine_chunks())
+            except DataError as error:
+                raise DataError(f"{folder / side.file}: data.calendar: {', '.join(each.columns)}: {error}") from None
+            for name, part in zip(each.produced, each.parts, strict=True):
+                table = table.append_column(name, PARTS[part](times))
+    return SidePart(table, side.key, side.file)

@@ -1,16 +1,35 @@
 """Scores with intervals, curves, plots."""
 
-from pipeline.metrics.binary import HIGHER_IS_BETTER, BinaryScores, binary_scores
-from pipeline.metrics.bootstrap import intervals
-from pipeline.metrics.curves import Curve, calibration, precision_recall, roc
+from pipeline.metrics.binary import BinaryScores, binary_scores
+from pipeline.metrics.bootstrap import Score, intervals
+from pipeline.metrics.curves import Curve, calibration, precision_recall, residuals, roc, sure_and_right
+from pipeline.metrics.multiclass import MulticlassScores
+from pipeline.metrics.regression import RegressionScores
+
+HIGHER_IS_BETTER = {
+    "auc": True,
+    "auc_macro": True,
+    "average_precision": True,
+    "accuracy": True,
+    "r2": True,
+    "log_loss": False,
+    "brier": False,
+    "rmse": False,
+    "mae": False,
+}
 
 __all__ = [
     "HIGHER_IS_BETTER",
     "BinaryScores",
     "Curve",
+    "MulticlassScores",
+    "RegressionScores",
+    "Score",
     "binary_scores",
     "calibration",
     "intervals",
     "precision_recall",
+    "residuals",
     "roc",
+    "sure_and_right",
 ]

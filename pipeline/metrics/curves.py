@@ -32,6 +32,18 @@ def calibration(target: Vector, probability: Vector, bins: int = 20) -> Curve:
     }
 
 
+def sure_and_right(target: Vector, probability: Vector) -> Curve:
+    """Return mean probability of the likeliest class (`predicted`) and how often it was right (`observed`), binned."""
+    return calibration((probability.argmax(axis=1) == target).astype("float32"), probability.max(axis=1))
+
+
+def residuals(target: Vector, predicted: Vector, bins: int = 100) -> Curve:
+    """Return the `share` of rows whose `error` (predicted − observed) is at most so large."""
+    share = np.linspace(0, 1, bins + 1)
+    error = np.quantile(predicted.astype(np.float64) - target, share)
+    return {"error": [float(e) for e in error], "share": [float(s) for s in share]}
+
+
 def _thinned(curve: dict[str, Vector]) -> Curve:
     length = len(next(iter(curve.values())))
     rows = np.unique(np.linspace(0, length - 1, min(length, POINTS)).round().astype(int))

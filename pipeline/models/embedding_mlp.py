@@ -1,4 +1,4 @@
-"""The network of the Kaggle Red Hat forum: embeddings of every column, dense layers, one sigmoid.
+"""The network of the Kaggle Red Hat forum: embeddings of every column, dense layers, a head.
 
 Source: forum of the Kaggle competition predicting-red-hat-business-value.
 """
@@ -8,12 +8,14 @@ from collections.abc import Sequence
 import keras
 
 from pipeline.models.embedding import FusedEmbedding
+from pipeline.models.heads import Head
 from pipeline.models.numeric import QuantileBins, ValueAndFlag, bin_edges
 
 
 def embedding_mlp(
     cardinalities: Sequence[int],
     quantiles: Sequence[Sequence[float]],
+    head: Head,
     *,
     embedding_dim: int,
     embedding_dropout: float,
@@ -26,11 +28,12 @@ def embedding_mlp(
     """Build the network.
 
     Inputs: `categorical`, int32 codes `(batch, columns)`; `numeric`, float32 `(batch, columns)`, standardised, NaN
-    where missing. An input without columns is left out. Output: probability, `(batch, 1)`.
+    where missing. An input without columns is left out. Output: the head's.
 
     Args:
         cardinalities: Number of codes of each categorical column.
         quantiles: Quantile grid of each numeric column, in standardised units.
+        head: What is predicted.
         embedding_dim: Width of each embedding.
         embedding_dropout: Share of whole embeddings dropped, one draw a row and column.
         hidden_layers: Dense layers.
@@ -57,8 +60,7 @@ def embedding_mlp(
     for number in range(1, hidden_layers + 1):
         hidden = keras.layers.Dense(hidden_units, activation="relu", name=f"hidden_{number}")(hidden)
         hidden = keras.layers.Dropout(dropout, name=f"dropout_{number}")(hidden)
-    output = keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden)
-    return keras.Model(inputs, output, name="embedding_mlp")
+    return keras.Model(inputs, head(hidden), name="embedding_mlp")
 
 
 def _embed(codes: list[keras.KerasTensor], sizes: list[int], dim: int, dropout: float) -> keras.KerasTensor:

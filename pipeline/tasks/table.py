@@ -1,4 +1,4 @@
-"""Tables with a yes-or-no target: ties data, network, loop and scores together."""
+"""Tables with a target, of two classes, of several, or a number: ties data, network, loop and scores together."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -10,67 +10,73 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.data import (
-    SPLITS,
-    Arrays,
-    Holdout,
-    Schema,
-    Target,
-    assemble,
-    prepare,
-)
+from pipeline.config import MONITORS
+from pipeline.data import SPLITS, Arrays, Holdout, Schema, prepare
 from pipeline.storage import PROCESSED, RAW
-from pipeline.tasks.table_predictor import MODEL, TablePredictor, inputs_of, layout_of, probabilities
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
+from pipeline.tasks.table_columns import layout_of
+from pipeline.tasks.table_predictor import (
+    MODEL,
+    Output,
+    TablePredictor,
+    inputs_of,
+    output_columns,
+    outputs,
+    predictions,
+)
+from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task, TaskError
 
 if TYPE_CHECKING:
     import keras
 
-    from pipeline.metrics import Curve
+    from pipeline.metrics import Curve, Score
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
+
+SUBMISSION = "submission.csv"
 
 
 class TableTask(Task):
-    """Classifiers over categorical tables."""
-
-    headline = "auc"
+    """Classifiers and regressions over categorical tables."""
 
     @cached_property
     def schema(self) -> Schema:
         """Facts that preprocess found."""
         return Schema.load(PROCESSED)
 
+    @property
+    def headline(self) -> str:
+        return MONITORS[self.schema.kind][0]
+
     def preprocess(self) -> str:
         data = self.config.data
-        layout = layout_of(data)
+        layout, target = layout_of(data, RAW)
         schema = prepare(
-            assemble(RAW, layout),
+            RAW,
             PROCESSED,
             task=self.config.task,
-            target=Target(data.target, data.target_at_least),
-            categorical=data.categorical,
-            numeric=data.numeric,
+            layout=layout,
+            target=target,
             min_count=data.min_count,
-            holdout=Holdout(data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
-            raw=layout.features,
+            holdout=Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
             prepared=data.model_dump(mode="json"),
         )
-        by = ", ".join(data.split_by)
-        held = ", ".join(f"{name} {schema.rows[name]:,}" for name in schema.rows)
-        groups = f" in {schema.groups['test']} of {sum(schema.groups.values())} groups ({by})" if by else ""
+        rows = ", ".join(f"{name} {count:,}" for name, count in schema.rows.items())
+        classes = f" ({len(schema.classes)} classes)" if schema.kind == "multiclass" else ""
         return (
-            f"{held} rows; test rows held out{groups}; {schema.dropped_without_target:,} rows without "
-            f"{data.target} dropped; {len(schema.categorical)} categorical and {len(schema.numeric)} numeric columns"
+            f"{schema.kind} target {data.target}{classes}; {len(schema.categorical)} categorical and "
+            f"{len(schema.numeric)} numeric columns; rows: {rows}; test rows held out: {schema.held_out}; "
+            f"{schema.dropped_without_target:,} rows without {data.target} dropped"
         )
 
     def prepared(self) -> dict[str, Any]:
         return self.schema.prepared
 
     def build(self) -> "keras.Model":
-        from pipeline.models import embedding_mlp
+        from pipeline.models import Head, embedding_mlp
 
+        schema = self.schema
         settings = self.config.model.model_dump(exclude={"name"})
-        return embedding_mlp(self.schema.cardinalities, [c.quantiles for c in self.schema.numeric], **settings)
+        head = Head(schema.kind, len(schema.classes), schema.target_mean, schema.target_std)
+        return embedding_mlp(schema.cardinalities, [c.quantiles for c in schema.numeric], head, **settings)
 
     def train(
         self,
@@ -79,16 +85,18 @@ class TableTask(Task):
         checkpoints: "Checkpoints",
         on_epoch: Callable[["EpochRecord"], None],
     ) -> Sequence["EpochRecord"]:
-        from pipeline.metrics import HIGHER_IS_BETTER, binary_scores
+        from pipeline.metrics import HIGHER_IS_BETTER
+        from pipeline.models import loss_of
         from pipeline.training import Objective, Schedule, Training
 
         settings = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
+        monitor = self._monitor()
         objective = Objective(
-            loss=_binary_crossentropy,
-            validate=lambda network: binary_scores(val.target, probabilities(network, val)),
-            monitor=settings.monitor,
-            higher_is_better=HIGHER_IS_BETTER[settings.monitor],
+            loss=loss_of(self.schema.kind, self.schema.target_std),
+            validate=lambda network: self._score(val, outputs(network, val.inputs))(np.ones(len(val))),
+            monitor=monitor,
+            higher_is_better=HIGHER_IS_BETTER[monitor],
         )
         schedule = Schedule(
             settings.batch_size,
@@ -98,7 +106,7 @@ class TableTask(Task):
             settings.checkpoint_minutes,
             self.config.seed,
         )
-        inputs = {name: np.asarray(array) for name, array in inputs_of(model, train).items()}
+        inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
         training = Training(model, inputs, np.asarray(train.target), objective, schedule, checkpoints, on_epoch)
         return training.run(start)
 
@@ -112,65 +120,100 @@ class TableTask(Task):
         from pipeline.models import load_model
 
         model = load_model(folder / MODEL)
-        scores, curves, predictions = {}, {}, {}
+        scores, curves, tables = {}, {}, {}
         for split in ("test", "val"):
             arrays = Arrays.load(PROCESSED / split)
-            probability = probabilities(model, arrays)
-            print(
-                f"evaluate: {split}: {len(arrays):,} rows, {self.config.evaluate.bootstrap_samples} resamples",
-                flush=True,
-            )
-            scores[split] = self._scores(arrays, probability)
-            predictions[split] = pa.table(
-                {
-                    "target": np.asarray(arrays.target, "int8"),
-                    "probability": probability,
-                    "group": np.asarray(arrays.group),
-                }
-            )
+            output = outputs(model, arrays.inputs)
+            samples = self.config.evaluate.bootstrap_samples
+            print(f"evaluate: {split}: {len(arrays):,} rows, {samples} resamples", flush=True)
+            scores[split] = self._scores(arrays, output)
+            tables[split] = self._table(arrays, output)
             if split == "test":
-                curves = _curves(arrays.target, probability)
-        return Evaluation(scores, curves, predictions)
+                curves = self._curves(arrays, output)
+        return Evaluation(scores, curves, tables)
 
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import table_baselines
 
         splits = {split: Arrays.load(PROCESSED / split) for split in SPLITS}
         for name, baseline in table_baselines.available().items():
-            yield name, self._scores(splits["test"], baseline(splits, self.schema.cardinalities))
+            yield name, self._scores(splits["test"], baseline(splits, self.schema))
 
-    def _scores(self, arrays: Arrays, probability: npt.NDArray[Any]) -> Scores:
-        from pipeline.metrics import BinaryScores, intervals
-
-        settings = self.config.evaluate
-        score = BinaryScores(arrays.target, probability)
-        ranges = intervals(score, arrays.group, settings.bootstrap_samples, settings.confidence)
-        return Scores(score(np.ones(len(arrays))), ranges)
+    def submit(self, folder: Path, out: Path) -> str | None:
+        data = self.config.data
+        if data.unlabelled is None:
+            return None
+        rows = TablePredictor(folder).submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
+        return f"{SUBMISSION}: {rows:,} rows of {data.unlabelled}"
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
         return TablePredictor(folder)
 
     def columns(self) -> list[Column]:
-        layout = layout_of(self.config.data)
+        layout = self.schema.layout
         return [Column(name, name in layout.numbers) for name in layout.features]
+
+    def outputs(self) -> list[Column]:
+        return output_columns(self.schema)
 
     def example(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
 
+    def _monitor(self) -> str:
+        asked, legal = self.config.train.monitor, MONITORS[self.schema.kind]
+        if asked == "auto":
+            return legal[0]
+        if asked not in legal:
+            raise TaskError(
+                f"train.monitor: {asked!r} is no score of a {self.schema.kind} target; set it to auto, or to one of "
+                f"{', '.join(legal)}"
+            )
+        return asked
 
-def _binary_crossentropy(target: Any, output: Any) -> Any:
-    from keras import ops
+    def _score(self, arrays: Arrays, output: npt.NDArray[Any]) -> "Score":
+        from pipeline.metrics import BinaryScores, MulticlassScores, RegressionScores
 
-    return ops.mean(ops.binary_crossentropy(target, output[:, 0]))
+        if self.schema.kind == "binary":
+            return BinaryScores(arrays.target, output[:, 0])
+        if self.schema.kind == "regression":
+            return RegressionScores(arrays.target, output[:, 0])
+        return MulticlassScores(arrays.target, output)
 
+    def _scores(self, arrays: Arrays, output: npt.NDArray[Any]) -> Scores:
+        from pipeline.metrics import intervals
 
-def _curves(target: npt.NDArray[np.float32], probability: npt.NDArray[np.float32]) -> dict[str, "Curve"]:
-    from pipeline.metrics import calibration, precision_recall, roc
+        settings = self.config.evaluate
+        score = self._score(arrays, output)
+        ranges = intervals(score, arrays.group, settings.bootstrap_samples, settings.confidence)
+        return Scores(score(np.ones(len(arrays))), ranges)
 
-    return {
-        "roc": roc(target, probability),
-        "precision_recall": precision_recall(target, probability),
-        "calibration": calibration(target, probability),
-    }
+    def _table(self, arrays: Arrays, output: Output) -> pa.Table:
+        target = np.asarray(arrays.target)
+        shown = target if self.schema.kind == "regression" else target.astype(np.int32)
+        found = predictions(self.schema, output)
+        return pa.table(
+            {
+                "target": shown,
+                **{name: found[name] for name in found.column_names},
+                "group": np.asarray(arrays.group),
+            }
+        )
+
+    def _curves(self, arrays: Arrays, output: Output) -> dict[str, "Curve"]:
+        from pipeline.metrics import calibration, precision_recall, residuals, roc, sure_and_right
+
+        target = np.asarray(arrays.target)
+        if self.schema.kind == "regression":
+            return {
+                "predicted_and_observed": calibration(target, output[:, 0]),
+                "residuals": residuals(target, output[:, 0]),
+            }
+        if self.schema.kind == "multiclass":
+            return {"calibration": sure_and_right(target, output)}
+        return {
+            "roc": roc(target, output[:, 0]),
+            "precision_recall": precision_recall(target, output[:, 0]),
+            "calibration": calibration(target, output[:, 0]),
+        }

@@ -1,6 +1,6 @@
 """A trained network of the table family, for raw rows: what a prediction needs, and no more."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,21 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from pipeline.config import TableData, no_such
-from pipeline.data import (
-    Arrays,
-    DataError,
-    Derived,
-    Layout,
-    Schema,
-    Side,
-    derive,
-    encode_categorical,
-    encode_numeric,
-    raw_batches,
-)
+from pipeline.data import DataError, Schema, Table, header, stream
 from pipeline.storage import RAW, new_file
-from pipeline.tasks.task import Predictor
+from pipeline.tasks.task import Column, Predictor
 
 if TYPE_CHECKING:
     import keras
@@ -32,6 +20,7 @@ MODEL = "model.keras"
 ROW = "row"
 """Column of the output that counts the rows from 1, where no column of the input is kept."""
 PREDICT_BATCH = 8192
+Output = npt.NDArray[np.float32]
 
 
 class TablePredictor(Predictor):
@@ -46,63 +35,98 @@ class TablePredictor(Predictor):
 
         self._schema = Schema.load(folder)
         self._model = load_model(folder / MODEL)
-        self._layout = layout_of(TableData.model_validate(self._schema.prepared))
 
-    def __call__(self, rows: pa.Table) -> npt.NDArray[np.float32]:
-        """Return the probability of each row, `(rows,)`; unseen categories and missing values are fine.
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Return a row of predictions for each row; unseen categories and missing values are fine.
 
         Raises:
             DataError: A column is missing.
         """
-        absent = [name for name in self._layout.features if name not in rows.column_names]
-        if absent:
-            raise DataError(f"the rows have no column {no_such(absent, rows.column_names)}")
-        table = derive(rows, self._layout.derived)
-        codes = encode_categorical(table, self._schema.categorical)
-        numbers = encode_numeric(table, self._schema.numeric)
-        unknown = np.zeros(len(table), dtype=np.float32)
-        return probabilities(self._model, Arrays(codes, numbers, unknown, unknown.astype(np.int32)))
+        table = self._table(rows.column_names)
+        return predictions(self._schema, self._outputs(table, len(rows), *table.index(rows)))
 
     def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
-        rows = 0
+        try:
+            table = self._table(header(source))
+        except DataError as error:
+            raise DataError(f"{source}: {error}") from None
         names = list(keep) or [ROW]
-        types = [pa.string() if keep else pa.int64()] * len(names)
-        schema = pa.schema([*zip(names, types, strict=True), ("probability", pa.float32())])
-        with new_file(output) as stream, csv.CSVWriter(stream, schema) as writer:
-            for batch in raw_batches(source, RAW, self._layout, keep):
-                first = pa.chunked_array([np.arange(rows + 1, rows + len(batch) + 1)])
-                kept = [batch[name].cast(pa.string()) for name in keep] or [first]
-                writer.write_table(pa.table([*kept, pa.array(self(batch))], schema=schema))
-                rows += len(batch)
+        first = [(name, pa.string() if keep else pa.int64()) for name in names]
+        schema = pa.schema([*first, *((c.name, _type(c)) for c in output_columns(self._schema))])
+        rows = 0
+        with new_file(output) as target, csv.CSVWriter(target, schema) as writer:
+            for batch, indices, numbers in stream(source, table, keep):
+                count = batch.num_rows
+                found = predictions(self._schema, self._outputs(table, count, indices, numbers))
+                kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
+                writer.write_table(
+                    pa.table([*map(pa.chunked_array, map(_chunks, kept)), *found.columns], schema=schema)
+                )
+                rows += count
+                table.reset()
         return rows
 
+    def submission(self, source: Path, output: Path, id_column: str | None) -> int:
+        """Write `ID,TARGET`, as competitions take it; return the number of rows."""
+        name = id_column or ROW
+        column = output_columns(self._schema)[0].name
+        rows = self.predict_file(source, output, [id_column] if id_column else [])
+        table = csv.read_csv(output, convert_options=csv.ConvertOptions(column_types={name: pa.string()}))
+        chosen = table.select([name, column]).rename_columns([name, self._schema.target])
+        with new_file(output) as target:
+            csv.write_csv(chosen, target, csv.WriteOptions(quoting_style="needed"))
+        return rows
 
-def probabilities(model: "keras.Model", arrays: Arrays) -> npt.NDArray[np.float32]:
-    """Return the network's output for each row, `(rows,)`."""
-    inputs = inputs_of(model, arrays)
+    def _table(self, known: Sequence[str]) -> Table:
+        return Table(self._schema.layout, RAW, known, labelled=False)
+
+    def _outputs(self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]) -> Output:
+        codes, values = table.encoder(self._schema.categorical, self._schema.numeric)(rows, indices, numbers)
+        return outputs(self._model, {"categorical": codes, "numeric": values})
+
+
+def outputs(model: "keras.Model", inputs: Mapping[str, npt.NDArray[Any]]) -> Output:
+    """Return the network's output for each row, `(rows, units)`.
+
+    Args:
+        model: Of the table family.
+        inputs: `categorical` and `numeric`; one without columns is not asked for.
+    """
+    taken = inputs_of(model, inputs)
+    rows = len(next(iter(taken.values())))
     parts = [
-        model.predict_on_batch({name: array[start : start + PREDICT_BATCH] for name, array in inputs.items()})[:, 0]
-        for start in range(0, len(arrays), PREDICT_BATCH)
+        model.predict_on_batch({name: array[start : start + PREDICT_BATCH] for name, array in taken.items()})
+        for start in range(0, rows, PREDICT_BATCH)
     ]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=np.float32)
+    return np.concatenate(parts) if parts else np.empty((0, model.output_shape[-1]), dtype=np.float32)
 
 
-def layout_of(data: TableData) -> Layout:
-    """Turn the data section into files and columns."""
-    threshold = data.target_at_least is not None
-    return Layout(
-        main=data.main,
-        sides=[Side(join.file, join.key, join.prefix) for join in data.joins],
-        derived=[Derived(each.name, each.columns, each.parts) for each in data.calendar],
-        categorical=data.categorical,
-        numeric=data.numeric,
-        labels=[*data.split_by, *([] if threshold else [data.target])],
-        amounts=[data.target] if threshold else [],
-        missing=data.missing,
-    )
-
-
-def inputs_of(model: "keras.Model", arrays: Arrays) -> dict[str, npt.NDArray[Any]]:
+def inputs_of(model: "keras.Model", inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays that the network takes, by the name of its input."""
     # A table without numeric columns has a network without that input.
-    return {tensor.name: arrays.inputs[tensor.name] for tensor in model.inputs}
+    return {tensor.name: inputs[tensor.name] for tensor in model.inputs}
+
+
+def output_columns(schema: Schema) -> list[Column]:
+    """Return the columns of a prediction: what to say first, then its probabilities where there are several classes."""
+    if schema.kind == "binary":
+        return [Column("probability", True)]
+    if schema.kind == "regression":
+        return [Column("prediction", True)]
+    return [Column("prediction", False), *(Column(f"probability_{name}", True) for name in schema.classes)]
+
+
+def predictions(schema: Schema, output: Output) -> pa.Table:
+    """Turn the network's output into the columns of `output_columns`."""
+    columns = [pa.array(output[:, i]) for i in range(output.shape[1])]
+    if schema.kind == "multiclass":
+        columns.insert(0, pa.array(schema.classes).take(pa.array(output.argmax(axis=1))))
+    return pa.table(columns, names=[column.name for column in output_columns(schema)])
+
+
+def _type(column: Column) -> pa.DataType:
+    return pa.float32() if column.is_number else pa.string()
+
+
+def _chunks(values: Any) -> list[pa.Array]:
+    return values.chunks if isinstance(values, pa.ChunkedArray) else [pa.array(values)]

@@ -83,11 +83,13 @@ class Predictor(ABC):
 class Task(ABC):
     """One family, under one configuration."""
 
-    headline: str
-    """The score that the closing summary shows."""
-
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @property
+    @abstractmethod
+    def headline(self) -> str:
+        """The score that the closing summary shows."""
 
     @abstractmethod
     def preprocess(self) -> str:
@@ -123,6 +125,10 @@ class Task(ABC):
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         """Fit simple models, one after the other, and score each on the test split."""
 
+    @abstractmethod
+    def submit(self, folder: Path, out: Path) -> str | None:
+        """Predict the examples that came without a target, where there are some; return what was written."""
+
     @classmethod
     @abstractmethod
     def predictor(cls, folder: Path) -> Predictor:
@@ -131,6 +137,10 @@ class Task(ABC):
     @abstractmethod
     def columns(self) -> list[Column]:
         """Return the raw columns that a prediction takes."""
+
+    @abstractmethod
+    def outputs(self) -> list[Column]:
+        """Return the columns of a prediction."""
 
     @abstractmethod
     def example(self) -> list[dict[str, Any]]:

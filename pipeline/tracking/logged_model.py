@@ -21,7 +21,9 @@ NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydant
 SCRIPT = Path(__file__).with_name("pyfunc.py")
 
 
-def log_model(models: Path, columns: Sequence[Column], example: list[dict[str, Any]]) -> None:
+def log_model(
+    models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
+) -> None:
     """Log `models/` as a pyfunc in the active run.
 
     Signature, requirements and example are given: MLflow's own guesses load the model several times.
@@ -29,10 +31,11 @@ def log_model(models: Path, columns: Sequence[Column], example: list[dict[str, A
     Args:
         models: What the train stage saved.
         columns: Raw columns of the input.
+        outputs: Columns of a prediction.
         example: A few raw rows.
     """
-    inputs = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])
-    outputs = Schema([ColSpec("float", "probability")])
+    taken = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])
+    given = Schema([ColSpec("float" if c.is_number else "string", c.name) for c in outputs])
     names = [column.name for column in columns]
     frame = pd.DataFrame(example, columns=names).astype({c.name: float for c in columns if c.is_number})
     mlflow.pyfunc.log_model(
@@ -40,7 +43,7 @@ def log_model(models: Path, columns: Sequence[Column], example: list[dict[str, A
         python_model=str(SCRIPT),
         artifacts={"models": str(models)},
         code_paths=[str(PROJECT / "pipeline")],
-        signature=ModelSignature(inputs=inputs, outputs=outputs),
+        signature=ModelSignature(inputs=taken, outputs=given),
         input_example=frame,
         pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in NEEDED],
     )

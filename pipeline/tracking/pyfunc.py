@@ -1,4 +1,4 @@
-"""The model that MLflow stores: raw rows in, probabilities out. MLflow runs this file; nothing is pickled."""
+"""The model that MLflow stores: raw rows in, predictions out. MLflow runs this file; nothing is pickled."""
 
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ class TableModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return a frame with the column `probability`, a row for each row of the input frame."""
+        """Return a frame of predictions, a row for each row of the input frame."""
         rows = pa.Table.from_pandas(model_input, preserve_index=False)
-        return pd.DataFrame({"probability": self._predictor(rows)}, index=model_input.index)
+        found: pd.DataFrame = self._predictor(rows).to_pandas()
+        return found.set_index(model_input.index)
 
 
 mlflow.models.set_model(TableModel())

@@ -1,0 +1,143 @@
+"""Where features come from: each part turns a batch of rows into one index a row, and knows the value behind each.
+
+What is done to a value (a lookup in a vocabulary, a calendar) is thus done once a value, not once a row; a side table
+is encoded once, and its codes are gathered.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data.calendar import PARTS, dates_of, is_date, timestamps
+from pipeline.data.errors import DataError
+from pipeline.data.joins import key_of, keys_of_side
+
+Index = npt.NDArray[np.int32]
+MISSING = -1
+
+
+class Part(Protocol):
+    """A source of features."""
+
+    names: list[str]
+    """Features that it gives."""
+
+    def index(self, batch: pa.Table) -> Index:
+        """Return an index a row, `(rows,)`; `MISSING` where there is no value."""
+
+    def values(self, name: str) -> pa.Array:
+        """Return the value of a feature behind each index, as text or as numbers."""
+
+
+class TextPart:
+    """A column of the rows, as text; indices count its distinct values in order of appearance."""
+
+    def __init__(self, name: str) -> None:
+        self.names = [name]
+        self._known: dict[str, int] = {}
+
+    def index(self, batch: pa.Table) -> Index:
+        """Return indices; values not seen before get the next ones."""
+        return self._count(batch[self.names[0]])
+
+    def values(self, name: str) -> pa.Array:
+        """Return the distinct values."""
+        return pa.array(self._known, pa.string())
+
+    def _count(self, column: pa.ChunkedArray | pa.Array) -> Index:
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        return np.concatenate([self._chunk(chunk) for chunk in chunks] or [np.empty(0, np.int32)])
+
+    def _chunk(self, chunk: pa.Array) -> Index:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.cast(pa.string()).dictionary_encode()
+        known = self._known
+        # A dictionary may hold null as one of its values; the last place stands for rows without an index.
+        places = [MISSING if v is None else known.setdefault(v, len(known)) for v in encoded.dictionary.to_pylist()]
+        lookup = np.array([*places, MISSING], dtype=np.int32)
+        indices: Index = pc.fill_null(encoded.indices, len(places)).to_numpy(zero_copy_only=False)
+        return lookup[indices]
+
+
+class CalendarPart(TextPart):
+    """Calendar features `NAME_PART` of a date column, or of year, month and day."""
+
+    def __init__(self, name: str, columns: Sequence[str], parts: Sequence[str]) -> None:
+        super().__init__(name)
+        self.names = [f"{name}_{part}" for part in parts]
+        self._name, self._columns, self._parts = name, columns, parts
+
+    def index(self, batch: pa.Table) -> Index:
+        """Return indices of the dates.
+
+        Raises:
+            DataError: A text that is no date.
+        """
+        seen = len(self._known)
+        indices = self._count(dates_of(batch, self._columns, self._parts))
+        self._refuse_others(list(self._known)[seen:], indices, seen)
+        return indices
+
+    def values(self, name: str) -> pa.Array:
+        """Return a part of each date."""
+        return PARTS[name.removeprefix(f"{self._name}_")](timestamps(super().values(name)))
+
+    def _refuse_others(self, new: list[str], indices: Index, seen: int) -> None:
+        try:
+            timestamps(pa.array(new, pa.string()))
+        except DataError:
+            wrong = next(i for i, text in enumerate(new) if not is_date(text))
+            row = int(np.flatnonzero(indices == seen + wrong)[0])
+            raise RowError(
+                row,
+                f"data.calendar: {', '.join(self._columns)}: {new[wrong]!r} is no date; "
+                "expected dates like 2013-12-31, or list the value in data.missing",
+            ) from None
+
+
+class SidePart:
+    """The columns of a side table; an index is a row of it.
+
+    Args:
+        table: At most one row a key; feature columns are prefixed already.
+        key: Columns that the rows and the table have in common.
+        file: Its name, for errors.
+    """
+
+    def __init__(self, table: pa.Table, key: Sequence[str], file: str) -> None:
+        self.names = [name for name in table.column_names if name not in key]
+        self._table, self._key = table, key
+        self._keys = keys_of_side(table, key, file)
+
+    def index(self, batch: pa.Table) -> Index:
+        """Look the keys up."""
+        keys = key_of(batch, self._key)
+        chunks = keys.chunks if isinstance(keys, pa.ChunkedArray) else [keys]
+        return np.concatenate([self._chunk(chunk) for chunk in chunks] or [np.empty(0, np.int32)])
+
+    def values(self, name: str) -> pa.Array:
+        """Return a column of the side table."""
+        return self._table[name].combine_chunks()
+
+    def _chunk(self, chunk: pa.Array) -> Index:
+        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.cast(pa.string()).dictionary_encode()
+        found = pc.index_in(encoded.dictionary, value_set=self._keys, skip_nulls=True)
+        lookup = np.append(pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False), MISSING).astype(np.int32)
+        indices: Index = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+        return lookup[indices]
+
+
+class RowError(DataError):
+    """Something is wrong with a row of a batch; who reads the file knows its line.
+
+    Args:
+        row: Of the batch, from 0.
+        reason: What is wrong.
+    """
+
+    def __init__(self, row: int, reason: str) -> None:
+        super().__init__(reason)
+        self.row, self.reason = row, reason

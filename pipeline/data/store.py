@@ -1,0 +1,46 @@
+"""Columns on disk between reading and encoding: memory holds a batch of rows and the distinct values, not the table."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Column:
+    """A file of values of one type, appended to, then read by ranges of rows."""
+
+    def __init__(self, path: Path, dtype: str) -> None:
+        self._path, self._dtype = path, np.dtype(dtype)
+
+    def append(self, values: npt.NDArray[Any]) -> None:
+        """Add values."""
+        with self._path.open("ab") as stream:
+            values.astype(self._dtype, copy=False).tofile(stream)
+
+    def read(self, start: int = 0, count: int = -1) -> npt.NDArray[Any]:
+        """Return some values, by default all."""
+        return np.fromfile(self._path, dtype=self._dtype, count=count, offset=self._dtype.itemsize * start)
+
+
+class ArrayWriter:
+    """An `.npy` file whose shape is known, written in order, a block of rows at a time."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: str) -> None:
+        self._stream = path.open("wb")
+        self._dtype = np.dtype(dtype)
+        header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(self._stream, header)
+
+    def write(self, rows: npt.NDArray[Any]) -> None:
+        """Add rows."""
+        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()

@@ -1,0 +1,94 @@
+"""From the data section to files and columns: what the section leaves open is guessed from a sample, and said."""
+
+from pathlib import Path
+
+from pipeline.config import TableData, no_such
+from pipeline.data import DataError, Derived, Guess, Layout, Side, Target, guess, sample
+
+CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
+"""Calendar features of a date that was found, not listed; with hours, `hour` too."""
+
+
+def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
+    """Return files, columns and the kind of the target.
+
+    Args:
+        data: The section.
+        folder: Of the raw files; read only where something is to be guessed.
+
+    Raises:
+        DataError: A column of the section that no file has; no feature is left.
+    """
+    derived = [Derived(each.name, each.columns, each.parts) for each in data.calendar]
+    categorical, numeric = list(data.categorical), list(data.numeric)
+    target = Target(data.target, data.kind, data.target_at_least)
+    if data.columns == "infer" or (data.kind == "auto" and data.target_at_least is None):
+        guesses = guesses_of(data, folder)
+        target = Target(data.target, _kind(data, guesses), data.target_at_least)
+        if data.columns == "infer":
+            for each in _open_columns(data, guesses):
+                _place(each, categorical, numeric, derived)
+    if not categorical and not numeric:
+        raise DataError("no column to learn from: every column is the target, an id, dropped or without values")
+    is_amount = target.kind == "regression" or target.at_least is not None
+    layout = Layout(
+        main=data.main,
+        sides=[Side(join.file, join.key, join.prefix) for join in data.joins],
+        derived=derived,
+        categorical=categorical,
+        numeric=numeric,
+        labels=[*data.split_by, *([] if is_amount else [data.target])],
+        amounts=[data.target] if is_amount else [],
+        missing=data.missing,
+    )
+    return layout, target
+
+
+def guesses_of(data: TableData, folder: Path) -> dict[str, Guess]:
+    """Look at a sample of each file; columns of side tables are prefixed, their keys left out.
+
+    Raises:
+        DataError: The section names a column that no file has.
+    """
+    rows = sample(folder / data.main, data.missing)
+    found = {name: guess(name, rows[name]) for name in rows.column_names}
+    for join in data.joins:
+        side = sample(folder / join.file, data.missing)
+        names = [name for name in side.column_names if name not in join.key]
+        found |= {join.prefix + name: guess(join.prefix + name, side[name]) for name in names}
+    produced = {name for each in data.calendar for name in Derived(each.name, each.columns, each.parts).produced}
+    named = {data.target, *data.drop, *data.categorical, *data.numeric, *([data.id] if data.id else [])}
+    absent = sorted(named - produced - set(found))
+    if absent:
+        raise DataError(f"{data.main} in {folder}: no column {no_such(absent, found)}")
+    return found
+
+
+def _kind(data: TableData, guesses: dict[str, Guess]) -> str:
+    if data.kind != "auto" or data.target_at_least is not None:
+        return data.kind
+    return "regression" if guesses[data.target].is_amount else "auto"
+
+
+def _open_columns(data: TableData, guesses: dict[str, Guess]) -> list[Guess]:
+    settled = {data.target, data.id, *data.drop, *data.categorical, *data.numeric}
+    settled |= {column for each in data.calendar for column in each.columns}
+    # A column that names groups is on one side only: the others would not know a single value of it.
+    held = set(data.split_by) if data.split in ("group", "given") else set()
+    return [each for name, each in guesses.items() if name not in settled | held]
+
+
+def _place(each: Guess, categorical: list[str], numeric: list[str], derived: list[Derived]) -> None:
+    if each.kind == "date":
+        hours = ("hour",) if each.has_hours else ()
+        parts = (*CATEGORICAL_PARTS, *hours, *NUMERIC_PARTS)
+        derived.append(Derived(each.name, [each.name], parts))
+        categorical += [f"{each.name}_{part}" for part in (*CATEGORICAL_PARTS, *hours)]
+        numeric += [f"{each.name}_{part}" for part in NUMERIC_PARTS]
+    elif each.kind == "categorical":
+        categorical.append(each.name)
+    elif each.kind == "numeric":
+        numeric.append(each.name)
+    else:
+        reason = "a different value in every row" if each.kind == "id" else "no value"
+        print(f"preprocess: column {each.name!r} left out: {reason} in the sample (data.drop says so for good)")
