@@ -1,8 +1,8 @@
 """Write files of the schema and shape of Kaggle's predicting-red-hat-business-value, from a seed, at any size.
 
 What is known of the real files: 2,197,291 and 498,687 activities of 189,118 people; a share .444 of outcomes is 1; the
-outcome is constant within 86 % of the people's groups (`group_1`) and switches at a date in most of the others. A random
-split of the rows therefore looks far better than one by person; the look-alike is made to have this leak, too.
+outcome is constant within 86 % of the people's groups (`group_1`) and switches at a date in most of the others. A
+random split of the rows therefore looks far better than one by person; the look-alike is made to have this leak, too.
 """
 
 import argparse

@@ -5,7 +5,8 @@ is encoded once, and its codes are gathered.
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from copy import copy
+from typing import Protocol, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -98,36 +99,41 @@ class CalendarPart(TextPart):
             ) from None
 
 
-class SidePart:
-    """The columns of a side table; an index is a row of it.
+class SidePart(TextPart):
+    """The columns of a side table, joined on a key; indices count the keys of the rows, looked up once each.
 
     Args:
         table: At most one row a key; feature columns are prefixed already.
-        key: Columns that the rows and the table have in common.
+        key: Columns that the rows and the table have in common. A single one is given as text, too.
         file: Its name, for errors.
     """
 
     def __init__(self, table: pa.Table, key: Sequence[str], file: str) -> None:
-        self.names = [name for name in table.column_names if name not in key]
+        super().__init__(key[0])
+        self.names = [name for name in table.column_names if name not in key] + (list(key) if len(key) == 1 else [])
         self._table, self._key = table, key
         self._keys = keys_of_side(table, key, file)
 
+    def fresh(self) -> Self:
+        """Return the same, with no keys seen."""
+        other = copy(self)
+        other._known, other._rows = {}, None
+        return other
+
+    _rows: pa.Array | None = None
+
     def index(self, batch: pa.Table) -> Index:
-        """Look the keys up."""
-        keys = key_of(batch, self._key)
-        chunks = keys.chunks if isinstance(keys, pa.ChunkedArray) else [keys]
-        return np.concatenate([self._chunk(chunk) for chunk in chunks] or [np.empty(0, np.int32)])
+        """Return indices of the keys."""
+        self._rows = None
+        return self._count(key_of(batch, self._key))
 
     def values(self, name: str) -> pa.Array:
-        """Return a column of the side table."""
-        return self._table[name].combine_chunks()
-
-    def _chunk(self, chunk: pa.Array) -> Index:
-        encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.cast(pa.string()).dictionary_encode()
-        found = pc.index_in(encoded.dictionary, value_set=self._keys, skip_nulls=True)
-        lookup = np.append(pc.fill_null(found, MISSING).to_numpy(zero_copy_only=False), MISSING).astype(np.int32)
-        indices: Index = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
-        return lookup[indices]
+        """Return a column of the side table, a value for each key; null for keys that it lacks."""
+        if name in self._key:
+            return super().values(name)
+        if self._rows is None:
+            self._rows = pc.index_in(super().values(name), value_set=self._keys, skip_nulls=True)
+        return self._table[name].combine_chunks().take(self._rows)
 
 
 class RowError(DataError):

@@ -61,11 +61,8 @@ def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing:
     Raises:
         DataError: No such column; a value that is no number; a damaged file; no row at all.
     """
-    known = header(path)
-    absent = [name for name in columns if name not in known]
-    if absent:
-        raise DataError(f"{path}: no column {no_such(absent, known)}")
-    types = {name: NUMBER if name in set(numbers) else TEXT for name in columns}
+    known, numbers = _with(path, columns), set(numbers)
+    types = {name: NUMBER if name in numbers else TEXT for name in columns}
     rows = 0
     for batch in (_from_parquet if _is_parquet(path) else _from_csv)(path, known, types, missing):
         rows += batch.num_rows
@@ -76,12 +73,17 @@ def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing:
 
 def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
     """Read like `batches`, whole; text comes as plain strings."""
-    table = pa.concat_tables(list(batches(path, columns, numbers, missing)), promote_options="permissive")
-    text = [
-        (name, pa.string() if kind == TEXT else kind)
-        for name, kind in zip(table.column_names, table.schema.types, strict=True)
-    ]
-    return table.cast(pa.schema(text)).combine_chunks()
+    if _is_parquet(path):
+        table = pa.concat_tables(list(batches(path, columns, numbers, missing)))
+        kinds = [pa.string() if kind == TEXT else kind for kind in table.schema.types]
+        return table.cast(pa.schema(list(zip(table.column_names, kinds, strict=True))))
+    known, numbers = _with(path, columns), set(numbers)
+    types = {name: NUMBER if name in numbers else pa.string() for name in columns}
+    with _named(path, known, types, missing), _opened(path) as stream:
+        table = csv.read_csv(stream, convert_options=_options(types, missing))
+    if table.num_rows == 0:
+        raise DataError(f"{path}: no rows; expected some under the header")
+    return table
 
 
 def sample(path: Path, missing: Sequence[str]) -> pa.Table:
@@ -93,12 +95,25 @@ def sample(path: Path, missing: Sequence[str]) -> pa.Table:
 def _from_csv(
     path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
 ) -> Iterator[pa.Table]:
-    options = csv.ConvertOptions(
+    reading = csv.ReadOptions(block_size=BLOCK)
+    with _named(path, known, types, missing), _opened(path) as stream:
+        for batch in csv.open_csv(stream, read_options=reading, convert_options=_options(types, missing)):
+            yield pa.Table.from_batches([batch])
+
+
+def _with(path: Path, columns: Sequence[str]) -> list[str]:
+    """Return the columns of a file that has those asked for."""
+    known = header(path)
+    absent = [name for name in columns if name not in known]
+    if absent:
+        raise DataError(f"{path}: no column {no_such(absent, known)}")
+    return known
+
+
+def _options(types: dict[str, pa.DataType], missing: Sequence[str]) -> csv.ConvertOptions:
+    return csv.ConvertOptions(
         include_columns=list(types), column_types=types, null_values=list(missing), strings_can_be_null=True
     )
-    with _named(path, known, types, missing), _opened(path) as stream:
-        for batch in csv.open_csv(stream, read_options=csv.ReadOptions(block_size=BLOCK), convert_options=options):
-            yield pa.Table.from_batches([batch])
 
 
 def _from_parquet(

@@ -34,7 +34,7 @@ class Table:
         # New rows may hold the columns of a side table already; then it is not asked.
         self._sides = _side_parts(layout, folder, known, wanted, joined=not labelled)
         self.missing, self.features = layout.missing, layout.features
-        given = {name for part, _ in self._sides for name in part.names}
+        given = {name for part, key in self._sides for name in part.names if name not in key}
         self.columns = [name for name in dict.fromkeys(wanted) if name not in given]
         self.keys = list(dict.fromkeys(column for _, key in self._sides for column in key))
         absent = sorted({*self.columns, *self.keys} - set(known))
@@ -48,10 +48,11 @@ class Table:
         """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
         layout = self._layout
         own = {f"calendar:{d.name}": d for d in layout.derived if not set(d.produced) & self._given}
-        self.parts: dict[str, Part] = {f"side:{i}": part for i, (part, _) in enumerate(self._sides)}
+        self.parts: dict[str, Part] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
         self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
         sources = {c for d in own.values() for c in d.columns} - {*layout.categorical, *layout.numeric, *layout.labels}
-        plain = [name for name in self.columns if name not in self.numbers and name not in sources]
+        given = {name for part in self.parts.values() for name in part.names}
+        plain = [name for name in self.columns if name not in {*self.numbers, *sources, *given}]
         self.parts |= {f"column:{name}": TextPart(name) for name in plain}
         self.owners = {name: key for key, part in self.parts.items() for name in part.names}
 
