@@ -209,7 +209,10 @@ def test_example_rows_are_raw(workspace: Path) -> None:
             r"column 'colour': expected two classes, received 5",
         ),
         ({"data__target": "price", "data__target_at_least": 1000, "data__numeric": []}, "are of one class"),
-        ({"data__numeric": ["colour"], "data__categorical": ["shop"]}, r"rows\.csv: line 2: column 'colour': 'c2' is no number"),
+        (
+            {"data__numeric": ["colour"], "data__categorical": ["shop"]},
+            r"rows\.csv: line 2: column 'colour': 'c2' is no number",
+        ),
         (
             {"data__joins": [{"file": "shops.csv", "key": ["store"], "prefix": "shop_"}]},
             r"rows\.csv: no column 'store'.*; shops\.csv is joined on it",
