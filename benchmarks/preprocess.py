@@ -137,7 +137,7 @@ def main() -> None:
                 print(f"{name}: {seconds:.2f} s, {peak:.2f} GB", file=sys.stderr)
                 times[name].append(seconds)
                 peaks[name] = max(peaks[name], peak)
-        redhat_like.write(folder, 4 * scale)
+        redhat_like.write(folder, scale, activities=4)
         seconds_4, peak_4 = measured("ours", folder)
     figures = {f"{name}_seconds": round(median(values), 2) for name, values in times.items()}
     figures |= {f"vs_{name}": round(median(times[name]) / median(times["ours"]), 2) for name in ("reading", "pandas")}

@@ -24,13 +24,14 @@ FILES = ("people.csv", "act_train.csv", "act_test.csv")
 Ints = npt.NDArray[np.int64]
 
 
-def write(folder: Path, scale: float = 1.0, seed: int = 1) -> None:
+def write(folder: Path, scale: float = 1.0, seed: int = 1, activities: float = 1.0) -> None:
     """Write `people.csv`, `act_train.csv` and `act_test.csv`.
 
     Args:
         folder: Made if it does not exist.
         scale: 1 for the real number of rows and people.
         seed: Of everything.
+        activities: How many times as many activities of the same people.
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
@@ -57,7 +58,7 @@ def write(folder: Path, scale: float = 1.0, seed: int = 1) -> None:
     outcome, switch = _outcomes(random, group, level, score, chars, is_constant)
     in_test = random.random(people) < TEST_PEOPLE
     for name, rows, chosen in ((FILES[1], TRAIN, ~in_test), (FILES[2], TEST, in_test)):
-        count = max(100, round(rows * scale))
+        count = max(100, round(rows * scale * activities))
         _activities(folder / name, random, np.flatnonzero(chosen), count, outcome, switch, labelled=name == FILES[1])
 
 

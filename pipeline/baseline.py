@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline.config import Config, command
+from pipeline.config import Config, command, figure
 from pipeline.storage import REPORTS, write_json
 from pipeline.tasks import task_for
 
@@ -18,7 +18,10 @@ def main(config: Config) -> None:
     for name, found in task.baselines():
         scores[name] = found.flat()
         seconds, began = time.monotonic() - began, time.monotonic()
-        print(f"baseline: {name}: test {task.headline} {found.values[task.headline]:.4f} ({seconds:.0f} s)", flush=True)
+        print(
+            f"baseline: {name}: test {task.headline} {figure(found.values[task.headline])} ({seconds:.0f} s)",
+            flush=True,
+        )
     write_json(BASELINE, scores)
 
 

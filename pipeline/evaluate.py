@@ -5,7 +5,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pipeline.baseline import BASELINE
-from pipeline.config import Config, command
+from pipeline.config import Config, command, figure
 from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
 from pipeline.tasks import CODE, Evaluation, Task, task_for
 
@@ -97,15 +97,15 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
 def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
     """Return the family's main score with its interval."""
     scores, name = evaluation.scores["test"].flat(), task.headline
-    interval = f"{config.evaluate.confidence:.0%} interval {scores[f'{name}_low']:.4f} … {scores[f'{name}_high']:.4f}"
-    return f"{name} {scores[name]:.4f} ({interval})"
+    low, high = figure(scores[f"{name}_low"]), figure(scores[f"{name}_high"])
+    return f"{name} {figure(scores[name])} ({config.evaluate.confidence:.0%} interval {low} … {high})"
 
 
 def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
     """Say how good it is, and where to look next."""
     scores = evaluation.scores["test"].values
-    others = ", ".join(f"{name} {value:.4f}" for name, value in scores.items() if name != task.headline)
-    rivals = ", ".join(f"{model} {values[task.headline]:.4f}" for model, values in baseline.items())
+    others = ", ".join(f"{name} {figure(value)}" for name, value in scores.items() if name != task.headline)
+    rivals = ", ".join(f"{model} {figure(values[task.headline])}" for model, values in baseline.items())
     beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}"

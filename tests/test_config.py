@@ -12,7 +12,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.config import ConfigError, InterruptedRunError, dump, flatten, guarded, load
+from pipeline.config import ConfigError, InterruptedRunError, dump, figure, flatten, guarded, load
 from pipeline.config.entry import opening
 from pipeline.storage import LockError
 
@@ -148,6 +148,10 @@ def test_every_key_of_conf_is_commented() -> None:
             key, colon, _ = line.partition(":")
             if colon and key.isidentifier() and key not in ("name", "source"):
                 assert "#" in line, f"{path}: {line}"
+
+
+def test_figures_are_short() -> None:
+    assert [figure(value) for value in (0.73154, -3.2, 22376.06)] == ["0.7315", "-3.2000", "22,376"]
 
 
 def test_flatten_keeps_lists_whole() -> None:

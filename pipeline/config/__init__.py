@@ -6,6 +6,7 @@ from pipeline.config.entry import command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, no_such
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, Source, TableData
+from pipeline.config.text import figure
 from pipeline.storage import PipelineError
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Train",
     "command",
     "dump",
+    "figure",
     "flatten",
     "guarded",
     "load",

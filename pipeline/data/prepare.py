@@ -27,6 +27,7 @@ EXAMPLES = 5
 """Raw rows kept beside the arrays, as an example of what the network takes."""
 BLOCK_ROWS = 16_384
 """Rows encoded at a time: their codes stay in the processor's cache."""
+COUNTED_ROWS = 2**20
 DROPPED = -1
 
 
@@ -114,7 +115,7 @@ def prepare(
             numeric=numeric,
             layout=layout,
             rows={name: int((split == i).sum()) for i, name in enumerate(SPLITS)},
-            groups={name: len(np.unique(group[split == i])) for i, name in enumerate(SPLITS)},
+            groups={name: _compact(group[split == i])[1] for i, name in enumerate(SPLITS)},
             held_out=held_out,
             dropped_without_target=int((~known).sum()),
             prepared=prepared,
@@ -156,9 +157,10 @@ class RawRows:
             encoded = self.table.parts[key].values(name).cast(pa.string()).dictionary_encode()
             lookup, rows = encoded.indices, self.indices[key].read()
         texts = encoded.dictionary
-        rank = np.append(np.argsort(pc.sort_indices(texts).to_numpy()), MISSING)
+        rank = np.append(np.argsort(pc.sort_indices(texts).to_numpy()), MISSING).astype(np.int32)
         places = np.append(pc.fill_null(lookup, len(texts)).to_numpy(zero_copy_only=False), len(texts))
-        return texts.sort().to_pylist(), rank[places[rows]].astype(np.int32)
+        # First value → rank, then row → rank: one array as long as the table instead of two.
+        return texts.sort().to_pylist(), rank[places][rows]
 
     def floats(self, name: str) -> Floats:
         """Return a column as numbers, NaN where missing."""
@@ -201,7 +203,9 @@ def _answers(raw: RawRows, target: Target) -> Answers:
             "Set data.kind=multiclass, or name a threshold in data.target_at_least."
         )
     kind = "binary" if len(classes) == 2 and target.kind != "multiclass" else "multiclass"
-    return Answers(kind, classes, np.where(places == MISSING, np.nan, places).astype(np.float32))
+    values = places.astype(np.float32)
+    values[places == MISSING] = np.nan
+    return Answers(kind, classes, values)
 
 
 def _is_number(text: str) -> bool:
@@ -222,7 +226,7 @@ def _split(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tupl
         group[known] = np.arange(count, dtype=np.int32)
         split[known] = split_groups(count, holdout.test, holdout.validation, holdout.seed)
         return group, split, "rows at random"
-    texts, places = _groups(raw, holdout.by, known)
+    texts, places = _groups(raw, holdout.by)
     group[known], count = _compact(places[known])
     if holdout.method == "group":
         drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
@@ -250,35 +254,47 @@ def _order_of_time(texts: list[str]) -> Index:
     return np.array(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.int32)
 
 
-def _groups(raw: RawRows, by: Sequence[str], known: npt.NDArray[np.bool_]) -> tuple[list[str], npt.NDArray[np.int64]]:
+def _groups(raw: RawRows, by: Sequence[str]) -> tuple[list[str], npt.NDArray[Any]]:
     # Numbered in sorted order: the draw must not hang on the order of the rows. A row without a value: one group more.
-    texts, first = raw.texts(by[0])
-    places = first.astype(np.int64)
+    texts, places = raw.texts(by[0])
     for name in by[1:]:
         others, more = raw.texts(name)
-        places = np.where((places < 0) | (more < 0), MISSING, places * len(others) + more)
+        places = np.where((places < 0) | (more < 0), MISSING, places.astype(np.int64) * len(others) + more)
     return texts, places
 
 
-def _compact(places: npt.NDArray[np.int64]) -> tuple[Index, int]:
-    names, numbers = np.unique(places, return_inverse=True)
-    return numbers.astype(np.int32), len(names)
+def _compact(places: npt.NDArray[Any]) -> tuple[Index, int]:
+    """Number the places that occur, in their order; return the numbers and how many there are."""
+    if int(places.max()) > 4 * len(places):
+        names, numbers = np.unique(places, return_inverse=True)
+        return numbers.astype(np.int32), len(names)
+    # Counted, not sorted: several times as fast, as long as there is not much room between them.
+    occurs = _counts(places, int(places.max()) + 1) > 0
+    occurs = np.append(occurs, (places == MISSING).any())  # at the end, where an index of -1 finds it
+    numbers = np.cumsum(np.roll(occurs, 1)) - 1
+    return np.roll(numbers, -1).astype(np.int32)[places], int(occurs.sum())
+
+
+def _counts(indices: npt.NDArray[Any], size: int) -> npt.NDArray[np.int64]:
+    """Count each index, missing ones left out; in parts, for NumPy counts a copy of twice the width."""
+    total = np.zeros(size + 1, dtype=np.int64)
+    for start in range(0, len(indices), COUNTED_ROWS):
+        total += np.bincount(indices[start : start + COUNTED_ROWS] + 1, minlength=size + 1)
+    return total[1:]
 
 
 def _refuse_lost_classes(answers: Answers, split: Splits, column: str, path: Path) -> None:
     if answers.kind == "regression":
         return
+    trained = _counts(answers.values[split == SPLITS.index("train")].astype(np.int32), len(answers.classes))
     for index, name in enumerate(SPLITS):
-        found = np.bincount(answers.values[split == index].astype(np.int64), minlength=len(answers.classes))
+        found = _counts(answers.values[split == index].astype(np.int32), len(answers.classes))
         if (found > 0).sum() == 1:
             raise DataError(
                 f"column {column!r}: all {name} rows are of one class ({answers.classes[int(found.argmax())]}); "
                 "a score needs several. Check data.target, data.target_at_least, data.split_seed and the fractions."
             )
-        lost = np.flatnonzero(
-            (found > 0)
-            & (np.bincount(answers.values[split == 0].astype(np.int64), minlength=len(answers.classes)) == 0)
-        )
+        lost = np.flatnonzero((found > 0) & (trained == 0))
         if lost.size:
             row = int(np.flatnonzero((split == index) & (answers.values == lost[0]))[0])
             raise DataError(
@@ -297,7 +313,7 @@ def _vocabularies(
         key = raw.table.owners[name]
         values = raw.table.parts[key].values(name)
         if key not in uses:
-            uses[key] = np.bincount(raw.indices[key].read()[train] + 1, minlength=len(values) + 1)[1:]
+            uses[key] = _counts(raw.indices[key].read()[train], len(values))
         found.append(fit_categorical(name, values, uses[key], min_count))
     return found
 

@@ -1,6 +1,7 @@
 """Rows of a table, joined and derived, as indices into the parts that its features come from."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -76,13 +77,22 @@ def stream(
     """Read a file and index it, batch by batch; errors name its lines."""
     rows = 0
     columns = list(dict.fromkeys([*table.columns, *table.keys, *keep]))
-    for batch in batches(path, columns, set(table.numbers) - set(keep), table.missing):
+    for batch in _ahead(batches(path, columns, set(table.numbers) - set(keep), table.missing)):
         try:
             indices, numbers = table.index(batch)
         except RowError as error:
             raise DataError(f"{path}: line {rows + error.row + 2}: {error.reason}") from None
         yield batch, indices, numbers
         rows += batch.num_rows
+
+
+def _ahead(items: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    # The next batch is read while this one is indexed: Arrow works without Python's lock.
+    with ThreadPoolExecutor(1) as reader:
+        pending = reader.submit(next, items, None)
+        while (item := pending.result()) is not None:
+            pending = reader.submit(next, items, None)
+            yield item
 
 
 def _side_parts(

@@ -29,8 +29,9 @@ def _draw(axes: Axes, title: str, curve: Curve, diagonal: bool) -> None:
     (x_name, x), (y_name, y) = curve.items()
     axes.set(title=title, xlabel=_words(x_name), ylabel=_words(y_name))
     if diagonal:
-        axes.plot([min(0, *x), max(x)], [min(0, *x), max(x)], color="0.7", linestyle="--", linewidth=1)
+        axes.plot([min(x), max(x)], [min(x), max(x)], color="0.7", linestyle="--", linewidth=1)
     axes.plot(x, y, marker="." if len(x) <= 30 else None)
+    axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(alpha=0.3)
 
 

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import InterruptedRunError
+from pipeline.config import InterruptedRunError, figure
 from pipeline.training.checkpoint import Checkpoint, Checkpoints, State
 from pipeline.training.determinism import epoch_order
 from pipeline.training.errors import TrainingError
@@ -113,7 +113,7 @@ class Training:
             self._best = {f"best/{i:04}": _copy(w) for i, w in enumerate(self._model.weights)}
         self._save()
         self._on_epoch(progress.history[-1])
-        shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {monitored:.4f}"
+        shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {figure(monitored)}"
         print(f"epoch {progress.epoch}/{self._schedule.epochs}  {shown}  {rate:,.0f} rows/s", flush=True)
 
     def _run_chunk(self) -> None:
