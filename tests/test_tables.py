@@ -109,6 +109,7 @@ def test_a_guess_by_values(values: list[str | None], kind: str) -> None:
     assert guess("x", pa.chunked_array([pa.array(values, pa.string())])).kind == kind
 
 
+@pytest.mark.slow
 def test_a_regression_learns_in_its_own_units(raw: Path) -> None:
     task = houses()
     trained(task, raw)
@@ -125,6 +126,7 @@ def test_a_regression_learns_in_its_own_units(raw: Path) -> None:
     assert rivals["lightgbm"] < rivals["constant"]
 
 
+@pytest.mark.slow
 def test_several_classes(raw: Path) -> None:
     task = houses(data__target="grade", data__drop=["price", "part"])
     trained(task, raw)
