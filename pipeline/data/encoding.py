@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
-from pipeline.data.parts import Index, Part
+from pipeline.data.parts import Index, TextPart
 from pipeline.data.schema import Categorical, Numeric
 
 QUANTILES = 257
@@ -95,7 +95,7 @@ class Encoder:
         self,
         categorical: Sequence[Categorical],
         numeric: Sequence[Numeric],
-        parts: Mapping[str, Part],
+        parts: Mapping[str, TextPart],
         owners: Mapping[str, str],
     ) -> None:
         self._widths = len(categorical), len(numeric)

@@ -1,12 +1,12 @@
 """Where features come from: each part turns a batch of rows into one index a row, and knows the value behind each.
 
 What is done to a value (a lookup in a vocabulary, a calendar) is thus done once a value, not once a row; a side table
-is encoded once, and its codes are gathered.
+is looked up once a key.
 """
 
 from collections.abc import Sequence
 from copy import copy
-from typing import Protocol, Self
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
@@ -21,32 +21,23 @@ Index = npt.NDArray[np.int32]
 MISSING = -1
 
 
-class Part(Protocol):
-    """A source of features."""
-
-    names: list[str]
-    """Features that it gives."""
-
-    def index(self, batch: pa.Table) -> Index:
-        """Return an index a row, `(rows,)`; `MISSING` where there is no value."""
-
-    def values(self, name: str) -> pa.Array:
-        """Return the value of a feature behind each index, as text or as numbers."""
-
-
 class TextPart:
-    """A column of the rows, as text; indices count its distinct values in order of appearance."""
+    """A column of the rows, as text; indices count its distinct values in order of appearance.
+
+    Attributes:
+        names: Features that it gives.
+    """
 
     def __init__(self, name: str) -> None:
         self.names = [name]
         self._known: dict[str, int] = {}
 
     def index(self, batch: pa.Table) -> Index:
-        """Return indices; values not seen before get the next ones."""
+        """Return an index a row, `(rows,)`, `MISSING` where there is no value; new values get the next ones."""
         return self._count(batch[self.names[0]])
 
     def values(self, name: str) -> pa.Array:
-        """Return the distinct values."""
+        """Return the value of a feature behind each index."""
         return pa.array(self._known, pa.string())
 
     def _count(self, column: pa.ChunkedArray | pa.Array) -> Index:
@@ -111,7 +102,7 @@ class SidePart(TextPart):
     def __init__(self, table: pa.Table, key: Sequence[str], file: str) -> None:
         super().__init__(key[0])
         self.names = [name for name in table.column_names if name not in key] + (list(key) if len(key) == 1 else [])
-        self._table, self._key = table, key
+        self._table, self._key = table.combine_chunks(), key
         self._keys = keys_of_side(table, key, file)
 
     def fresh(self) -> Self:

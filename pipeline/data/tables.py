@@ -12,7 +12,7 @@ from pipeline.data.calendar import PARTS, dates_of, timestamps
 from pipeline.data.encoding import Encoder, Floats, floats
 from pipeline.data.errors import DataError
 from pipeline.data.layout import Layout, Side
-from pipeline.data.parts import CalendarPart, Index, Part, RowError, SidePart, TextPart
+from pipeline.data.parts import CalendarPart, Index, RowError, SidePart, TextPart
 from pipeline.data.reading import batches, header, read
 
 
@@ -49,7 +49,7 @@ class Table:
         """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
         layout = self._layout
         own = {f"calendar:{d.name}": d for d in layout.derived if not set(d.produced) & self._given}
-        self.parts: dict[str, Part] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
+        self.parts: dict[str, TextPart] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
         self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
         sources = {c for d in own.values() for c in d.columns} - {*layout.categorical, *layout.numeric, *layout.labels}
         given = {name for part in self.parts.values() for name in part.names}

@@ -24,24 +24,8 @@ class Ranking:
         # Rows of equal probability are one step of the curves, whatever their order.
         self._starts = np.flatnonzero(np.r_[True, np.diff(probability[self._order].astype(np.float64)) != 0])
 
-    def auc(self, weight: Vector) -> float:
-        """Area under the ROC curve; NaN where a class has no weight."""
-        positive, negative = self._steps(weight)
-        # Steps go from the highest probability down: a negative is beaten by all positives above and half its equals.
-        beaten = np.cumsum(positive) - positive / 2
-        pairs = positive.sum() * negative.sum()
-        return float(beaten @ negative / pairs) if pairs > 0 else float("nan")
-
-    def average_precision(self, weight: Vector) -> float:
-        """Mean precision at each positive; NaN where there is none."""
-        positive, negative = self._steps(weight)
-        found, taken = np.cumsum(positive), np.cumsum(positive + negative)
-        if not found[-1] > 0:
-            return float("nan")
-        precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
-        return float(positive @ precision / found[-1])
-
-    def _steps(self, weight: Vector) -> tuple[Vector, Vector]:
+    def steps(self, weight: Vector) -> tuple[Vector, Vector]:
+        """Return the weight of positives and of negatives at each step, from the highest probability down."""
         weight = weight[self._order]
         positive = np.add.reduceat(weight * self._positive, self._starts)
         return positive, np.add.reduceat(weight, self._starts) - positive
@@ -71,9 +55,10 @@ class BinaryScores:
         """
         weight = weight.astype(np.float64)
         total = weight.sum()
+        positive, negative = self._ranking.steps(weight)
         return {
-            "auc": self._ranking.auc(weight),
-            "average_precision": self._ranking.average_precision(weight),
+            "auc": area(positive, negative),
+            "average_precision": _average_precision(positive, negative),
             "accuracy": float(weight @ self._right / total),
             "log_loss": float(weight @ self._log_loss / total),
             "brier": float(weight @ self._brier / total),
@@ -83,3 +68,19 @@ class BinaryScores:
 def binary_scores(target: Vector, probability: Vector) -> dict[str, float]:
     """Score with equal weights."""
     return BinaryScores(target, probability)(np.ones(len(target)))
+
+
+def area(positive: Vector, negative: Vector) -> float:
+    """Return the area under the ROC curve of a ranking's steps; NaN where a class has no weight."""
+    # A negative is beaten by all positives of the steps above and by half of its equals.
+    beaten = np.cumsum(positive) - positive / 2
+    pairs = positive.sum() * negative.sum()
+    return float(beaten @ negative / pairs) if pairs > 0 else float("nan")
+
+
+def _average_precision(positive: Vector, negative: Vector) -> float:
+    found, taken = np.cumsum(positive), np.cumsum(positive + negative)
+    if not found[-1] > 0:
+        return float("nan")
+    precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
+    return float(positive @ precision / found[-1])

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.metrics.binary import CLIP, Ranking
+from pipeline.metrics.binary import CLIP, Ranking, area
 
 Vector = npt.NDArray[np.floating]
 
@@ -32,7 +32,7 @@ class MulticlassScores:
         """
         weight = weight.astype(np.float64)
         total = weight.sum()
-        areas = np.array([ranking.auc(weight) for ranking in self._rankings])
+        areas = np.array([area(*ranking.steps(weight)) for ranking in self._rankings])
         known = areas[~np.isnan(areas)]
         return {
             "auc_macro": float(known.mean()) if known.size else float("nan"),

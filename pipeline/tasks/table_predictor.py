@@ -46,13 +46,21 @@ class TablePredictor(Predictor):
         return predictions(self._schema, self._outputs(table, len(rows), *table.index(rows)))
 
     def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
+        return self._write(source, output, keep, {c.name: c for c in output_columns(self._schema)})
+
+    def submission(self, source: Path, output: Path, id_column: str | None) -> int:
+        """Write `ID,TARGET`, as competitions take it; return the number of rows."""
+        first = output_columns(self._schema)[0]
+        return self._write(source, output, [id_column] if id_column else [], {self._schema.target: first})
+
+    def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
         try:
             table = self._table(header(source))
         except DataError as error:
             raise DataError(f"{source}: {error}") from None
         names = list(keep) or [ROW]
         first = [(name, pa.string() if keep else pa.int64()) for name in names]
-        schema = pa.schema([*first, *((c.name, _type(c)) for c in output_columns(self._schema))])
+        schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])
         rows = 0
         with new_file(output) as target, csv.CSVWriter(target, schema) as writer:
             for batch, indices, numbers in stream(source, table, keep):
@@ -60,21 +68,10 @@ class TablePredictor(Predictor):
                 found = predictions(self._schema, self._outputs(table, count, indices, numbers))
                 kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
                 writer.write_table(
-                    pa.table([*map(pa.chunked_array, map(_chunks, kept)), *found.columns], schema=schema)
+                    pa.table([*map(_chunked, kept), *(found[c.name] for c in columns.values())], schema=schema)
                 )
                 rows += count
                 table.reset()
-        return rows
-
-    def submission(self, source: Path, output: Path, id_column: str | None) -> int:
-        """Write `ID,TARGET`, as competitions take it; return the number of rows."""
-        name = id_column or ROW
-        column = output_columns(self._schema)[0].name
-        rows = self.predict_file(source, output, [id_column] if id_column else [])
-        table = csv.read_csv(output, convert_options=csv.ConvertOptions(column_types={name: pa.string()}))
-        chosen = table.select([name, column]).rename_columns([name, self._schema.target])
-        with new_file(output) as target:
-            csv.write_csv(chosen, target, csv.WriteOptions(quoting_style="needed"))
         return rows
 
     def _table(self, known: Sequence[str]) -> Table:
@@ -128,5 +125,5 @@ def _type(column: Column) -> pa.DataType:
     return pa.float32() if column.is_number else pa.string()
 
 
-def _chunks(values: Any) -> list[pa.Array]:
-    return values.chunks if isinstance(values, pa.ChunkedArray) else [pa.array(values)]
+def _chunked(values: Any) -> pa.ChunkedArray:
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
