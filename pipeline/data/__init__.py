@@ -3,13 +3,15 @@
 from pipeline.data.arrays import Arrays
 from pipeline.data.errors import DataError
 from pipeline.data.guessing import Guess, guess
+from pipeline.data.holdout import Holdout
 from pipeline.data.layout import Derived, Layout, Side
-from pipeline.data.prepare import Holdout, Target, prepare
+from pipeline.data.prepare import prepare
 from pipeline.data.reading import header, sample
 from pipeline.data.schema import Categorical, Numeric, Schema
 from pipeline.data.sources import fetch
 from pipeline.data.splits import SPLITS
 from pipeline.data.tables import Table, stream
+from pipeline.data.targets import Target
 
 __all__ = [
     "SPLITS",

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.counting import Index, distinct
 from pipeline.data.errors import DataError
-from pipeline.data.parts import Index, TextPart
+from pipeline.data.parts import TextPart
 from pipeline.data.schema import Categorical, Numeric
 
 QUANTILES = 257
@@ -29,41 +30,56 @@ def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], 
         counts: Training rows of each index.
         min_count: Categories seen less often become unknown.
     """
-    encoded = values.cast(pa.string()).dictionary_encode()
-    texts = encoded.dictionary.to_pylist()
-    places = pc.fill_null(encoded.indices, len(texts)).to_numpy(zero_copy_only=False)
-    totals = np.bincount(places, weights=counts, minlength=len(texts) + 1)[: len(texts)]
-    kept = sorted((-int(total), text) for total, text in zip(totals, texts, strict=True) if total >= max(min_count, 1))
+    texts, places = distinct(values)
+    totals = np.bincount(places + 1, weights=counts, minlength=len(texts) + 1)[1:]
+    used = np.flatnonzero(totals >= max(min_count, 1))
+    kept = sorted(zip((-totals[used]).tolist(), texts.take(pa.array(used)).to_pylist(), strict=True))
     return Categorical(name, [text for _, text in kept])
 
 
-def fit_numeric(name: str, values: Floats) -> Numeric:
+def fit_numeric(name: str, values: Floats, counts: npt.NDArray[np.int64] | None = None) -> Numeric:
     """Measure mean, deviation and quantiles of the training rows that hold a value.
 
     Args:
         name: Of the column.
-        values: Of the training rows; NaN where missing.
+        values: Of the training rows, or the different ones among them; NaN where missing.
+        counts: Training rows of each value, where it stands for several.
 
     Raises:
         DataError: No training row holds one.
     """
-    values = values[np.isfinite(values)]
+    counts = np.ones(len(values), dtype=np.int64) if counts is None else counts
+    held = np.isfinite(values) & (counts > 0)
+    order = np.argsort(values[held], kind="stable")
+    values, counts = values[held][order], counts[held][order]
     if not values.size:
         raise DataError(
             f"column {name!r}: no number in the training rows; take it out of data.numeric or list it in data.drop"
         )
-    mean, std = float(values.mean()), float(values.std())
+    mean = float(np.average(values, weights=counts))
     # Not `std > 0`: the deviation of a constant is rounding noise, which would blow up every other value.
-    std = std if values.max() > values.min() else 1.0
-    grid = np.quantile((values - mean) / std, np.linspace(0, 1, QUANTILES))
+    std = float(np.sqrt(np.average((values - mean) ** 2, weights=counts))) if values[-1] > values[0] else 1.0
+    grid = _quantiles((values - mean) / std, counts)
     return Numeric(name, mean, std, [float(np.float32(q)) for q in grid])
+
+
+def _quantiles(values: Floats, counts: npt.NDArray[np.int64]) -> Floats:
+    """Return what `np.quantile` gives where each of the sorted values stands as often as counted."""
+    ends = np.cumsum(counts)
+    places = np.linspace(0, 1, QUANTILES) * (ends[-1] - 1)
+    below, share = np.floor(places).astype(np.int64), places % 1
+    low = values[np.searchsorted(ends, below, side="right")]
+    high = values[np.searchsorted(ends, np.minimum(below + 1, ends[-1] - 1), side="right")]
+    found: Floats = low + (high - low) * share
+    return found
 
 
 def codes_of(values: pa.Array, column: Categorical) -> Codes:
     """Return the code of each value; what training did not see is 0."""
-    known = pa.array(column.categories, type=pa.string())
-    codes: Codes = pc.add(pc.fill_null(pc.index_in(values.cast(pa.string()), value_set=known), -1), 1).to_numpy()
-    return codes
+    texts, places = distinct(values)
+    found = pc.index_in(texts, value_set=pa.array(column.categories, type=pa.string()))
+    codes = pc.add(pc.fill_null(found, -1), 1).to_numpy()
+    return np.append(codes, np.int32(0))[places]
 
 
 def floats(values: pa.Array | pa.ChunkedArray, name: str) -> Floats:
@@ -73,6 +89,8 @@ def floats(values: pa.Array | pa.ChunkedArray, name: str) -> Floats:
         DataError: A text that is no number.
     """
     try:
+        if pa.types.is_dictionary(values.type):
+            values = values.cast(pa.string())
         found: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
         raise DataError(

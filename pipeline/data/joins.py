@@ -24,7 +24,7 @@ def keys_of_side(table: pa.Table, key: Sequence[str], file: str) -> pa.Array:
     Raises:
         DataError: A key stands twice; a row must find at most one.
     """
-    keys = key_of(table, key).combine_chunks()
+    keys = key_of(table, key).cast(pa.string()).combine_chunks()
     counts = pc.value_counts(keys.drop_null())
     twice = counts.filter(pc.greater(counts.field("counts"), 1))
     if len(twice):

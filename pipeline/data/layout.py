@@ -59,6 +59,11 @@ class Layout:
         return cls(**{**content, "sides": sides, "derived": derived})
 
     @property
+    def inputs(self) -> list[str]:
+        """What the network takes."""
+        return [*self.categorical, *self.numeric]
+
+    @property
     def features(self) -> list[str]:
         """Raw columns that a prediction must be given, sorted: what the features are, or are derived from."""
         used = {*self.categorical, *self.numeric}

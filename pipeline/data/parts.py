@@ -9,16 +9,13 @@ from copy import copy
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.calendar import PARTS, dates_of, is_date, timestamps
+from pipeline.data.counting import MISSING, Index
 from pipeline.data.errors import DataError
 from pipeline.data.joins import key_of, keys_of_side
-
-Index = npt.NDArray[np.int32]
-MISSING = -1
 
 
 class TextPart:
@@ -36,6 +33,9 @@ class TextPart:
         """Return an index a row, `(rows,)`, `MISSING` where there is no value; new values get the next ones."""
         return self._count(batch[self.names[0]])
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def values(self, name: str) -> pa.Array:
         """Return the value of a feature behind each index."""
         return pa.array(self._known, pa.string())
@@ -50,8 +50,11 @@ class TextPart:
         # A dictionary may hold null as one of its values; the last place stands for rows without an index.
         places = [MISSING if v is None else known.setdefault(v, len(known)) for v in encoded.dictionary.to_pylist()]
         lookup = np.array([*places, MISSING], dtype=np.int32)
-        indices: Index = pc.fill_null(encoded.indices, len(places)).to_numpy(zero_copy_only=False)
-        return lookup[indices]
+        indices = encoded.indices
+        if indices.null_count:
+            indices = pc.fill_null(indices, len(places))
+        found: Index = lookup[indices.to_numpy()]
+        return found
 
 
 class CalendarPart(TextPart):

@@ -8,6 +8,8 @@ import numpy.typing as npt
 from pipeline.data.errors import DataError
 
 SPLITS = ("train", "val", "test")
+DROPPED = -1
+"""The split of a row without a target."""
 GIVEN = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
 """Words of a column that says where a row belongs, in any case of letters."""
 Splits = npt.NDArray[np.int8]

@@ -1,5 +1,6 @@
 """Columns on disk between reading and encoding: memory holds a batch of rows and the distinct values, not the table."""
 
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,17 +26,23 @@ class Column:
 
 
 class ArrayWriter:
-    """An `.npy` file whose shape is known, written in order, a block of rows at a time."""
+    """An `.npy` file whose shape is known, written a block of rows at a time, by several threads in any order."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: str) -> None:
         self._stream = path.open("wb")
         self._dtype = np.dtype(dtype)
         header = {"descr": np.lib.format.dtype_to_descr(self._dtype), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self._stream, header)
+        self._stream.flush()
+        self._begin, self._width = self._stream.tell(), self._dtype.itemsize * int(np.prod(shape[1:]))
 
-    def write(self, rows: npt.NDArray[Any]) -> None:
-        """Add rows."""
-        np.ascontiguousarray(rows, dtype=self._dtype).tofile(self._stream)
+    def write(self, rows: npt.NDArray[Any], at: int) -> None:
+        """Write rows from row `at` on."""
+        content = np.ascontiguousarray(rows, dtype=self._dtype).ravel().view("u1")
+        place = self._begin + self._width * at
+        while content.size:
+            written = os.pwrite(self._stream.fileno(), content.data, place)
+            content, place = content[written:], place + written
 
     def __enter__(self) -> Self:
         return self

@@ -1,7 +1,6 @@
 """Rows of a table, joined and derived, as indices into the parts that its features come from."""
 
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,11 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data.calendar import PARTS, dates_of, timestamps
+from pipeline.data.counting import Index
 from pipeline.data.encoding import Encoder, Floats, floats
 from pipeline.data.errors import DataError
 from pipeline.data.layout import Layout, Side
-from pipeline.data.parts import CalendarPart, Index, RowError, SidePart, TextPart
+from pipeline.data.parts import CalendarPart, RowError, SidePart, TextPart
 from pipeline.data.reading import batches, header, read
 
 
@@ -23,31 +23,32 @@ class Table:
         layout: Files and columns.
         folder: Of the side tables.
         known: Columns of the rows.
+        name: Of the rows, for errors.
         labelled: With the columns that are no features: target and groups.
 
     Raises:
         DataError: Columns that neither the rows nor a side table have; with each of them.
     """
 
-    def __init__(self, layout: Layout, folder: Path, known: Sequence[str], *, labelled: bool) -> None:
-        self._layout = layout
+    def __init__(self, layout: Layout, folder: Path, known: Sequence[str], name: str, *, labelled: bool) -> None:
+        self.layout = layout
         wanted = [*layout.features, *(dict.fromkeys([*layout.labels, *layout.amounts]) if labelled else [])]
         # New rows may hold the columns of a side table already; then it is not asked.
         self._sides = _side_parts(layout, folder, known, wanted, joined=not labelled)
-        self.missing, self.features = layout.missing, layout.features
         given = {name for part, key in self._sides for name in part.names if name not in key}
         self.columns = [name for name in dict.fromkeys(wanted) if name not in given]
         self.keys = list(dict.fromkeys(column for _, key in self._sides for column in key))
         absent = sorted({*self.columns, *self.keys} - set(known))
         if absent:
-            raise DataError(f"no column {no_such(absent, {*known, *given})}")
+            files = ", ".join([name, *(side.file for side in layout.sides)]) if labelled else name
+            raise DataError(f"{files}: no column {no_such(absent, {*known, *given})}")
         self.numbers = [name for name in self.columns if name in layout.numbers]
         self._given = given
         self.reset()
 
     def reset(self) -> None:
         """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
-        layout = self._layout
+        layout = self.layout
         own = {f"calendar:{d.name}": d for d in layout.derived if not set(d.produced) & self._given}
         self.parts: dict[str, TextPart] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
         self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
@@ -77,22 +78,13 @@ def stream(
     """Read a file and index it, batch by batch; errors name its lines."""
     rows = 0
     columns = list(dict.fromkeys([*table.columns, *table.keys, *keep]))
-    for batch in _ahead(batches(path, columns, set(table.numbers) - set(keep), table.missing)):
+    for batch in batches(path, columns, set(table.numbers) - set(keep), table.layout.missing):
         try:
             indices, numbers = table.index(batch)
         except RowError as error:
             raise DataError(f"{path}: line {rows + error.row + 2}: {error.reason}") from None
         yield batch, indices, numbers
         rows += batch.num_rows
-
-
-def _ahead(items: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    # The next batch is read while this one is indexed: Arrow works without Python's lock.
-    with ThreadPoolExecutor(1) as reader:
-        pending = reader.submit(next, items, None)
-        while (item := pending.result()) is not None:
-            pending = reader.submit(next, items, None)
-            yield item
 
 
 def _side_parts(

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from pipeline.data import DataError, Schema, Table, header, stream
+from pipeline.data import Schema, Table, header, stream
 from pipeline.storage import RAW, new_file
 from pipeline.tasks.task import Column, Predictor
 
@@ -42,7 +42,7 @@ class TablePredictor(Predictor):
         Raises:
             DataError: A column is missing.
         """
-        table = self._table(rows.column_names)
+        table = self._table(rows.column_names, "rows")
         return predictions(self._schema, self._outputs(table, len(rows), *table.index(rows)))
 
     def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
@@ -54,10 +54,7 @@ class TablePredictor(Predictor):
         return self._write(source, output, [id_column] if id_column else [], {self._schema.target: first})
 
     def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
-        try:
-            table = self._table(header(source))
-        except DataError as error:
-            raise DataError(f"{source}: {error}") from None
+        table = self._table(header(source), source.as_posix())
         names = list(keep) or [ROW]
         first = [(name, pa.string() if keep else pa.int64()) for name in names]
         schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])
@@ -74,8 +71,8 @@ class TablePredictor(Predictor):
                 table.reset()
         return rows
 
-    def _table(self, known: Sequence[str]) -> Table:
-        return Table(self._schema.layout, RAW, known, labelled=False)
+    def _table(self, known: Sequence[str], name: str) -> Table:
+        return Table(self._schema.layout, RAW, known, name, labelled=False)
 
     def _outputs(self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]) -> Output:
         codes, values = table.encoder(self._schema.categorical, self._schema.numeric)(rows, indices, numbers)

@@ -1,0 +1,81 @@
+"""Who is held out of a table: its rows' groups and splits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.data.counting import MISSING, Index, compact
+from pipeline.data.errors import DataError
+from pipeline.data.reading import is_number
+from pipeline.data.rows import RawRows
+from pipeline.data.splits import DROPPED, SPLITS, Splits, split_given, split_groups, split_times
+
+
+@dataclass(frozen=True)
+class Holdout:
+    """How rows are held out: `group`, `time`, `given` or `random`; `by` names the columns."""
+
+    method: str
+    by: Sequence[str]
+    test: float
+    validation: float
+    seed: int
+
+
+def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tuple[Index, Splits, str]:
+    """Return each row's group and split, and how they were chosen, in words.
+
+    Args:
+        raw: All rows.
+        known: Which have a target; the others are `DROPPED`.
+        holdout: How.
+
+    Raises:
+        DataError: A split is empty; a row has no value in the column that decides.
+    """
+    by = ", ".join(holdout.by)
+    group = np.full(raw.rows, MISSING, dtype=np.int32)
+    split = np.full(raw.rows, DROPPED, dtype=np.int8)
+    if holdout.method == "random":
+        count = int(known.sum())
+        group[known] = np.arange(count, dtype=np.int32)
+        split[known] = split_groups(count, holdout.test, holdout.validation, holdout.seed)
+        return group, split, "rows at random"
+    texts, places = _groups(raw, holdout.by)
+    group[known], count = compact(places[known])
+    if holdout.method == "group":
+        drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
+        words = f"{int((drawn == SPLITS.index('test')).sum()):,} of {count:,} groups ({by})"
+    else:
+        if (places[known] == MISSING).any():
+            raise DataError(
+                f"column {by!r}: {int((places[known] == MISSING).sum())} rows have no value; "
+                f"split={holdout.method} needs one in every row"
+            )
+        present = [texts[i] for i in np.unique(places[known])]
+        if holdout.method == "given":
+            drawn, words = split_given(present, by), f"as the column {by} says"
+        else:
+            order = _order_of_time(present)
+            drawn = np.empty(count, dtype=np.int8)
+            drawn[order] = split_times(np.bincount(group[known])[order], holdout.test, holdout.validation)
+            words = f"{by} from {next(present[i] for i in order if drawn[i] == SPLITS.index('test'))} on"
+    split[known] = drawn[group[known]]
+    return group, split, words
+
+
+def _order_of_time(texts: list[str]) -> Index:
+    keys: list[Any] = [float(text) for text in texts] if all(is_number(text) for text in texts) else texts
+    return np.array(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.int32)
+
+
+def _groups(raw: RawRows, by: Sequence[str]) -> tuple[list[str], npt.NDArray[Any]]:
+    # Numbered in sorted order: the draw must not hang on the order of the rows. A row without a value: one group more.
+    texts, places = raw.texts(by[0])
+    for name in by[1:]:
+        others, more = raw.texts(name)
+        places = np.where((places < 0) | (more < 0), MISSING, places.astype(np.int64) * len(others) + more)
+    return texts, places
