@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help repro test test-fast check format ui bench audit lock
+.PHONY: help kaggle repro test test-fast check format ui bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 SOURCES := pipeline tests benchmarks
@@ -40,10 +40,16 @@ ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
 bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks
 
+kaggle: $(INSTALLED) ## install Kaggle's client, which brings competition files
+	uv pip install --require-hashes --quiet -r requirements/kaggle.lock
+	@echo "next: kaggle auth login (in .venv/bin), and accept the rules on the competition's page"
+
 audit: $(INSTALLED) ## look for known vulnerabilities in the locked packages
 	pip-audit --require-hashes --disable-pip -r requirements.lock
 
-lock: $(INSTALLED) ## resolve pyproject.toml anew into requirements.lock
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --upgrade --quiet \
-		--no-header --no-annotate --no-emit-index-url --no-emit-find-links \
-		$(EXTRAS:%=--extra %) --output-file requirements.lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+lock: $(INSTALLED) ## resolve pyproject.toml anew into requirements.lock and requirements/
+	$(COMPILE) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock
+	$(COMPILE) --upgrade --extra kaggle --constraint requirements.lock --output-file requirements/kaggle.lock

@@ -43,6 +43,8 @@ def ours(folder: Path) -> None:
         labels=["people_id", "outcome"],
         amounts=[],
         missing=[""],
+        id="activity_id",
+        unlabelled=None,
     )
     prepare(
         folder,

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.baseline import BASELINE
 from pipeline.config import Config, command, figure
-from pipeline.storage import MODELS, PROCESSED, REPORTS, code_digest, digest, folder_digest, new_folder, write_json
+from pipeline.storage import (
+    AUDIT,
+    MODELS,
+    PROCESSED,
+    REPORTS,
+    code_digest,
+    digest,
+    folder_digest,
+    new_folder,
+    write_json,
+)
 from pipeline.tasks import CODE, Evaluation, Task, task_for
 
 if TYPE_CHECKING:
@@ -45,6 +55,14 @@ def read_baseline() -> Baseline:
         return {}
     baseline: Baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
     return baseline
+
+
+def read_audit() -> list[dict[str, str]]:
+    """Return what preprocess warns of: kind, subject and text of each."""
+    if not AUDIT.is_file():
+        return []
+    warnings: list[dict[str, str]] = json.loads(AUDIT.read_text(encoding="utf-8"))["warnings"]
+    return warnings
 
 
 def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline) -> None:
@@ -92,6 +110,18 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), "metrics.json")
+    record_audit(run)
+
+
+def record_audit(run: "Run") -> None:
+    """Log the audit: its page, and a tag for each kind of warning that names what it is about."""
+    if not AUDIT.is_file():
+        return
+    warnings = read_audit()
+    run.log_text(AUDIT.with_suffix(".md").read_text(encoding="utf-8"), "audit.md")
+    run.tag("audit.warnings", str(len(warnings)))
+    for kind in {each["kind"]: None for each in warnings}:
+        run.tag(f"audit.{kind}", ", ".join(each["subject"] for each in warnings if each["kind"] == kind))
 
 
 def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
@@ -107,8 +137,9 @@ def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseli
     others = ", ".join(f"{name} {figure(value)}" for name, value in scores.items() if name != task.headline)
     rivals = ", ".join(f"{model} {figure(values[task.headline])}" for model, values in baseline.items())
     beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
+    warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
     return (
-        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
         f"  dvc exp run -S experiment={config.name} -S train.epochs={2 * config.train.epochs}   train longer"

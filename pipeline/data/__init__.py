@@ -6,6 +6,7 @@ from pipeline.data.guessing import Guess, guess
 from pipeline.data.holdout import Holdout
 from pipeline.data.layout import Derived, Layout, Side
 from pipeline.data.prepare import prepare
+from pipeline.data.reading import BLOCK as SAMPLE_BYTES
 from pipeline.data.reading import header, sample
 from pipeline.data.schema import Categorical, Numeric, Schema
 from pipeline.data.sources import fetch
@@ -14,6 +15,7 @@ from pipeline.data.tables import Table, stream
 from pipeline.data.targets import Target
 
 __all__ = [
+    "SAMPLE_BYTES",
     "SPLITS",
     "Arrays",
     "Categorical",

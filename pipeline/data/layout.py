@@ -41,6 +41,8 @@ class Layout:
         labels: Columns that are no features, as text: group names, a target of classes.
         amounts: Columns that are no features, as numbers: a target that is an amount.
         missing: Texts that mean null.
+        id: The column that names a row, if there is one; no feature.
+        unlabelled: The file of rows without a target, if there is one.
     """
 
     main: str
@@ -51,6 +53,8 @@ class Layout:
     labels: Sequence[str]
     amounts: Sequence[str]
     missing: Sequence[str]
+    id: str | None
+    unlabelled: str | None
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.data.audit import Audit, audit
 from pipeline.data.counting import Counts, Index, compact
 from pipeline.data.encoding import Encoder, fit_categorical, fit_numeric
 from pipeline.data.holdout import Holdout, hold_out
@@ -39,8 +40,11 @@ def prepare(
     min_count: int,
     holdout: Holdout,
     prepared: dict[str, Any],
-) -> Schema:
+) -> tuple[Schema, Audit]:
     """Write arrays, `schema.json` and `example.json` to `out`; it appears whole or not at all.
+
+    Returns:
+        The schema, and what each column tells.
 
     Args:
         folder: Of the raw files.
@@ -85,8 +89,10 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, group, split, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
-        shutil.rmtree(scratch / ".columns")
-    return schema
+        found = audit(raw, target.column, answers, group, split, numeric, held_out, scratch / ".unlabelled")
+        for each in (".columns", ".unlabelled"):
+            shutil.rmtree(scratch / each, ignore_errors=True)
+    return schema, found
 
 
 def _fitted(raw: RawRows, train: npt.NDArray[np.bool_], min_count: int) -> tuple[list[Categorical], list[Numeric]]:

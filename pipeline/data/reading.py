@@ -21,7 +21,7 @@ from pipeline.data.errors import DataError
 TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
 """Text comes as codes into the distinct values of its batch: what is done to text is done once a value."""
 BLOCK = 8 * 1024 * 1024
-"""Bytes read at a time; a row may not be longer."""
+"""Bytes read at a time, and of a sample; a row may not be longer."""
 PARSERS = min(os.cpu_count() or 1, 8)
 """Blocks parsed at once."""
 ROWS = 65_536
@@ -54,7 +54,9 @@ def header(path: Path) -> list[str]:
     return names
 
 
-def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> Iterator[pa.Table]:
+def batches(
+    path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str], plain: Sequence[str] = ()
+) -> Iterator[pa.Table]:
     """Read the named columns a batch at a time: memory does not grow with the file.
 
     Args:
@@ -62,12 +64,13 @@ def batches(path: Path, columns: Sequence[str], numbers: Iterable[str], missing:
         columns: What to read.
         numbers: Those among them to read as float64; the others come as dictionaries of text.
         missing: Texts that mean null.
+        plain: Those to read as plain text: ids, which a dictionary only makes longer.
 
     Raises:
         DataError: No such column; a value that is no number; a damaged file; no row at all.
     """
-    known, numbers = _with(path, columns), set(numbers)
-    types = {name: NUMBER if name in numbers else TEXT for name in columns}
+    known = _with(path, columns)
+    types = dict.fromkeys(columns, TEXT) | dict.fromkeys(numbers, NUMBER) | dict.fromkeys(plain, pa.string())
     rows = 0
     for batch in (_from_parquet if _is_parquet(path) else _from_csv)(path, known, types, missing):
         rows += batch.num_rows
@@ -81,10 +84,11 @@ def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Se
     return pa.concat_tables(batches(path, columns, numbers, missing)).unify_dictionaries().combine_chunks()
 
 
-def sample(path: Path, missing: Sequence[str]) -> pa.Table:
-    """Read the first block of a file, every column as text."""
-    first = next(batches(path, header(path), [], missing))
-    return first.cast(pa.schema([(name, pa.string()) for name in first.column_names]))
+def sample(path: Path, missing: Sequence[str], *, whole: bool = False) -> pa.Table:
+    """Read the first block of a file, or all of it, every column as text."""
+    names = header(path)
+    rows = read(path, names, [], missing) if whole else next(batches(path, names, [], missing))
+    return rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
 
 
 def is_number(text: str) -> bool:
@@ -159,7 +163,7 @@ def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, missing: Seq
         text = column.cast(pa.string())
         known = pa.array([None if value in missing else value for value in text.unique().to_pylist()], pa.string())
         text = known.take(pa.compute.index_in(text, value_set=text.unique()))
-        return text.cast(NUMBER) if kind == NUMBER else text.dictionary_encode()
+        return text.dictionary_encode() if kind == TEXT else text.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: column {name!r}: {error}. {REMEDY}") from error
 

@@ -26,16 +26,24 @@ class RawRows:
         self.table = table
         self.indices = {key: Column(folder / f"{i}.index", "int32") for i, key in enumerate(table.parts)}
         self.numbers = {name: Column(folder / f"{i}.number", "float64") for i, name in enumerate(table.numbers)}
+        self._ids = Column(folder / "ids", "uint64")
         self.rows = 0
         self.head: list[dict[str, Any]] = []
-        for batch, indices, numbers in stream(path, table):
+        named = [table.layout.id] if table.layout.id else []
+        for batch, indices, numbers in stream(path, table, named):
             if not self.head:
                 self.head = _rows(batch.slice(0, EXAMPLES), indices, table)
             for key, index in indices.items():
                 self.indices[key].append(index)
             for name, values in numbers.items():
                 self.numbers[name].append(values)
+            for name in named:
+                self._ids.append(_hashes(batch[name]))
             self.rows += batch.num_rows
+
+    def ids(self) -> npt.NDArray[np.uint64]:
+        """Return a hash of each row's id; there must be an id column."""
+        return self._ids.read()
 
     def texts(self, name: str) -> tuple[list[str], Index]:
         """Return the distinct texts of a column, sorted, and each row's place among them; -1 where it has none."""
@@ -82,6 +90,24 @@ class RawRows:
         """Return indices by part and plain numbers by column of some rows, in the order given."""
         indices = {key: column.read(start, count)[order] for key, column in self.indices.items()}
         return indices, {name: column.read(start, count)[order] for name, column in self.numbers.items()}
+
+
+def _hashes(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Hash texts: each byte times a number of its place, drawn once (multilinear, Carter and Wegman 1979).
+
+    Two texts meet by chance once in 2**57 pairs or less often.
+    """
+    column = pc.fill_null(texts.cast(pa.large_string()).combine_chunks(), "")
+    _, offsets, content = column.buffers()
+    ends = np.frombuffer(offsets, dtype=np.int64)[column.offset : column.offset + len(column) + 1]
+    letters = np.frombuffer(content or b"", dtype=np.uint8)[ends[0] : ends[-1]]
+    ends = ends - ends[0]
+    lengths = np.diff(ends)
+    drawn = np.random.default_rng(0).integers(2**64, size=int(lengths.max(initial=0)), dtype=np.uint64)
+    products = (letters + np.uint64(1)) * drawn[np.arange(len(letters)) - np.repeat(ends[:-1], lengths)]
+    sums = np.append(np.uint64(0), np.cumsum(products))
+    hashes: npt.NDArray[np.uint64] = sums[ends[1:]] - sums[ends[:-1]]
+    return hashes
 
 
 def _rows(batch: pa.Table, indices: Mapping[str, Index], table: Table) -> list[dict[str, Any]]:

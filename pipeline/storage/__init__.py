@@ -4,9 +4,10 @@ from pipeline.storage.atomic import new_file, new_folder, write_bytes, write_jso
 from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
-from pipeline.storage.root import CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
+from pipeline.storage.root import AUDIT, CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
 
 __all__ = [
+    "AUDIT",
     "CONF",
     "MODELS",
     "PROCESSED",

@@ -27,6 +27,7 @@ RAW = Path("data/raw")
 PROCESSED = Path("data/processed")
 MODELS = Path("models")
 REPORTS = Path("reports")
+AUDIT = REPORTS / "audit.json"
 """What stages write, in the current folder: DVC runs them in copies of the clone, too."""
 
 

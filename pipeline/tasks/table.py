@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from pipeline.config import MONITORS
 from pipeline.data import SPLITS, Arrays, Holdout, Schema, prepare
-from pipeline.storage import PROCESSED, RAW
+from pipeline.data.audit import as_dict, findings, page
+from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
 from pipeline.tasks.table_columns import layout_of
 from pipeline.tasks.table_predictor import (
     MODEL,
@@ -49,7 +50,7 @@ class TableTask(Task):
     def preprocess(self) -> str:
         data = self.config.data
         layout, target = layout_of(data, RAW)
-        schema = prepare(
+        schema, audit = prepare(
             RAW,
             PROCESSED,
             task=self.config.task,
@@ -59,6 +60,11 @@ class TableTask(Task):
             holdout=Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
             prepared=data.model_dump(mode="json"),
         )
+        warnings = findings(audit)
+        write_json(AUDIT, as_dict(audit, warnings))
+        write_text(AUDIT.with_suffix(".md"), page(self.config.name, audit, warnings))
+        for each in warnings:
+            print(f"preprocess: warning: {each.subject}: {each.text}", flush=True)
         rows = ", ".join(f"{name} {count:,}" for name, count in schema.rows.items())
         classes = f" ({len(schema.classes)} classes)" if schema.kind == "multiclass" else ""
         return (

@@ -1,5 +1,6 @@
 """From the data section to files and columns: what the section leaves open is guessed from a sample, and said."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import TableData, no_such
@@ -40,6 +41,8 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         labels=[*data.split_by, *([] if is_amount else [data.target])],
         amounts=[data.target] if is_amount else [],
         missing=data.missing,
+        id=data.id,
+        unlabelled=data.unlabelled,
     )
     return layout, target
 
@@ -78,13 +81,29 @@ def _open_columns(data: TableData, guesses: dict[str, Guess]) -> list[Guess]:
     return [each for name, each in guesses.items() if name not in settled | held]
 
 
+@dataclass(frozen=True)
+class FoundDate:
+    """What a date that was found gives: calendar columns, some to embed, some as numbers."""
+
+    derived: Derived
+    categorical: list[str]
+    numeric: list[str]
+
+
+def calendar_of(each: Guess) -> FoundDate:
+    """Return the calendar columns of a date."""
+    embedded = [*CATEGORICAL_PARTS, *(["hour"] if each.has_hours else [])]
+    derived = Derived(each.name, [each.name], [*embedded, *NUMERIC_PARTS])
+    names = [[f"{each.name}_{part}" for part in parts] for parts in (embedded, NUMERIC_PARTS)]
+    return FoundDate(derived, *names)
+
+
 def _place(each: Guess, categorical: list[str], numeric: list[str], derived: list[Derived]) -> None:
     if each.kind == "date":
-        hours = ("hour",) if each.has_hours else ()
-        parts = (*CATEGORICAL_PARTS, *hours, *NUMERIC_PARTS)
-        derived.append(Derived(each.name, [each.name], parts))
-        categorical += [f"{each.name}_{part}" for part in (*CATEGORICAL_PARTS, *hours)]
-        numeric += [f"{each.name}_{part}" for part in NUMERIC_PARTS]
+        found = calendar_of(each)
+        derived.append(found.derived)
+        categorical += found.categorical
+        numeric += found.numeric
     elif each.kind == "categorical":
         categorical.append(each.name)
     elif each.kind == "numeric":

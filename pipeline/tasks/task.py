@@ -93,7 +93,7 @@ class Task(ABC):
 
     @abstractmethod
     def preprocess(self) -> str:
-        """Write `data/processed`; return a line that says what was found."""
+        """Write `data/processed`, and `reports/audit.json` with its page; return a line that says what was found."""
 
     @abstractmethod
     def prepared(self) -> dict[str, Any]:

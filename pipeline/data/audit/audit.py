@@ -1,0 +1,99 @@
+"""Look at a table as it was split: what each column tells, where the splits are not apart.
+
+Rows are read once a part of the table, as counts of (index, split, class); the rest is arithmetic over distinct values.
+Columns are judged by what the training rows say of the validation rows; the test rows choose nothing, they are compared
+for doubles, unseen values and drift only.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.data.audit.columns import UNLABELLED, ColumnAudit, judge, labels_of
+from pipeline.data.audit.rows import doubles, repeated
+from pipeline.data.counting import Counts, Index, counts
+from pipeline.data.reading import header
+from pipeline.data.rows import RawRows
+from pipeline.data.schema import Numeric
+from pipeline.data.splits import SPLITS, Splits
+from pipeline.data.tables import Table
+from pipeline.data.targets import Answers
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found.
+
+    Attributes:
+        rows: By split, and of the unlabelled file.
+        held_out: How, in words.
+        doubles: Split → share of its rows that equal a training row in every feature.
+        shared_groups: Split → groups that training has, too.
+        repeated_ids: File → ids that stand in several rows, and the lines of one of them.
+        columns: Each of them.
+    """
+
+    rows: dict[str, int]
+    held_out: str
+    doubles: dict[str, float]
+    shared_groups: dict[str, int]
+    repeated_ids: dict[str, tuple[int, list[int]]]
+    columns: list[ColumnAudit]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain dictionaries and lists."""
+        return asdict(self)
+
+
+def audit(
+    raw: RawRows,
+    target: str,
+    answers: Answers,
+    group: Index,
+    split: Splits,
+    numeric: Sequence[Numeric],
+    held_out: str,
+    scratch: Path,
+) -> Audit:
+    """Look at all columns and rows.
+
+    Args:
+        raw: The rows.
+        target: The column to predict.
+        answers: Its values.
+        group: Their groups.
+        split: Their splits.
+        numeric: Columns of numbers, fitted.
+        held_out: How, in words.
+        scratch: A folder for the rows of the unlabelled file, if there is one.
+    """
+    layout = raw.table.layout
+    rows = {name: int((split == i).sum()) for i, name in enumerate(SPLITS)}
+    ids = {layout.main: repeated(raw.ids())} if layout.id else {}
+    others = None
+    if layout.unlabelled is not None:
+        path = raw.table.folder / layout.unlabelled
+        others = RawRows(path, Table(layout, path.parent, header(path), path.as_posix(), labelled=False), scratch)
+        rows[UNLABELLED] = others.rows
+        if layout.id:
+            ids[layout.unlabelled] = repeated(others.ids())
+    groups = [counts(group[split == i], int(group.max()) + 1) for i in range(len(SPLITS))]
+    draws = {name: _independent(found) for name, found in zip(SPLITS, groups, strict=True)}
+    draws[UNLABELLED] = max(1.0, rows.get(UNLABELLED, 0) * draws["train"] / rows["train"])
+    fitted = {column.name: column for column in numeric}
+    columns = list(judge(raw, others, target, labels_of(answers, split), split, draws, fitted))
+    place = {name: i for i, name in enumerate(layout.inputs)}
+    return Audit(
+        rows=rows,
+        held_out=held_out,
+        doubles=doubles(raw, split),
+        shared_groups={name: int(((groups[0] > 0) & (groups[i] > 0)).sum()) for i, name in enumerate(SPLITS) if i},
+        repeated_ids={file: found for file, found in ids.items() if found[0]},
+        columns=sorted(columns, key=lambda column: (place.get(column.name, len(place)), column.name)),
+    )
+
+
+def _independent(rows: Counts) -> float:
+    """Return how many equal groups tell as much as these of so many rows each (Kish 1965, effective sample size)."""
+    return float(rows.sum()) ** 2 / float((rows.astype("float64") ** 2).sum())

@@ -1,0 +1,278 @@
+"""What each column tells by itself, from counts of rows by value, split and class."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.data.audit.rulers import NumberRuler, Ruler, ruler_of
+from pipeline.data.counting import COUNTED_ROWS, Counts, Index, counts
+from pipeline.data.rows import RawRows
+from pipeline.data.schema import Numeric
+from pipeline.data.splits import DROPPED, SPLITS, Splits
+from pipeline.data.targets import Answers
+
+LABELS = 16
+"""Classes told apart; rarer ones count as one."""
+DECILES = 10
+"""Parts that an amount is cut into, to be judged like a class."""
+COMMON = 19
+"""Categories that are compared one by one between splits; rarer ones count as one."""
+TRAIN, VAL = SPLITS.index("train"), SPLITS.index("val")
+UNLABELLED = "unlabelled"
+
+
+@dataclass(frozen=True)
+class ColumnAudit:
+    """One column.
+
+    Attributes:
+        name: Of the column.
+        kind: categorical, numeric, or none: no feature, but the key of a join or of the split.
+        values: Different ones in the training rows.
+        missing: Share of the training rows without one.
+        most_frequent: Share of the training rows that have the most frequent value, or none.
+        auc: Area under the ROC curve of the validation rows by this column alone: each value's mean target in the
+            training rows; the mean over classes; for an amount, the upper half against the lower. None where the
+            validation rows are of one sort only.
+        accuracy: Share of the validation rows that have the most frequent class (tenth, of amounts) of their value's
+            training rows.
+        accuracy_without: Share that has the most frequent class.
+        constant: Of the values with several training rows, the share whose rows are all of one class (tenth).
+        constant_by_chance: What it would be if rows had nothing in common.
+        repeated: Values with several training rows.
+        unseen: Split → share of its rows with a value that no training row has.
+        drift: Split → population stability index against the training rows.
+        drift_by_chance: Split → what it would be about if nothing had changed.
+    """
+
+    name: str
+    kind: str
+    values: int
+    missing: float
+    most_frequent: float
+    auc: float | None
+    accuracy: float
+    accuracy_without: float
+    constant: float | None
+    constant_by_chance: float | None
+    repeated: int
+    unseen: dict[str, float]
+    drift: dict[str, float]
+    drift_by_chance: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """A small class for each row, and the questions by which columns are judged: which classes are a yes."""
+
+    rows: Index
+    questions: list[npt.NDArray[np.bool_]]
+
+    @property
+    def classes(self) -> int:
+        """How many there are."""
+        return len(self.questions[0])
+
+
+def labels_of(answers: Answers, split: Splits) -> Labels:
+    """Cut amounts into tenths of the training rows; fold rare classes into one."""
+    train = answers.values[split == TRAIN]
+    if answers.kind == "regression":
+        edges = np.unique(np.quantile(train, np.linspace(0, 1, DECILES + 1)[1:-1]))
+        labels = np.searchsorted(edges, np.nan_to_num(answers.values), side="right").astype(np.int32)
+        upper = np.arange(len(edges) + 1) >= np.searchsorted(edges, np.median(train), side="right")
+        return Labels(labels, [upper])
+    found = np.nan_to_num(answers.values).astype(np.int32)
+    common = np.argsort(-counts(found[split == TRAIN], len(answers.classes)), kind="stable")
+    rank = np.minimum(np.argsort(common), LABELS - 1).astype(np.int32)
+    classes = min(len(answers.classes), LABELS)
+    asked = [rank[1]] if answers.kind == "binary" else range(classes)
+    return Labels(rank[found], [np.arange(classes) == label for label in asked])
+
+
+def judge(
+    raw: RawRows,
+    others: RawRows | None,
+    target: str,
+    labels: Labels,
+    split: Splits,
+    draws: Mapping[str, float],
+    numeric: Mapping[str, Numeric],
+) -> Iterator[ColumnAudit]:
+    """Look at each column.
+
+    Args:
+        raw: All rows.
+        others: Rows without a target, to compare with.
+        target: The column to predict, which is left out.
+        labels: Its classes.
+        split: Of each row.
+        draws: Split → how many independent draws its rows are worth.
+        numeric: Columns of numbers, fitted.
+    """
+    table = raw.table
+    classes = labels.classes
+    width = len(SPLITS) * classes
+    cell = np.where(split == DROPPED, width, split.astype(np.int32) * classes + labels.rows)
+    for key, part in table.parts.items():
+        names = [name for name in part.names if name != target]
+        if not names:
+            continue
+        cells = _cells(raw.indices[key].read(), cell, len(part), width)
+        for name in names:
+            ruler = ruler_of(name, raw.values(name), numeric)
+            places = np.append(ruler.places(raw.values(name)), 0)
+            tally = _tally(places[cells.index], cells, ruler.size, classes)
+            kind = ruler.kind if name in table.layout.inputs else "none"
+            yield _judged(name, kind, ruler, tally, labels.questions, draws, _other_counts(others, name, ruler))
+    for name in table.numbers:
+        if name in numeric:
+            ruler = NumberRuler(numeric[name])
+            cells = _cells(ruler.places(pa.array(raw.numbers[name].read())) - 1, cell, ruler.size - 1, width)
+            tally = _tally(cells.index + 1, cells, ruler.size, classes)
+            others_by_place = _other_counts(others, name, ruler)
+            yield _judged(name, ruler.kind, ruler, tally, labels.questions, draws, others_by_place)
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Rows counted by index and by cell (split × class); `index` is -1 where there is no value."""
+
+    index: npt.NDArray[np.int64]
+    cell: npt.NDArray[np.int64]
+    count: Counts
+
+
+def _cells(index: Index, cell: npt.NDArray[Any], size: int, width: int) -> _Cells:
+    size, stride = size + 1, width + 1  # a place for no value, a cell for the dropped
+    if size * stride <= 4 * len(index) + 1000:
+        total = np.zeros(size * stride, dtype=np.int64)
+        for start in range(0, len(index), COUNTED_ROWS):
+            rows = slice(start, start + COUNTED_ROWS)
+            total += np.bincount((index[rows] + 1) * stride + cell[rows], minlength=len(total))
+        found = np.flatnonzero(total)
+        count = total[found]
+    else:
+        found, count = np.unique((index.astype(np.int64) + 1) * stride + cell, return_counts=True)
+    kept = found % stride < width
+    return _Cells(found[kept] // stride - 1, found[kept] % stride, count[kept])
+
+
+def _tally(places: npt.NDArray[Any], cells: _Cells, size: int, classes: int) -> Counts:
+    """Return counts `(places, splits, classes)`; place 0 is for rows without a value."""
+    width = len(SPLITS) * classes
+    found = np.bincount(places * width + cells.cell, weights=cells.count, minlength=size * width)
+    return found.astype(np.int64).reshape(size, len(SPLITS), classes)
+
+
+def _other_counts(others: RawRows | None, name: str, ruler: Ruler) -> Counts | None:
+    """Count the unlabelled rows by place, those of unknown categories last; None where they lack the column."""
+    if others is None or name not in {*others.table.owners, *others.table.numbers}:
+        return None
+    if name in others.numbers:
+        return counts(ruler.places(pa.array(others.numbers[name].read())), ruler.size + 1)
+    places = np.append(ruler.places(others.values(name)), 0)
+    uses = counts(others.index(name) + 1, len(others.values(name)) + 1)
+    return np.bincount(places, weights=np.roll(uses, -1), minlength=ruler.size + 1).astype(np.int64)
+
+
+def _judged(
+    name: str,
+    kind: str,
+    ruler: Ruler,
+    tally: Counts,
+    questions: list[npt.NDArray[np.bool_]],
+    draws: Mapping[str, float],
+    others: Counts | None,
+) -> ColumnAudit:
+    rows = {split: np.append(tally[:, i].sum(axis=1), 0) for i, split in enumerate(SPLITS)}
+    if others is not None:
+        rows[UNLABELLED] = others
+    train = rows["train"]
+    held = tally[1:, TRAIN]
+    constant, by_chance, repeated = _constant(held) if ruler.kind == "categorical" else (None, None, 0)
+    likeliest = np.where(train[:-1] > 0, tally[:, TRAIN].argmax(axis=1), tally[:, TRAIN].sum(axis=0).argmax())
+    right = tally[np.arange(len(tally)), VAL, likeliest].sum()
+    drift = {name: _drift(train, found, ruler.kind) for name, found in rows.items() if name not in ("train", "val")}
+    return ColumnAudit(
+        name=name,
+        kind=kind,
+        values=int((train[1:] > 0).sum()),
+        missing=float(train[0] / train.sum()),
+        most_frequent=float(train.max() / train.sum()),
+        auc=_auc(tally, questions, ruler.kind),
+        accuracy=float(right / rows["val"].sum()),
+        accuracy_without=float(tally[:, VAL].sum(axis=0)[tally[:, TRAIN].sum(axis=0).argmax()] / rows["val"].sum()),
+        constant=constant,
+        constant_by_chance=by_chance,
+        repeated=repeated,
+        unseen={
+            split: float(found[1:][train[1:] == 0].sum() / found.sum())
+            for split, found in rows.items()
+            if split != "train" and ruler.kind == "categorical"
+        },
+        drift={split: index for split, (index, _) in drift.items()},
+        drift_by_chance={
+            split: (groups - 1) * (1 / draws["train"] + 1 / draws[split]) for split, (_, groups) in drift.items()
+        },
+    )
+
+
+def _constant(train: Counts) -> tuple[float | None, float | None, int]:
+    """Return the share of values, `(values, classes)`, whose rows are of one class, by chance, and of how many."""
+    total = train.sum(axis=1)
+    several = train[total >= 2]
+    if not len(several):
+        return None, None, 0
+    share = train.sum(axis=0) / train.sum()
+    sizes, often = np.unique(total[total >= 2], return_counts=True)
+    chance = float(((share[None, :] ** sizes[:, None]).sum(axis=1) * often).sum() / often.sum())
+    return float(((several > 0).sum(axis=1) == 1).mean()), chance, len(several)
+
+
+def _auc(tally: Counts, questions: list[npt.NDArray[np.bool_]], kind: str) -> float | None:
+    areas = []
+    train, val = tally[:, TRAIN].astype(np.float64), tally[:, VAL].astype(np.float64)
+    for yes in questions:
+        prior = train[:, yes].sum() / train.sum()
+        mean = (train[:, yes].sum(axis=1) + prior) / (train.sum(axis=1) + 1)
+        positive, negative = val[:, yes].sum(axis=1), val[:, ~yes].sum(axis=1)
+        if not positive.sum() or not negative.sum():
+            continue
+        found = [area(positive, negative, mean)]
+        if kind == "numeric":  # few rows a quantile: the number itself may order better than their means
+            rising = area(positive, negative, np.arange(len(val)))
+            found += [rising, 1 - rising]
+        areas.append((max(found), float(positive.sum())))
+    total = sum(weight for _, weight in areas)
+    return sum(found * weight for found, weight in areas) / total if areas else None
+
+
+def area(positive: npt.NDArray[Any], negative: npt.NDArray[Any], score: npt.NDArray[Any]) -> float:
+    """Return the area under the ROC curve of groups of rows, a score a group."""
+    order = np.argsort(score, kind="stable")
+    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
+    positive, negative = np.add.reduceat(positive[order], starts), np.add.reduceat(negative[order], starts)
+    below = np.cumsum(negative) - negative / 2
+    return float((positive * below).sum() / (positive.sum() * negative.sum()))
+
+
+def _drift(before: Counts, after: Counts, kind: str) -> tuple[float, int]:
+    """Return the population stability index of two counts by place, and how many groups of places it compares.
+
+    Siddiqi, Credit Risk Scorecards (2006): the sum over groups of (p − q) ln(p / q); .1 is a little, .25 is much.
+    """
+    if kind == "numeric":
+        group = np.minimum(DECILES * (np.cumsum(before[1:]) - before[1:] / 2) // max(before[1:].sum(), 1), DECILES - 1)
+    else:
+        rank = np.argsort(np.argsort(-before[1:], kind="stable"), kind="stable")
+        group = np.minimum(rank, COMMON)
+    group = np.append(0, group + 1).astype(np.int64)
+    rows = np.stack([np.bincount(group, weights=each) for each in (before, after)])
+    p, q = rows[:, rows.sum(axis=0) > 0] + 0.5
+    p, q = p / p.sum(), q / q.sum()
+    return float(((p - q) * np.log(p / q)).sum()), len(p)

@@ -1,0 +1,163 @@
+"""From a file that nothing is known of to a network: what `python -m pipeline.new` sees, writes and refuses."""
+
+import csv
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from conftest import ROOT, copy_project
+from test_audit import write_people
+from test_tables import write_houses
+
+from pipeline.config import PipelineError, load
+from pipeline.new import new
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone's conf/ and data/, and own files elsewhere: houses.csv and visits.csv."""
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("pipeline.new.PROJECT", folder)
+    monkeypatch.setattr("pipeline.new.CONF", folder / "conf")
+    write_houses(tmp_path)
+    write_people(tmp_path)
+    return folder
+
+
+def proposed(clone: Path, name: str) -> dict[str, Any]:
+    tree: dict[str, Any] = load([f"experiment={name}"], clone / "conf").tree
+    return tree
+
+
+def test_a_look_writes_nothing(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(PipelineError, match="which column is to be predicted"):
+        new("mine", clone.parent / "houses.csv", None, None, whole=False, force=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["column", "kind", "different", "missing", "examples", "remark"]
+    assert lines[1].split()[:4] == ["house", "id", "600", "0.0%"]
+    assert lines[7].split() == ["nothing", "empty", "0", "100.0%"]
+    assert not (clone / "conf" / "data" / "mine.yaml").exists()
+    assert not (clone / "data").exists()
+
+
+def test_what_is_written_trains_on_every_column(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new("mine", clone.parent / "houses.csv", "price", None, whole=True, force=False)
+    tree = proposed(clone, "mine")
+    data = tree["data"]
+    assert (data["target"], data["kind"], data["id"]) == ("price", "regression", "house")
+    assert data["drop"] == ["nothing"]
+    assert data["categorical"] == ["town", "area_code", "rooms", "grade", "part", "sold_month", "sold_weekday"]
+    assert data["numeric"] == ["size", "sold_day_of_year", "sold_days"]
+    assert data["calendar"] == [
+        {"name": "sold", "columns": ["sold"], "parts": ["month", "weekday", "day_of_year", "days"]}
+    ]
+    assert (data["split"], data["source"]["folder"]) == ("random", "data/own/mine")
+    assert (tree["name"], tree["train"]["epochs"]) == ("mine", 60)
+    assert (clone / "data/own/mine/houses.csv").read_bytes() == (clone.parent / "houses.csv").read_bytes()
+    output = capsys.readouterr().out
+    assert "dvc exp run -S experiment=mine " in output
+    assert "git add conf/data/mine.yaml conf/experiment/mine.yaml data/own/mine/houses.csv" in output
+
+
+def test_rows_that_belong_together_are_held_out_together(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
+    data = proposed(clone, "mine")["data"]
+    assert (data["split"], data["split_by"]) == ("group", ["person"])
+    assert data["categorical"] == ["shop"]
+    assert re.search(r"^person .* group: held out whole$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_a_leak_is_named_where_it_can_be_taken_out(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def tell(_i: int, row: dict[str, Any]) -> None:
+        row["paid"] = "paid" if row["bought"] else "open"
+
+    write_people(clone.parent, tell)
+    new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
+    assert "\nleak: paid: determines the target" in capsys.readouterr().out
+    assert "  - paid                  # open, paid; LEAK? it tells" in (clone / "conf/data/mine.yaml").read_text()
+
+
+def test_a_file_among_the_own_ones_stays_where_it_is(clone: Path) -> None:
+    table = pyarrow.csv.read_csv(clone.parent / "houses.csv")
+    (clone / "data" / "own").mkdir(parents=True)
+    pq.write_table(table, clone / "data" / "own" / "houses.parquet")
+    pq.write_table(table.drop_columns(["grade"]), clone / "data" / "own" / "more.parquet")
+    new("mine", Path("data/own/houses.parquet"), "grade", Path("data/own/more.parquet"), whole=False, force=False)
+    data = proposed(clone, "mine")["data"]
+    assert data["source"] == {
+        "name": "own",
+        "folder": "data/own",
+        "files": {"houses.parquet": None, "more.parquet": None},
+    }
+    assert (data["kind"], data["unlabelled"]) == ("multiclass", "more.parquet")
+
+
+def test_strange_names_of_columns_survive(clone: Path) -> None:
+    names = ["a: b", "#1", "yes", "null", "it's", 'say "x"', "größe", "1.5", "- x", "{y}", "t"]
+    random = np.random.default_rng(0)
+    with (clone.parent / "strange.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(names)
+        for _ in range(200):
+            values = [f"v: {random.integers(5)} # {{x}}" for _ in names[:-1]]
+            writer.writerow([*values, random.integers(2)])
+    new("mine", clone.parent / "strange.csv", "t", None, whole=False, force=False)
+    assert proposed(clone, "mine")["data"]["categorical"] == names[:-1]
+
+
+def test_nothing_is_overwritten_unasked(clone: Path) -> None:
+    path = clone.parent / "houses.csv"
+    with pytest.raises(PipelineError, match=r"conf/data/flights\.yaml exists; choose another name"):
+        new("flights", path, "price", None, whole=False, force=False)
+    new("mine", path, "price", None, whole=False, force=False)
+    (clone / "conf/data/mine.yaml").unlink()
+    (clone / "conf/experiment/mine.yaml").unlink()
+    path.write_text(path.read_text() + "h9999,2024-01-01,t0,00,1,90.0,,100000,low,train\n")
+    with pytest.raises(PipelineError, match=r"data/own/mine/houses\.csv exists; remove it, or overwrite"):
+        new("mine", path, "price", None, whole=False, force=False)
+    new("mine", path, "grade", None, whole=False, force=True)
+    assert proposed(clone, "mine")["data"]["target"] == "grade"
+    assert "h9999" in (clone / "data/own/mine/houses.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "target", "fault"),
+    [
+        ("my table", "houses.csv", "price", "'my table' is no name for an experiment: letters"),
+        ("mine", "house.csv", "price", r"house\.csv: no such file"),
+        ("mine", "houses.csv", "prize", r"no column 'prize' \(did you mean 'price'\?\)"),
+        ("mine", "houses.csv", "nothing", "column 'nothing': 0 different values; there is nothing to predict"),
+        ("mine", "houses.csv", "house", "column 'house': looks like id; name another with --target"),
+    ],
+)
+def test_what_is_refused(clone: Path, name: str, file: str, target: str, fault: str) -> None:
+    with pytest.raises(PipelineError, match=fault):
+        new(name, clone.parent / file, target, None, whole=False, force=False)
+    assert not (clone / "data").exists()
+    assert not (clone / "conf" / "data" / "mine.yaml").exists()
+
+
+@pytest.mark.slow
+def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path: Path) -> None:
+    project = copy_project(tmp_path / "clone")
+    write_people(tmp_path)
+    project.run("python", "-m", "pipeline.new", "mine", str(tmp_path / "visits.csv"), "--target", "bought")
+    short = ["-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=100", "-S", "tracking.log_model=false"]
+    output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *short)
+    assert re.search(r"mine: test auc 0\.\d+ \(95% interval", output)
+    assert "test rows held out: 30 of 150 groups (person)" in output
+    path = project.folder / "data" / "own" / "mine" / "visits.csv"
+    path.write_text(path.read_text(encoding="utf-8").replace(",s1,", ",s99,", 1), encoding="utf-8")
+    output = project.run("dvc", "repro", "preprocess")
+    stages = re.findall(r"Running stage '(\w+)'", output)
+    assert stages == ["fetch", "preprocess"]
+    assert re.search(r"^(baseline|train|evaluate):\n\tchanged deps", project.run("dvc", "status"), re.MULTILINE)
+    assert len(json.loads((project.folder / "reports" / "audit.json").read_text())["columns"]) == 3
