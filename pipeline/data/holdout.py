@@ -37,15 +37,12 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tu
         DataError: A split is empty; a row has no value in the column that decides.
     """
     by = ", ".join(holdout.by)
-    group = np.full(raw.rows, MISSING, dtype=np.int32)
-    split = np.full(raw.rows, DROPPED, dtype=np.int8)
     if holdout.method == "random":
-        count = int(known.sum())
-        group[known] = np.arange(count, dtype=np.int32)
-        split[known] = split_groups(count, holdout.test, holdout.validation, holdout.seed)
-        return group, split, "rows at random"
+        group, count = compact(np.arange(raw.rows, dtype=np.int32), known)
+        drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
+        return group, _splits(drawn, group), "rows at random"
     texts, places = _groups(raw, holdout.by)
-    group[known], count = compact(places[known])
+    group, count = compact(places, known)
     if holdout.method == "group":
         drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
         words = f"{int((drawn == SPLITS.index('test')).sum()):,} of {count:,} groups ({by})"
@@ -63,8 +60,11 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tu
             drawn = np.empty(count, dtype=np.int8)
             drawn[order] = split_times(np.bincount(group[known])[order], holdout.test, holdout.validation)
             words = f"{by} from {next(present[i] for i in order if drawn[i] == SPLITS.index('test'))} on"
-    split[known] = drawn[group[known]]
-    return group, split, words
+    return group, _splits(drawn, group), words
+
+
+def _splits(drawn: Splits, group: Index) -> Splits:
+    return np.append(drawn, np.int8(DROPPED))[group]
 
 
 def _order_of_time(texts: list[str]) -> Index:

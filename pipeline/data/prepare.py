@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.audit import Audit, audit
-from pipeline.data.counting import Counts, Index, compact
+from pipeline.data.counting import Counts, Index, counts
 from pipeline.data.encoding import Encoder, fit_categorical, fit_numeric
 from pipeline.data.holdout import Holdout, hold_out
 from pipeline.data.layout import Layout
@@ -69,19 +69,20 @@ def prepare(
         refuse_lost_classes(answers, split, target.column, path)
         train = split == SPLITS.index("train")
         categorical, numeric = _fitted(raw, train, min_count)
-        amounts = answers.values[train].astype(np.float64)
+        amounts = answers.values[train] if answers.kind == "regression" else np.zeros(1)
+        highest = int(group.max()) + 1
         schema = Schema(
             task=task,
             kind=answers.kind,
             target=target.column,
             classes=answers.classes,
-            target_mean=float(amounts.mean()),
-            target_std=float(amounts.std()) or 1.0,
+            target_mean=float(amounts.mean(dtype=np.float64)),
+            target_std=float(amounts.std(dtype=np.float64)) or 1.0,
             categorical=categorical,
             numeric=numeric,
             layout=layout,
             rows={name: int((split == i).sum()) for i, name in enumerate(SPLITS)},
-            groups={name: compact(group[split == i])[1] for i, name in enumerate(SPLITS)},
+            groups={name: int((counts(group[split == i], highest) > 0).sum()) for i, name in enumerate(SPLITS)},
             held_out=held_out,
             dropped_without_target=int((~known).sum()),
             prepared=prepared,

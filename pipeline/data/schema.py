@@ -44,8 +44,8 @@ class Schema:
         kind: Of the target: binary, multiclass or regression.
         target: Its column.
         classes: Its values by code; none for a regression.
-        target_mean: Mean of the training rows' targets.
-        target_std: Their deviation.
+        target_mean: Mean of the training rows' amounts; 0 for classes.
+        target_std: Their deviation; 1 for classes.
         categorical: Columns of codes.
         numeric: Columns of numbers.
         layout: Files and columns.

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.counting import MISSING, counts
+from pipeline.data.counting import MISSING, Counts, parts
 from pipeline.data.errors import DataError
 from pipeline.data.reading import is_number
 from pipeline.data.rows import RawRows
-from pipeline.data.splits import DROPPED, SPLITS, Splits
+from pipeline.data.splits import SPLITS, Splits
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def refuse_lost_classes(answers: Answers, split: Splits, column: str, path: Path
     """
     if answers.kind == "regression":
         return
-    places = np.where(split == DROPPED, MISSING, split.astype(np.int32) * len(answers.classes))
-    places[split != DROPPED] += answers.values[split != DROPPED].astype(np.int32)
-    rows = counts(places, len(SPLITS) * len(answers.classes)).reshape(len(SPLITS), -1)
+    rows = class_counts(answers, split)
     for index, (name, found) in enumerate(zip(SPLITS, rows, strict=True)):
         if (found > 0).sum() == 1:
             raise DataError(
@@ -71,6 +69,15 @@ def refuse_lost_classes(answers: Answers, split: Splits, column: str, path: Path
                 f"of the {name} rows that no training row has ({len(lost)} such). "
                 "Merge rare classes, or split otherwise (data.split)."
             )
+
+
+def class_counts(answers: Answers, split: Splits) -> Counts:
+    """Count rows by split and class, `(splits, classes)`."""
+    total = np.zeros((len(SPLITS), len(answers.classes)), dtype=np.int64)
+    for part in parts(len(split)):
+        for index, row in enumerate(total):
+            row += np.bincount(answers.values[part][split[part] == index].astype(np.int32), minlength=len(row))
+    return total
 
 
 def _answers(raw: RawRows, target: Target) -> Answers:

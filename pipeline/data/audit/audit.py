@@ -6,6 +6,7 @@ for doubles, unseen values and drift only.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -70,24 +71,26 @@ def audit(
     """
     layout = raw.table.layout
     rows = {name: int((split == i).sum()) for i, name in enumerate(SPLITS)}
-    ids = {layout.main: repeated(raw.ids())} if layout.id else {}
+    ids = {layout.main: repeated(raw)} if layout.id else {}
     others = None
     if layout.unlabelled is not None:
         path = raw.table.folder / layout.unlabelled
         others = RawRows(path, Table(layout, path.parent, header(path), path.as_posix(), labelled=False), scratch)
         rows[UNLABELLED] = others.rows
         if layout.id:
-            ids[layout.unlabelled] = repeated(others.ids())
+            ids[layout.unlabelled] = repeated(others)
     groups = [counts(group[split == i], int(group.max()) + 1) for i in range(len(SPLITS))]
     draws = {name: _independent(found) for name, found in zip(SPLITS, groups, strict=True)}
     draws[UNLABELLED] = max(1.0, rows.get(UNLABELLED, 0) * draws["train"] / rows["train"])
     fitted = {column.name: column for column in numeric}
-    columns = list(judge(raw, others, target, labels_of(answers, split), split, draws, fitted))
+    with ThreadPoolExecutor(1) as pool:  # NumPy sorts without Python's lock: both take little longer than one
+        pending = pool.submit(doubles, raw, split)
+        columns = list(judge(raw, others, target, labels_of(answers, split), split, draws, fitted))
     place = {name: i for i, name in enumerate(layout.inputs)}
     return Audit(
         rows=rows,
         held_out=held_out,
-        doubles=doubles(raw, split),
+        doubles=pending.result(),
         shared_groups={name: int(((groups[0] > 0) & (groups[i] > 0)).sum()) for i, name in enumerate(SPLITS) if i},
         repeated_ids={file: found for file, found in ids.items() if found[0]},
         columns=sorted(columns, key=lambda column: (place.get(column.name, len(place)), column.name)),

@@ -1,6 +1,6 @@
 """What each column tells by itself, from counts of rows by value, split and class."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.data.audit.rulers import NumberRuler, Ruler, ruler_of
-from pipeline.data.counting import COUNTED_ROWS, Counts, Index, counts
+from pipeline.data.counting import Counts, Index, counts, parts
 from pipeline.data.rows import RawRows
 from pipeline.data.schema import Numeric
 from pipeline.data.splits import DROPPED, SPLITS, Splits
-from pipeline.data.targets import Answers
+from pipeline.data.targets import Answers, class_counts
 
 LABELS = 16
 """Classes told apart; rarer ones count as one."""
@@ -69,7 +69,7 @@ class ColumnAudit:
 class Labels:
     """A small class for each row, and the questions by which columns are judged: which classes are a yes."""
 
-    rows: Index
+    rows: npt.NDArray[np.int8]
     questions: list[npt.NDArray[np.bool_]]
 
     @property
@@ -83,15 +83,21 @@ def labels_of(answers: Answers, split: Splits) -> Labels:
     train = answers.values[split == TRAIN]
     if answers.kind == "regression":
         edges = np.unique(np.quantile(train, np.linspace(0, 1, DECILES + 1)[1:-1]))
-        labels = np.searchsorted(edges, np.nan_to_num(answers.values), side="right").astype(np.int32)
         upper = np.arange(len(edges) + 1) >= np.searchsorted(edges, np.median(train), side="right")
-        return Labels(labels, [upper])
-    found = np.nan_to_num(answers.values).astype(np.int32)
-    common = np.argsort(-counts(found[split == TRAIN], len(answers.classes)), kind="stable")
-    rank = np.minimum(np.argsort(common), LABELS - 1).astype(np.int32)
+        return Labels(_by_parts(answers, lambda amounts: np.searchsorted(edges, amounts, side="right")), [upper])
+    common = np.argsort(-class_counts(answers, split)[TRAIN], kind="stable")
+    rank = np.minimum(np.argsort(common), LABELS - 1)
     classes = min(len(answers.classes), LABELS)
     asked = [rank[1]] if answers.kind == "binary" else range(classes)
-    return Labels(rank[found], [np.arange(classes) == label for label in asked])
+    labels = _by_parts(answers, lambda codes: rank[codes.astype(np.int32)])
+    return Labels(labels, [np.arange(classes) == label for label in asked])
+
+
+def _by_parts(answers: Answers, label: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> npt.NDArray[np.int8]:
+    found = np.empty(len(answers.values), dtype=np.int8)
+    for part in parts(len(found)):
+        found[part] = label(np.nan_to_num(answers.values[part]))
+    return found
 
 
 def judge(
@@ -117,7 +123,7 @@ def judge(
     table = raw.table
     classes = labels.classes
     width = len(SPLITS) * classes
-    cell = np.where(split == DROPPED, width, split.astype(np.int32) * classes + labels.rows)
+    cell = np.where(split == DROPPED, np.int8(width), split * np.int8(classes) + labels.rows)
     for key, part in table.parts.items():
         names = [name for name in part.names if name != target]
         if not names:
@@ -151,8 +157,7 @@ def _cells(index: Index, cell: npt.NDArray[Any], size: int, width: int) -> _Cell
     size, stride = size + 1, width + 1  # a place for no value, a cell for the dropped
     if size * stride <= 4 * len(index) + 1000:
         total = np.zeros(size * stride, dtype=np.int64)
-        for start in range(0, len(index), COUNTED_ROWS):
-            rows = slice(start, start + COUNTED_ROWS)
+        for rows in parts(len(index)):
             total += np.bincount((index[rows] + 1) * stride + cell[rows], minlength=len(total))
         found = np.flatnonzero(total)
         count = total[found]

@@ -1,42 +1,60 @@
 """Rows that stand twice: the same features in two splits, the same id in two rows."""
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.counting import MISSING, distinct
+from pipeline.data.counting import MISSING, distinct, parts
 from pipeline.data.rows import RawRows
 from pipeline.data.splits import SPLITS, Splits
 
 
 def doubles(raw: RawRows, split: Splits) -> dict[str, float]:
     """Return the share of the rows of a split that equal a training row in every feature."""
-    rows = _row_hashes(raw)
-    train = np.sort(rows[split == 0])
-    shares = {}
-    for i, name in enumerate(SPLITS[1:], start=1):
-        there = np.sort(rows[split == i])  # neighbours are found near each other
-        place = np.minimum(np.searchsorted(train, there), len(train) - 1)
-        shares[name] = float((train[place] == there).mean())
-    return shares
+    hashes = _row_hashes(raw)
+    train = np.empty(int((split == 0).sum()), dtype=np.uint64)
+    filled = 0
+    for part in parts(raw.rows):
+        found = hashes(part)[split[part] == 0]
+        train[filled : filled + len(found)] = found
+        filled += len(found)
+    train.sort()
+    rows, twice = np.zeros(len(SPLITS)), np.zeros(len(SPLITS))
+    for part in parts(raw.rows):
+        part_hashes = hashes(part)
+        for i in range(1, len(SPLITS)):
+            there = np.sort(part_hashes[split[part] == i])  # neighbours are found near each other
+            place = np.minimum(np.searchsorted(train, there), len(train) - 1)
+            rows[i] += len(there)
+            twice[i] += int((train[place] == there).sum())
+    return {name: float(twice[i] / rows[i]) for i, name in enumerate(SPLITS) if i}
 
 
-def _row_hashes(raw: RawRows) -> npt.NDArray[np.uint64]:
+def _row_hashes(raw: RawRows) -> Callable[[slice], npt.NDArray[np.uint64]]:
+    """Return what hashes the features of some rows."""
     table = raw.table
     # A salt a column: 1 in one is not 1 in another.
     salts = {name: np.uint64((i + 1) * 0x9E3779B97F4A7C15 % 2**64) for i, name in enumerate(table.layout.inputs)}
-    found = np.zeros(raw.rows, dtype=np.uint64)
+    lookups = {}
     for key, part in table.parts.items():
         names = [name for name in part.names if name in salts]
         if names:
-            each = [np.append(distinct(raw.values(name))[1], MISSING) for name in names]
-            lookup = np.zeros(len(each[0]), dtype=np.uint64)
-            for name, places in zip(names, each, strict=True):
-                lookup += _mixed(places.astype(np.uint64) + salts[name])
-            found += lookup[raw.indices[key].read()]
-    for name in table.numbers:
-        if name in salts:
-            found += _mixed(raw.numbers[name].read().view(np.uint64) + salts[name])
-    return found
+            lookups[key] = np.zeros(len(part) + 1, dtype=np.uint64)
+            for name in names:
+                places = np.append(distinct(raw.values(name))[1], MISSING)
+                lookups[key] += _mixed(places.astype(np.uint64) + salts[name])
+
+    def hashes(part: slice) -> npt.NDArray[np.uint64]:
+        start, count = part.start, min(part.stop, raw.rows) - part.start
+        total = np.zeros(count, dtype=np.uint64)
+        for key, lookup in lookups.items():
+            total += lookup[raw.indices[key].read(start, count)]
+        for name in salts.keys() & set(table.numbers):
+            total += _mixed(raw.numbers[name].read(start, count).view(np.uint64) + salts[name])
+        return total
+
+    return hashes
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -46,11 +64,13 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return values ^ (values >> np.uint64(31))
 
 
-def repeated(hashes: npt.NDArray[np.uint64]) -> tuple[int, list[int]]:
+def repeated(raw: RawRows) -> tuple[int, list[int]]:
     """Return how many ids stand in several rows, and the lines of the first such."""
-    ordered = np.sort(hashes)
+    ordered = raw.ids()
+    ordered.sort()
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not several.size:
         return 0, []
+    hashes = raw.ids()
     first = hashes[np.flatnonzero(np.isin(hashes, several))[0]]
     return len(several), [int(row) + 2 for row in np.flatnonzero(hashes == first)[:3]]
