@@ -237,3 +237,74 @@ def test_data_prepared_under_another_configuration_is_refused(workspace: Path) -
 def test_missing_processed_data_names_the_command(workspace: Path) -> None:
     with pytest.raises(DataError, match=r"schema\.json: no such file; `python -m pipeline\.preprocess` writes it"):
         task_for(tiny()).require_prepared()
+
+
+COMPETITION = "some-competition"
+
+
+def zipped(path: Path, **members: bytes) -> None:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name.replace("_", "."), content)
+
+
+@pytest.mark.parametrize("placed", ["file", "own archive", "competition's archive", "archive in it"])
+def test_a_competition_s_files_may_be_placed_by_hand(workspace: Path, placed: str) -> None:
+    own = workspace / "own"
+    own.mkdir()
+    if placed == "file":
+        (own / "rows.csv").write_bytes(b"a\n1\n")
+    elif placed == "own archive":
+        zipped(own / "rows.csv.zip", rows_csv=b"a\n1\n")
+    elif placed == "competition's archive":
+        zipped(own / f"{COMPETITION}.zip", rows_csv=b"a\n1\n", other_csv=b"b\n")
+    else:
+        zipped(own / "inner.zip", rows_csv=b"a\n1\n")
+        zipped(own / f"{COMPETITION}.zip", rows_csv_zip=(own / "inner.zip").read_bytes())
+    fetch(f"kaggle:{COMPETITION}", {"rows.csv": None}, own, RAW)
+    assert (RAW / "rows.csv").read_bytes() == b"a\n1\n"
+    assert [path.name for path in RAW.parent.iterdir()] == ["raw"]
+
+
+CLIENT = """\
+#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "competitions download -c some-competition -p" ] || exit 2
+{does}
+"""
+
+
+@pytest.mark.parametrize(
+    ("does", "fault"),
+    [
+        ('cp "$OWN/there.zip" "$6/some-competition.zip"', None),
+        ("echo 'Authentication required to call the Kaggle API.'; exit 1", "Kaggle's client: Authentication required"),
+        ('echo "Traceback (most"; echo "  File"; echo "OSError: no route"', r"Kaggle's client: OSError: no route"),
+        ('echo x > "$6/some-competition.zip"', r"some-competition\.zip: damaged: .*; download it again"),
+        ('cp "$OWN/other.zip" "$6/some-competition.zip"; echo done', r"neither placed by hand nor downloaded .*done"),
+        (None, r"Kaggle's client is not installed.*\nBy hand: .* place rows\.csv, rows\.csv\.zip or some-compet"),
+    ],
+)
+def test_kaggle_s_client_is_asked_once(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch, does: str | None, fault: str | None
+) -> None:
+    """A stand-in for the client: the real one needs an account. What it prints is what the real one was seen to."""
+    own, tools = workspace / "own", workspace / "tools"
+    own.mkdir()
+    tools.mkdir()
+    zipped(own / "there.zip", rows_csv=b"a\n1\n", more_csv=b"b\n2\n")
+    zipped(own / "other.zip", other_csv=b"")
+    if does is not None:
+        (tools / "kaggle").write_text(CLIENT.format(does=does), encoding="utf-8")
+        (tools / "kaggle").chmod(0o755)
+    monkeypatch.setenv("OWN", str(own))
+    monkeypatch.setattr("pipeline.data.sources.sys.executable", str(tools / "python"))
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    names = {"rows.csv": None, "more.csv": None}
+    if fault is None:
+        fetch(f"kaggle:{COMPETITION}", names, own, RAW)
+        assert (RAW / "more.csv").read_bytes() == b"b\n2\n"
+    else:
+        with pytest.raises(DataError, match=fault):
+            fetch(f"kaggle:{COMPETITION}", names, own, RAW)
+        assert not RAW.exists()
+    assert [path.name for path in RAW.parent.iterdir() if path.name.startswith(".")] == []

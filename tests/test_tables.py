@@ -209,6 +209,18 @@ def test_rows_without_a_target_get_a_submission(raw: Path) -> None:
     assert houses(train__epochs=1).submit(MODELS, raw) is None
 
 
+def test_a_category_may_be_a_number_in_one_file_and_text_in_another(raw: Path) -> None:
+    text = {"rooms": pa.string()}
+    table = pyarrow.csv.read_csv(RAW / "houses.csv", convert_options=pyarrow.csv.ConvertOptions(column_types=text))
+    pq.write_table(table.slice(0, 20), RAW / "new.parquet")
+    trained(houses(train__epochs=1), raw)
+    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("text.csv"), [])
+    numbers = table.set_column(4, "rooms", table["rooms"].cast(pa.float64()))  # as pandas has it beside missing values
+    pq.write_table(numbers.slice(0, 20), RAW / "new.parquet")
+    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("numbers.csv"), [])
+    assert Path("numbers.csv").read_bytes() == Path("text.csv").read_bytes()
+
+
 def test_parquet_and_csv_give_the_same_arrays(raw: Path) -> None:
     houses().preprocess()
     by_csv = {name: np.array(Arrays.load(PROCESSED / "train").inputs[name]) for name in ("categorical", "numeric")}
