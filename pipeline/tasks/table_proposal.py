@@ -1,62 +1,21 @@
 """Look at a table that nothing is known of, and propose the configuration that trains on it."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import yaml
 
 from pipeline.config import TableData
 from pipeline.data import SAMPLE_BYTES, DataError, Guess, Holdout, guess, prepare, sample
-from pipeline.data.audit import Finding, findings
+from pipeline.data.audit import findings
 from pipeline.tasks.table_columns import calendar_of, layout_of
+from pipeline.tasks.table_proposal_text import Looked, data_config, experiment_config, table_of_columns
 
 MISSING = ["", "NA"]
-SHOWN = 28
-"""Letters of the examples of a column."""
-SMALL, MEDIUM = 5_000, 50_000
-"""Rows below which steps are smaller and epochs more: a small table is learnt in a few hundred steps, too."""
 SAMPLED = "rows.parquet"
-DATA = """\
-# {name}: {file}, looked at by `python -m pipeline.new` ({seen} rows). The keys are explained in flights.yaml.
-source:
-  name: own
-  folder: {folder}
-  files:                  # FILE: sha256 of its content, or null to take it as it is
-{files}
-main: {file}
-unlabelled: {unlabelled}
-joins: []                 # side tables: {{file: FILE, key: [COLUMN, ...], prefix: PREFIX}}
-missing: ["", "NA"]       # texts that mean: no value
-target: {target}
-kind: {kind}
-target_at_least: null
-id: {id}
-columns: listed           # the columns below are the features, and no others
-{drop}
-{calendar}
-{categorical}
-{numeric}
-min_count: 5              # a category seen less often in the training rows is treated as unknown
-{split}
-test_fraction: 0.2
-validation_fraction: 0.1
-split_seed: 1
-"""
-EXPERIMENT = """\
-# @package _global_
-# {target} of {file}, by `python -m pipeline.new`.
-defaults:
-  - override /data: {name}
-  - override /model: embedding_mlp
-
-name: {name}
-task: table
-{train}"""
 
 
 @dataclass(frozen=True)
@@ -72,27 +31,6 @@ class Proposal:
     report: str
     data: str
     experiment: str
-
-
-@dataclass
-class _Looked:
-    """A table under one's eyes."""
-
-    guesses: list[Guess]
-    rows: int
-    target: str
-    kind: str
-    id: str | None = None
-    group: str | None = None
-    warnings: list[Finding] = field(default_factory=list)
-    note: str = ""
-
-    def features(self, kind: str) -> list[Guess]:
-        return [each for each in self.guesses if each.kind == kind and each.name not in (self.target, self.group)]
-
-    @property
-    def drop(self) -> list[Guess]:
-        return [each for each in self.guesses if _useless(each) and each.name not in (self.target, self.id)]
 
 
 @dataclass(frozen=True)
@@ -112,7 +50,7 @@ class Seen:
     @property
     def report(self) -> str:
         """The columns, for people."""
-        return _report(self.guesses, {})
+        return table_of_columns(self.guesses, {})
 
 
 def look(path: Path, whole: bool) -> Seen:
@@ -136,7 +74,7 @@ def propose(name: str, path: Path, target: str, folder: str, unlabelled: Path | 
     """
     rows, guesses = seen.rows, seen.guesses
     found = {each.name: each for each in guesses}
-    looked = _Looked(guesses, len(rows), target, _kind(found[target]))
+    looked = Looked(guesses, len(rows), target, _kind(found[target]))
     ids = [each.name for each in guesses if each.kind == "id" and each.name != target]
     looked.id = next((each for each in ids if "id" in each.lower()), next(iter(ids), None))
     _audit(looked, rows)
@@ -146,10 +84,12 @@ def propose(name: str, path: Path, target: str, folder: str, unlabelled: Path | 
         remarks[looked.group] = "group: held out whole"
     if looked.id:
         remarks[looked.id] = "id"
-    report = _report(guesses, remarks)
+    report = table_of_columns(guesses, remarks)
     report += "".join(f"\n{each.kind}: {each.subject}: {each.text}" for each in looked.warnings) + looked.note
     return Proposal(
-        report, _data(name, path, folder, unlabelled, looked), _experiment(name, path, looked.target, seen.in_all)
+        report,
+        data_config(name, path, folder, unlabelled, looked, _section(looked)),
+        experiment_config(name, path, looked.target, seen.in_all),
     )
 
 
@@ -163,11 +103,7 @@ def _kind(column: Guess) -> str:
     return "binary" if column.distinct == 2 else "multiclass"
 
 
-def _useless(column: Guess) -> bool:
-    return column.kind in ("id", "empty") or (column.distinct == 1 and column.missing == 0)
-
-
-def _audit(looked: _Looked, rows: pa.Table) -> None:
+def _audit(looked: Looked, rows: pa.Table) -> None:
     """Prepare the sample as the stages would, split at random, and keep what the audit says of it."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
@@ -196,7 +132,7 @@ def _audit(looked: _Looked, rows: pa.Table) -> None:
     looked.warnings = [each for each in found if each.subject != looked.group]
 
 
-def _section(looked: _Looked) -> dict[str, Any]:
+def _section(looked: Looked) -> dict[str, Any]:
     dates = [calendar_of(each) for each in looked.features("date")]
     useless = {each.name for each in looked.drop}
     return {
@@ -225,105 +161,3 @@ def _section(looked: _Looked) -> dict[str, Any]:
         "validation_fraction": 0.1,
         "split_seed": 1,
     }
-
-
-def _data(name: str, path: Path, folder: str, unlabelled: Path | None, looked: _Looked) -> str:
-    section = _section(looked)
-    known = {each.name: each for each in looked.guesses}
-    leaks = {each.subject: each for each in looked.warnings}
-
-    def listed(key: str, names: Sequence[str], explained: str) -> str:
-        if not names:
-            return f"{f'{key}: []':<26}# {explained}"
-        return "\n".join([f"{f'{key}:':<26}# {explained}", *(_item(each, known, leaks) for each in names)])
-
-    dropped = {each.name: _why(each) for each in looked.drop}
-    drop = [f"{'drop:' if dropped else 'drop: []':<26}# left out: no features"]
-    drop += [f"{f'  - {_quoted(each)}':<26}# {why}" for each, why in dropped.items()]
-    calendar = [
-        f"  - {{name: {_quoted(each['name'])}, columns: [{_quoted(each['columns'][0])}], "
-        f"parts: [{', '.join(each['parts'])}]}}"
-        for each in section["calendar"]
-    ]
-    files = [path.name, *([unlabelled.name] if unlabelled else [])]
-    return DATA.format(
-        name=name,
-        file=_quoted(path.name),
-        seen=f"{looked.rows:,}",
-        folder=_quoted(folder),
-        files="\n".join(f"    {_quoted(each)}: null" for each in files),
-        unlabelled=_quoted(unlabelled.name) if unlabelled else "null",
-        target=_quoted(looked.target),
-        kind=looked.kind,
-        id=_quoted(looked.id) if looked.id else "null",
-        drop="\n".join(drop),
-        calendar="\n".join(["calendar:" if calendar else "calendar: []", *calendar]),
-        categorical=listed("categorical", section["categorical"], "columns to embed"),
-        numeric=listed("numeric", section["numeric"], "columns taken as numbers"),
-        split="\n".join(_split(looked)),
-    )
-
-
-def _split(looked: _Looked) -> Iterator[str]:
-    dates = [each.name for each in looked.features("date")]
-    if looked.group:
-        yield f"split: group              # all rows of a {looked.group} have one target, mostly: held out whole"
-        yield f"split_by: [{_quoted(looked.group)}]"
-        return
-    yield "split: random             # honest only if rows are independent; else group, time or given"
-    yield "split_by: []"
-    if dates:
-        yield f"# To predict the future from the past: split: time, split_by: [{_quoted(dates[0])}]"
-
-
-def _item(name: str, known: dict[str, Guess], leaks: dict[str, Finding]) -> str:
-    said = _examples(known[name]) if name in known else "of the calendar"
-    if name in leaks:
-        said += {"leak": "; LEAK? it tells the target almost alone", "group": "; GROUP? see above"}[leaks[name].kind]
-    return f"{f'  - {_quoted(name)}':<26}# {said}"
-
-
-def _why(column: Guess) -> str:
-    if column.kind == "id":
-        return "a different value in every row"
-    return f"always {_shortened(column.examples[0])}" if column.examples else "no value"
-
-
-def _experiment(name: str, path: Path, target: str, rows: int) -> str:
-    train = "train: {batch_size: 64, epochs: 60, patience: 8}   # a small table: small steps, many epochs\n"
-    if rows >= SMALL:
-        train = "train: {batch_size: 256, epochs: 20, patience: 4}\n"
-    if rows >= MEDIUM:
-        train = ""
-    return EXPERIMENT.format(name=name, file=path.name, target=target, train=train)
-
-
-def _report(guesses: list[Guess], remarks: dict[str, str]) -> str:
-    head = ("column", "kind", "different", "missing", "examples", "remark")
-    rows = [
-        (
-            each.name,
-            each.kind,
-            f"{each.distinct:,}",
-            f"{each.missing / each.rows:.1%}",
-            _examples(each),
-            remarks.get(each.name, ""),
-        )
-        for each in guesses
-    ]
-    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _examples(column: Guess) -> str:
-    text = ", ".join(_shortened(each) for each in column.examples)
-    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-
-
-def _shortened(text: str) -> str:
-    return " ".join(text.split())[:SHOWN]
-
-
-def _quoted(text: str) -> str:
-    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n...\n").rstrip("\n")

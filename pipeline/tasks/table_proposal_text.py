@@ -1,0 +1,197 @@
+"""The text of a proposal: the two configs with their reasons as comments, and a table of the columns."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.data import Guess
+from pipeline.data.audit import Finding
+
+SHOWN = 28
+"""Letters of the examples of a column."""
+SMALL, MEDIUM = 5_000, 50_000
+"""Rows below which steps are smaller and epochs more: a small table is learnt in a few hundred steps, too."""
+DATA = """\
+# {name}: {file}, looked at by `python -m pipeline.new` ({seen} rows). The keys are explained in flights.yaml.
+source:
+  name: own
+  folder: {folder}
+  files:                  # FILE: sha256 of its content, or null to take it as it is
+{files}
+main: {file}
+unlabelled: {unlabelled}
+joins: []                 # side tables: {{file: FILE, key: [COLUMN, ...], prefix: PREFIX}}
+missing: ["", "NA"]       # texts that mean: no value
+target: {target}
+kind: {kind}
+target_at_least: null
+id: {id}
+columns: listed           # the columns below are the features, and no others
+{drop}
+{calendar}
+{categorical}
+{numeric}
+min_count: 5              # a category seen less often in the training rows is treated as unknown
+{split}
+test_fraction: 0.2
+validation_fraction: 0.1
+split_seed: 1
+"""
+EXPERIMENT = """\
+# @package _global_
+# {target} of {file}, by `python -m pipeline.new`.
+defaults:
+  - override /data: {name}
+  - override /model: embedding_mlp
+
+name: {name}
+task: table
+{train}"""
+
+
+@dataclass
+class Looked:
+    """A table under one's eyes.
+
+    Attributes:
+        guesses: What its columns seem to be.
+        rows: How many were looked at.
+        target: The column to predict.
+        kind: Of the target.
+        id: The column that names a row.
+        group: The column whose rows are held out together.
+        warnings: What else the audit says.
+        note: Why it says nothing.
+    """
+
+    guesses: list[Guess]
+    rows: int
+    target: str
+    kind: str
+    id: str | None = None
+    group: str | None = None
+    warnings: list[Finding] = field(default_factory=list)
+    note: str = ""
+
+    def features(self, kind: str) -> list[Guess]:
+        """Return the columns of a kind that a network may learn from."""
+        return [each for each in self.guesses if each.kind == kind and each.name not in (self.target, self.group)]
+
+    @property
+    def drop(self) -> list[Guess]:
+        """Columns that tell nothing."""
+        return [each for each in self.guesses if is_useless(each) and each.name not in (self.target, self.id)]
+
+
+def is_useless(column: Guess) -> bool:
+    """Say whether a column tells nothing: another value in every row, the same in all, or none."""
+    return column.kind in ("id", "empty") or (column.distinct == 1 and column.missing == 0)
+
+
+def data_config(
+    name: str, path: Path, folder: str, unlabelled: Path | None, looked: Looked, section: dict[str, Any]
+) -> str:
+    """Write `conf/data/NAME.yaml`."""
+    known = {each.name: each for each in looked.guesses}
+    leaks = {each.subject: each for each in looked.warnings}
+
+    def listed(key: str, names: Sequence[str], explained: str) -> str:
+        if not names:
+            return f"{f'{key}: []':<26}# {explained}"
+        return "\n".join([f"{f'{key}:':<26}# {explained}", *(_item(each, known, leaks) for each in names)])
+
+    dropped = {each.name: _why(each) for each in looked.drop}
+    drop = [f"{'drop:' if dropped else 'drop: []':<26}# left out: no features"]
+    drop += [f"{f'  - {_quoted(each)}':<26}# {why}" for each, why in dropped.items()]
+    calendar = [
+        f"  - {{name: {_quoted(each['name'])}, columns: [{_quoted(each['columns'][0])}], "
+        f"parts: [{', '.join(each['parts'])}]}}"
+        for each in section["calendar"]
+    ]
+    files = [path.name, *([unlabelled.name] if unlabelled else [])]
+    return DATA.format(
+        name=name,
+        file=_quoted(path.name),
+        seen=f"{looked.rows:,}",
+        folder=_quoted(folder),
+        files="\n".join(f"    {_quoted(each)}: null" for each in files),
+        unlabelled=_quoted(unlabelled.name) if unlabelled else "null",
+        target=_quoted(looked.target),
+        kind=looked.kind,
+        id=_quoted(looked.id) if looked.id else "null",
+        drop="\n".join(drop),
+        calendar="\n".join(["calendar:" if calendar else "calendar: []", *calendar]),
+        categorical=listed("categorical", section["categorical"], "columns to embed"),
+        numeric=listed("numeric", section["numeric"], "columns taken as numbers"),
+        split="\n".join(_split(looked)),
+    )
+
+
+def _split(looked: Looked) -> Iterator[str]:
+    dates = [each.name for each in looked.features("date")]
+    if looked.group:
+        yield f"split: group              # all rows of a {looked.group} have one target, mostly: held out whole"
+        yield f"split_by: [{_quoted(looked.group)}]"
+        return
+    yield "split: random             # honest only if rows are independent; else group, time or given"
+    yield "split_by: []"
+    if dates:
+        yield f"# To predict the future from the past: split: time, split_by: [{_quoted(dates[0])}]"
+
+
+def _item(name: str, known: dict[str, Guess], leaks: dict[str, Finding]) -> str:
+    said = _examples(known[name]) if name in known else "of the calendar"
+    if name in leaks:
+        said += {"leak": "; LEAK? it tells the target almost alone", "group": "; GROUP? see above"}[leaks[name].kind]
+    return f"{f'  - {_quoted(name)}':<26}# {said}"
+
+
+def _why(column: Guess) -> str:
+    if column.kind == "id":
+        return "a different value in every row"
+    return f"always {_shortened(column.examples[0])}" if column.examples else "no value"
+
+
+def experiment_config(name: str, path: Path, target: str, rows: int) -> str:
+    """Write `conf/experiment/NAME.yaml`."""
+    train = "train: {batch_size: 64, epochs: 60, patience: 8}   # a small table: small steps, many epochs\n"
+    if rows >= SMALL:
+        train = "train: {batch_size: 256, epochs: 20, patience: 4}\n"
+    if rows >= MEDIUM:
+        train = ""
+    return EXPERIMENT.format(name=name, file=path.name, target=target, train=train)
+
+
+def table_of_columns(guesses: list[Guess], remarks: dict[str, str]) -> str:
+    """Return a line a column."""
+    head = ("column", "kind", "different", "missing", "examples", "remark")
+    rows = [
+        (
+            each.name,
+            each.kind,
+            f"{each.distinct:,}",
+            f"{each.missing / each.rows:.1%}",
+            _examples(each),
+            remarks.get(each.name, ""),
+        )
+        for each in guesses
+    ]
+    widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _examples(column: Guess) -> str:
+    text = ", ".join(_shortened(each) for each in column.examples)
+    return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
+
+
+def _shortened(text: str) -> str:
+    return " ".join(text.split())[:SHOWN]
+
+
+def _quoted(text: str) -> str:
+    return yaml.safe_dump(text, allow_unicode=True, width=10**6).removesuffix("\n...\n").rstrip("\n")
