@@ -2,8 +2,12 @@
 
 import argparse
 import re
+import shlex
 import shutil
+import tempfile
 from pathlib import Path
+
+import yaml
 
 from pipeline.config import PipelineError, guarded, load, no_such
 from pipeline.storage import CONF, PROJECT, write_text
@@ -31,37 +35,64 @@ def new(name: str, file: Path, target: str | None, unlabelled: Path | None, whol
     Raises:
         PipelineError: A name that is taken or none, a column that is not there, a file that cannot be read.
     """
-    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]*", name):
-        raise PipelineError(f"{name!r} is no name for an experiment: letters, digits, - and _, a letter first")
-    configs = [CONF / kind / f"{name}.yaml" for kind in ("data", "experiment")]
-    taken = [path for path in configs if path.exists()]
-    if taken and not force:
-        raise PipelineError(f"{_shown(taken[0])} exists; choose another name, or overwrite it with --force")
+    if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]*", name) or yaml.safe_load(name) != name:
+        raise PipelineError(
+            f"{name!r} is no name for an experiment: letters, digits, - and _, a letter first; no YAML word"
+        )
+    places = {path: _place(path, name) for path in dict.fromkeys([file, unlabelled]) if path is not None}
     seen = look(file, whole)
-    known = seen.rows.column_names
     if target is None:
-        print(seen.report)
-        raise PipelineError(f"which column is to be predicted? The same command with --target COLUMN writes {name}")
-    if target not in known:
-        raise PipelineError(f"{file}: no column {no_such([target], known)}")
-    places = {path: _place(path, name) for path in (file, unlabelled) if path is not None}
-    folder = places[file].parent
-    if unlabelled is not None and places[unlabelled].parent != folder:
-        raise PipelineError(f"{file} and {unlabelled}: expected both in one folder, or both outside {OWN}")
-    proposal = propose(name, file, target, folder.as_posix(), unlabelled, seen)
+        print(f"{seen.report}\n\nnext: the same command with --target COLUMN, the column to predict")
+        return
+    configs = [CONF / kind / f"{name}.yaml" for kind in ("data", "experiment")]
+    copies = {path: place for path, place in places.items() if path.resolve() != (PROJECT / place).resolve()}
+    _refuse_taken(configs, list(places.values()), list(copies.values()), force)
+    if target not in seen.rows.column_names:
+        raise PipelineError(f"{file}: no column {no_such([target], seen.rows.column_names)}")
+    proposal = propose(name, target, places[file].parent.as_posix(), unlabelled, seen)
     print(proposal.report)
-    copied = [_copy(path, place, force) for path, place in places.items() if path.resolve() != place.resolve()]
-    for path, text in zip(configs, (proposal.data, proposal.experiment), strict=True):
+    texts = dict(zip(configs, (proposal.data, proposal.experiment), strict=True))
+    _check(name, texts)
+    for path, place in copies.items():
+        (PROJECT / place).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, PROJECT / place)
+        print(f"copied to {place}")
+    for path, text in texts.items():
         write_text(path, text)
-    load([f"experiment={name}"], CONF)  # what was written is legal, or the fault is told here
-    added = " ".join(str(_shown(path)) for path in [*configs, *places.values()])
+    added = " ".join(shlex.quote(str(_shown(path))) for path in [*configs, *places.values()])
     print(
-        f"\nlooked at the first {len(seen.rows):,} rows{'' if whole else ' (--all: at every row)'}\n"
-        + "".join(f"copied to {place}\n" for place in copied)
-        + f"wrote {_shown(configs[0])} and {_shown(configs[1])}; read them over: kinds, drop, split\n"
+        f"looked at {'the first ' if seen.has_more else ''}{len(seen.rows):,} rows"
+        f"{' (--all: at every row)' if seen.has_more else ''}\n"
+        f"wrote {_shown(configs[0])} and {_shown(configs[1])}; read them over: kinds, drop, split\n"
         f"  dvc exp run -S experiment={name}   train on it\n"
         f"  git add {added}   before `dvc exp run --temp` or `--queue`, which see only what git tracks"
     )
+
+
+def _refuse_taken(configs: list[Path], places: list[Path], copies: list[Path], force: bool) -> None:
+    folders = {place.parent for place in places}
+    if len(folders) > 1 or len(set(places)) < len(places):
+        raise PipelineError(
+            f"{' and '.join(map(str, places))}: expected two names in one folder; rename one, or place both in one "
+            f"folder under {OWN}"
+        )
+    taken = [path for path in [*configs, *(PROJECT / place for place in copies)] if path.exists()]
+    if taken and not force:
+        raise PipelineError(f"{_shown(taken[0])} exists; choose another name, or overwrite it with --force")
+
+
+def _check(name: str, texts: dict[Path, str]) -> None:
+    """Compose what is to be written, before it is.
+
+    Raises:
+        ConfigError: It is no legal configuration.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        conf = Path(scratch) / "conf"
+        shutil.copytree(CONF, conf)
+        for path, text in texts.items():
+            write_text(conf / path.relative_to(CONF), text)
+        load([f"experiment={name}"], conf)
 
 
 def _place(path: Path, name: str) -> Path:
@@ -71,15 +102,6 @@ def _place(path: Path, name: str) -> Path:
     if path.resolve().is_relative_to((PROJECT / OWN).resolve()):
         return path.resolve().relative_to(PROJECT.resolve())
     return OWN / name / path.name
-
-
-def _copy(path: Path, place: Path, force: bool) -> Path:
-    target = PROJECT / place
-    if target.exists() and not force:
-        raise PipelineError(f"{place} exists; remove it, or overwrite it with --force")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(path, target)
-    return place
 
 
 def _shown(path: Path) -> Path:

@@ -13,7 +13,9 @@ from pipeline.tasks import predictor_for
 def main() -> None:
     """Read the arguments and predict."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
-    parser.add_argument("input", type=Path, help="CSV file (plain, .gz or .zip) with the columns of the raw data")
+    parser.add_argument(
+        "input", type=Path, help="CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data"
+    )
     parser.add_argument("-o", "--output", type=Path, required=True, help="CSV file to write")
     parser.add_argument(
         "--keep", default="", metavar="COLUMNS", help="columns of the input to repeat, comma-separated: ids"

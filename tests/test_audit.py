@@ -140,16 +140,86 @@ def test_amounts_and_several_classes_have_leaks_too(workspace: Path) -> None:
 
 
 def test_doubles_across_splits_and_repeated_ids_are_named(workspace: Path) -> None:
+    first: dict[int, dict[str, Any]] = {}
+
     def repeat(i: int, row: dict[str, Any]) -> None:
-        row["age"], row["shop"] = i % 7, f"s{i % 3}"
-        row["visit"] = "v9" if i == 29 else row["visit"]
+        if i % 4 == 0:  # a record of half a table before, under another person
+            row.update({name: first[i - 700][name] for name in ("shop", "age")} if i >= 700 else {})
+        first[i] = dict(row)
+        row["visit"] = {29: "v9", 30: "", 31: ""}.get(i, row["visit"])
 
     write_people(RAW, repeat)
     audit, warnings = audited()
     assert warnings == [("doubles", "val"), ("doubles", "test"), ("ids", "visits.csv")]
-    assert audit["doubles"] == {"val": 1, "test": 1}
+    assert 0.01 < audit["doubles"]["test"] < 0.3
     assert audit["repeated_ids"] == {"visits.csv": [1, [11, 31]]}
     assert audit["warnings"][2]["text"] == "1 ids stand in several rows, the first in lines 11, 31"
+
+
+def test_numbers_may_be_names(workspace: Path) -> None:
+    def number(i: int, row: dict[str, Any]) -> None:
+        row["person"] = 5000 + 7 * (i // EACH)
+
+    write_people(RAW, number)
+    audit, warnings = audited(data__split="random", data__split_by=[])
+    assert warnings == [("group", "person")]
+    assert column(audit, "person")["values"] == PEOPLE
+    assert column(audit, "age")["values"] is None
+
+
+def test_values_that_tell_an_amount_are_a_group_too(workspace: Path) -> None:
+    random = np.random.default_rng(1)
+    level = random.normal(100, 20, PEOPLE)
+
+    def pay(i: int, row: dict[str, Any]) -> None:
+        row["amount"] = f"{level[i // EACH] + random.normal(0, 2):.2f}"
+
+    write_people(RAW, pay)
+    audit, warnings = audited(data__target="amount", data__split="random", data__split_by=[])
+    assert warnings == [("group", "person")]
+    assert "tell the target almost alone" in audit["warnings"][0]["text"]
+
+
+def test_a_code_of_few_values_is_an_answer_and_no_group(workspace: Path) -> None:
+    def close(i: int, row: dict[str, Any]) -> None:
+        row["code"] = f"c{2 * (i % 6) + row['bought']}"
+
+    write_people(RAW, close)
+    assert audited()[1] == [("leak", "code")]
+
+
+def test_most_amounts_may_be_zero(workspace: Path) -> None:
+    random = np.random.default_rng(1)
+
+    def claim(_i: int, row: dict[str, Any]) -> None:
+        row["claim"] = f"{random.gamma(2, 100):.2f}" if row["bought"] else "0"
+        row["file"] = float(row["claim"]) * random.uniform(0.9, 1.1)
+
+    write_people(RAW, claim)
+    audit, warnings = audited(data__target="claim", data__drop=["bought"], data__kind="regression")
+    assert ("leak", "file") in warnings
+    assert column(audit, "file")["auc"] > 0.95
+
+
+def test_equal_rows_of_few_categories_are_no_doubles(workspace: Path) -> None:
+    def few(i: int, row: dict[str, Any]) -> None:
+        row["age"], row["shop"] = i * 13 % 5, f"s{i * 7 % 4}"
+
+    write_people(RAW, few)
+    audit, warnings = audited()
+    assert audit["doubles"]["test"] == 1
+    assert audit["doubles_by_chance"] > 0.9
+    assert warnings == []
+
+
+def test_what_a_cut_by_time_makes_differ_is_no_drift(workspace: Path) -> None:
+    def date(i: int, row: dict[str, Any]) -> None:
+        row["day"] = f"2024-{1 + i % 9:02}-{1 + i % 28:02}"
+
+    write_people(RAW, date)
+    audit, warnings = audited(data__split="time", data__split_by=["day"], data__drop=["person"])
+    assert column(audit, "day_month")["unseen"]["test"] > 0.5
+    assert warnings == []
 
 
 def test_constant_columns_and_unlabelled_rows_of_another_kind_are_named(workspace: Path) -> None:

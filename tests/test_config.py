@@ -56,7 +56,6 @@ def test_all_faults_come_at_once() -> None:
         ("data.numeric=[distance,distance]", "data.numeric: 'distance' stands there twice"),
         ("data.split=time", "data.split_by: split=time takes one column, received ['year', 'month', 'day']"),
         ("data.kind=regression", "data.kind: a target with target_at_least is binary, received 'regression'"),
-        ("data.drop=[carrier]", "data.categorical: 'carrier' is in drop too"),
         ("data.id=distance", "data.numeric: holds the id 'distance', which names a row"),
         ("data.unlabelled=new.csv", "data.unlabelled: 'new.csv' is not among source.files"),
         ("data.main=flight.csv", "data.main: 'flight.csv' is not among source.files"),

@@ -38,13 +38,12 @@ def proposed(clone: Path, name: str) -> dict[str, Any]:
 
 
 def test_a_look_writes_nothing(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(PipelineError, match="which column is to be predicted"):
-        new("mine", clone.parent / "houses.csv", None, None, whole=False, force=False)
+    new("flights", clone.parent / "houses.csv", None, None, whole=False, force=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["column", "kind", "different", "missing", "examples", "remark"]
     assert lines[1].split()[:4] == ["house", "id", "600", "0.0%"]
     assert lines[7].split() == ["nothing", "empty", "0", "100.0%"]
-    assert not (clone / "conf" / "data" / "mine.yaml").exists()
+    assert lines[-1] == "next: the same command with --target COLUMN, the column to predict"
     assert not (clone / "data").exists()
 
 
@@ -75,14 +74,80 @@ def test_rows_that_belong_together_are_held_out_together(clone: Path, capsys: py
     assert re.search(r"^person .* group: held out whole$", capsys.readouterr().out, re.MULTILINE)
 
 
-def test_a_leak_is_named_where_it_can_be_taken_out(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_answer_is_left_out_and_a_leak_is_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(1)
+
     def tell(_i: int, row: dict[str, Any]) -> None:
-        row["paid"] = "paid" if row["bought"] else "open"
+        row["paid"] = f"paid {random.integers(6)}" if row["bought"] else "open"
+        row["bill"] = f"{row['bought'] * 20 + random.normal(10, 8):.2f}"
 
     write_people(clone.parent, tell)
     new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
-    assert "\nleak: paid: determines the target" in capsys.readouterr().out
-    assert "  - paid                  # open, paid; LEAK? it tells" in (clone / "conf/data/mine.yaml").read_text()
+    output, text = capsys.readouterr().out, (clone / "conf/data/mine.yaml").read_text()
+    assert re.search(r"^paid .* leak: left out$", output, re.MULTILINE)
+    assert "\nleak: bill: tells the target almost alone" in output
+    assert "  - paid                  # LEAK? determines bought; take it out of here" in text
+    assert re.search(r"^  - bill  .*; LEAK\? it tells the target almost alone$", text, re.MULTILINE)
+    data = proposed(clone, "mine")["data"]
+    assert (data["drop"], data["categorical"], data["numeric"]) == (["paid"], ["shop"], ["age", "bill"])
+    assert data["split_by"] == ["person"]
+
+
+def test_of_two_groups_the_wider_is_held_out(clone: Path) -> None:
+    def nest(i: int, row: dict[str, Any]) -> None:
+        row["household"] = 7000 + 3 * (i // 40)  # a number: most tables have those for names
+        row["bought"] = int(i // 40 % 3 == 0)
+
+    write_people(clone.parent, nest)
+    new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
+    data = proposed(clone, "mine")["data"]
+    assert data["split_by"] == ["household"]
+    assert "household" not in data["numeric"]
+
+
+def test_dates_get_names_that_are_free(clone: Path) -> None:
+    def date(i: int, row: dict[str, Any]) -> None:
+        row["sold at"] = f"2024-01-{1 + i % 28:02}"
+        row["sold at_month"] = f"m{i % 3}"
+
+    write_people(clone.parent, date)
+    new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
+    data = proposed(clone, "mine")["data"]
+    assert data["categorical"] == ["shop", "sold at_month", "sold at__month", "sold at__weekday"]
+
+
+def test_what_a_column_may_be_is_hinted(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def strange(i: int, row: dict[str, Any]) -> None:
+        row["day"], row["income"], row["humidity"] = f"{1 + i % 28:02}.01.2024", f"{10 + i % 70},500", 3 * i
+        row["inhabitants"] = i * i * 100
+
+    write_people(clone.parent, strange)
+    new("mine", clone.parent / "visits.csv", None, None, whole=False, force=False)
+    new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
+    output = capsys.readouterr().out
+    assert re.search(r"^day .* a date\? expected 2013-12-31$", output, re.MULTILINE)
+    assert re.search(r"^income .* a number\? expected 1234$", output, re.MULTILINE)
+    data = proposed(clone, "mine")["data"]
+    assert (data["id"], data["drop"]) == ("visit", ["humidity"])
+    assert "inhabitants" in data["numeric"]
+
+
+def test_two_files_of_one_name_are_refused(clone: Path) -> None:
+    write_people(clone.parent / "test")
+    paths = clone.parent / "visits.csv", clone.parent / "test" / "visits.csv"
+    with pytest.raises(PipelineError, match="expected two names in one folder"):
+        new("mine", paths[0], "bought", paths[1], whole=False, force=True)
+    assert not (clone / "data").exists()
+
+
+def test_a_table_that_cannot_be_split_is_said(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_houses(clone.parent, rows=600)
+    lines = (clone.parent / "houses.csv").read_text().splitlines()
+    (clone.parent / "few.csv").write_text("\n".join(lines[:9]) + "\n")
+    new("mine", clone.parent / "few.csv", "grade", None, whole=False, force=False)
+    output = capsys.readouterr().out
+    assert "as it stands, preprocess refuses it: " in output
+    assert "parquet" not in output
 
 
 def test_a_file_among_the_own_ones_stays_where_it_is(clone: Path) -> None:
@@ -101,7 +166,7 @@ def test_a_file_among_the_own_ones_stays_where_it_is(clone: Path) -> None:
 
 
 def test_strange_names_of_columns_survive(clone: Path) -> None:
-    names = ["a: b", "#1", "yes", "null", "it's", 'say "x"', "größe", "1.5", "- x", "{y}", "t"]
+    names = ["a: b", "a|b", "#1", "yes", "null", "it's", 'say "x"', "größe", "1.5", "- x", "{y}", "t"]
     random = np.random.default_rng(0)
     with (clone.parent / "strange.csv").open("w", encoding="utf-8", newline="") as stream:
         writer = csv.writer(stream)
@@ -121,7 +186,7 @@ def test_nothing_is_overwritten_unasked(clone: Path) -> None:
     (clone / "conf/data/mine.yaml").unlink()
     (clone / "conf/experiment/mine.yaml").unlink()
     path.write_text(path.read_text() + "h9999,2024-01-01,t0,00,1,90.0,,100000,low,train\n")
-    with pytest.raises(PipelineError, match=r"data/own/mine/houses\.csv exists; remove it, or overwrite"):
+    with pytest.raises(PipelineError, match=r"data/own/mine/houses\.csv exists; choose another name, or overwrite"):
         new("mine", path, "price", None, whole=False, force=False)
     new("mine", path, "grade", None, whole=False, force=True)
     assert proposed(clone, "mine")["data"]["target"] == "grade"
@@ -134,7 +199,8 @@ def test_nothing_is_overwritten_unasked(clone: Path) -> None:
         ("my table", "houses.csv", "price", "'my table' is no name for an experiment: letters"),
         ("mine", "house.csv", "price", r"house\.csv: no such file"),
         ("mine", "houses.csv", "prize", r"no column 'prize' \(did you mean 'price'\?\)"),
-        ("mine", "houses.csv", "nothing", "column 'nothing': 0 different values; there is nothing to predict"),
+        ("no", "houses.csv", "price", "'no' is no name for an experiment"),
+        ("mine", "houses.csv", "nothing", "column 'nothing': 0 different values in 600 rows; there is nothing to"),
         ("mine", "houses.csv", "house", "column 'house': looks like id; name another with --target"),
     ],
 )

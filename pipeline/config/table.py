@@ -36,7 +36,7 @@ class Join(Section):
 class Calendar(Section):
     """Calendar columns derived from one date column or from year, month and day; named `NAME_PART`."""
 
-    name: Name
+    name: Annotated[str, Field(min_length=1)]
     columns: Columns
     parts: Annotated[list[CalendarPart], Field(min_length=1)]
 
@@ -83,7 +83,6 @@ class TableData(Section):
         faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
         for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
             faults += [f"{key}: {name!r} stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
-            faults += [f"{key}: {name!r} is in drop too" for name in names if name in self.drop]
             if self.target in names:
                 faults.append(f"{key}: holds the target {self.target!r}; the network would be told the answer")
             if self.id in names:

@@ -7,7 +7,7 @@ from pipeline.data.holdout import Holdout
 from pipeline.data.layout import Derived, Layout, Side
 from pipeline.data.prepare import prepare
 from pipeline.data.reading import BLOCK as SAMPLE_BYTES
-from pipeline.data.reading import header, sample
+from pipeline.data.reading import first_rows, header, sample
 from pipeline.data.schema import Categorical, Numeric, Schema
 from pipeline.data.sources import fetch
 from pipeline.data.splits import SPLITS
@@ -30,6 +30,7 @@ __all__ = [
     "Table",
     "Target",
     "fetch",
+    "first_rows",
     "guess",
     "header",
     "prepare",

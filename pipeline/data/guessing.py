@@ -9,6 +9,8 @@ from pipeline.data.calendar import is_date
 
 FEW = 32
 """A number with at most so many different values, none with a fraction, is a category: a grade, a month, a code."""
+GAPS = 4
+"""Numbers of rows lie at most so far from each other, on average."""
 CHECKED = 200
 """Distinct values looked at to tell a date."""
 
@@ -52,7 +54,7 @@ def guess(name: str, column: pa.ChunkedArray) -> Guess:
         kind = "empty"
     elif is_dated:
         kind = "date"
-    elif len(values) == len(column) > FEW and (numbers is None or _are_whole(numbers)):
+    elif len(values) == len(column) > FEW and (numbers is None or _are_counted(numbers)):
         kind = "id"
     else:
         kind = "numeric" if is_amount else "categorical"
@@ -68,6 +70,12 @@ def _numbers(values: pa.Array) -> pa.Array | None:
         return values.cast(pa.float64())
     except pa.ArrowInvalid:
         return None
+
+
+def _are_counted(numbers: pa.Array) -> bool:
+    # Numbers that were given out one after the other; a different amount in every row has wider gaps.
+    least, most = pc.min_max(numbers).values()
+    return _are_whole(numbers) and most.as_py() - least.as_py() < GAPS * len(numbers)
 
 
 def _are_whole(numbers: pa.Array) -> bool:

@@ -1,5 +1,6 @@
 """Who is held out of a table: its rows' groups and splits."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from pipeline.data.errors import DataError
 from pipeline.data.reading import is_number
 from pipeline.data.rows import RawRows
 from pipeline.data.splits import DROPPED, SPLITS, Splits, split_given, split_groups, split_times
+
+DATED = re.compile(r"\d{4}($|[-/.QWT ])")
+"""A date whose order is that of its text."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tu
         if holdout.method == "given":
             drawn, words = split_given(present, by), f"as the column {by} says"
         else:
-            order = _order_of_time(present)
+            order = _order_of_time(present, by)
             drawn = np.empty(count, dtype=np.int8)
             drawn[order] = split_times(np.bincount(group[known])[order], holdout.test, holdout.validation)
             words = f"{by} from {next(present[i] for i in order if drawn[i] == SPLITS.index('test'))} on"
@@ -67,8 +71,15 @@ def _splits(drawn: Splits, group: Index) -> Splits:
     return np.append(drawn, np.int8(DROPPED))[group]
 
 
-def _order_of_time(texts: list[str]) -> Index:
-    keys: list[Any] = [float(text) for text in texts] if all(is_number(text) for text in texts) else texts
+def _order_of_time(texts: list[str], column: str) -> Index:
+    keys: list[Any] = texts
+    if all(is_number(text) for text in texts):
+        keys = [float(text) for text in texts]
+    elif wrong := [text for text in texts if not DATED.match(text)]:
+        raise DataError(
+            f"column {column!r}: {wrong[0]!r} has no known place in time; expected numbers, or dates with the year "
+            "first, like 2013-12-31"
+        )
     return np.array(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.int32)
 
 
@@ -77,5 +88,7 @@ def _groups(raw: RawRows, by: Sequence[str]) -> tuple[list[str], npt.NDArray[Any
     texts, places = raw.texts(by[0])
     for name in by[1:]:
         others, more = raw.texts(name)
-        places = np.where((places < 0) | (more < 0), MISSING, places.astype(np.int64) * len(others) + more)
+        both = (places >= 0) & (more >= 0)
+        # Numbered anew after each column: the product of a few thousand values each would not fit.
+        places, _ = compact(np.where(both, places.astype(np.int64) * len(others) + more, MISSING), both)
     return texts, places

@@ -1,4 +1,5 @@
-"""From raw files to the processed folder, in two passes: what is there, then codes and splits. Memory stays flat."""
+"""From raw files to the processed folder, in two passes: what is there, then codes and splits. Memory grows with the different
+values, not with the rows."""
 
 import os
 import shutil
@@ -90,7 +91,7 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, group, split, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
-        found = audit(raw, target.column, answers, group, split, numeric, held_out, scratch / ".unlabelled")
+        found = audit(raw, target.column, answers, group, split, numeric, holdout, held_out, scratch / ".unlabelled")
         for each in (".columns", ".unlabelled"):
             shutil.rmtree(scratch / each, ignore_errors=True)
     return schema, found

@@ -22,6 +22,8 @@ TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
 """Text comes as codes into the distinct values of its batch: what is done to text is done once a value."""
 BLOCK = 8 * 1024 * 1024
 """Bytes read at a time, and of a sample; a row may not be longer."""
+LONGEST = 1024 * 1024
+"""Bytes of a row in which a closing quote is looked for."""
 PARSERS = min(os.cpu_count() or 1, 8)
 """Blocks parsed at once."""
 ROWS = 65_536
@@ -39,7 +41,7 @@ def header(path: Path) -> list[str]:
         with _parquet(path) as file:
             return list(file.schema_arrow.names)
     with _named(path), _opened(path) as stream:
-        first = io.TextIOWrapper(stream, encoding="utf-8-sig", newline="").readline()
+        first = io.BufferedReader(stream).readline().decode("utf-8-sig")
         if not first.strip():
             raise DataError(f"{path}: the file is empty; expected a header line and rows")
         names: list[str] = next(python_csv.reader([first]))
@@ -84,11 +86,18 @@ def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Se
     return pa.concat_tables(batches(path, columns, numbers, missing)).unify_dictionaries().combine_chunks()
 
 
-def sample(path: Path, missing: Sequence[str], *, whole: bool = False) -> pa.Table:
-    """Read the first block of a file, or all of it, every column as text."""
+def sample(path: Path, missing: Sequence[str]) -> pa.Table:
+    """Read the first block of a file, every column as text."""
+    return first_rows(path, missing)[0]
+
+
+def first_rows(path: Path, missing: Sequence[str], *, whole: bool = False) -> tuple[pa.Table, bool]:
+    """Read the first block of a file, or all of it, every column as text; say whether there is more."""
     names = header(path)
-    rows = read(path, names, [], missing) if whole else next(batches(path, names, [], missing))
-    return rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
+    blocks = batches(path, names, [], missing)
+    first = read(path, names, [], missing) if whole else next(blocks)
+    has_more = not whole and next(blocks, None) is not None
+    return first.cast(pa.schema([(name, pa.string()) for name in first.column_names])), has_more
 
 
 def is_number(text: str) -> bool:
@@ -113,7 +122,7 @@ def _from_csv(
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
-        for block in _blocks(path, stream):
+        for block in _blocks(stream):
             pending.append(pool.submit(_parsed, block, known, options))
             if len(pending) > PARSERS:
                 yield pending.popleft().result()
@@ -121,20 +130,28 @@ def _from_csv(
             yield pending.popleft().result()
 
 
-def _blocks(path: Path, stream: Any) -> Iterator[bytes]:
+def _blocks(stream: Any) -> Iterator[bytes]:
     """Cut a file into whole lines, without its first."""
-    lines = io.BufferedReader(stream)
+    lines, carried = io.BufferedReader(stream), b""
     lines.readline()
-    while block := lines.read(BLOCK):
-        end = lines.readline(BLOCK)
-        if len(end) == BLOCK:
-            raise DataError(f"{path}: a row is longer than {BLOCK // 2**20} MB: a quote that is not closed?")
-        yield block + end
+    while block := carried + lines.read(BLOCK):
+        rest = [lines.readline(BLOCK)]
+        if len(rest[0]) == BLOCK:
+            raise pa.ArrowInvalid(f"a row is longer than {BLOCK // 2**20} MB: a quote that is not closed?")
+        # A value within quotes may hold line breaks: where a quote is open, the block ends where it closes.
+        quotes, length = block.count(b'"') + rest[0].count(b'"'), 0
+        while quotes % 2 and length < LONGEST and (line := lines.readline(LONGEST)):
+            rest.append(line)
+            quotes, length = quotes + line.count(b'"'), length + len(line)
+        kept = 1 if quotes % 2 else len(rest)  # it closes nowhere near: a letter like any other, or a fault
+        carried = b"".join(rest[kept:])
+        yield block + b"".join(rest[:kept])
 
 
 def _parsed(block: bytes, known: Sequence[str], options: csv.ConvertOptions) -> pa.Table:
     reading = csv.ReadOptions(column_names=list(known), block_size=len(block) + 1, use_threads=False)
-    return csv.read_csv(pa.BufferReader(block), read_options=reading, convert_options=options)
+    parsing = csv.ParseOptions(newlines_in_values=b'"' in block)
+    return csv.read_csv(pa.BufferReader(block), read_options=reading, parse_options=parsing, convert_options=options)
 
 
 def _with(path: Path, columns: Sequence[str]) -> list[str]:
@@ -158,7 +175,7 @@ def _from_parquet(
 def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, missing: Sequence[str]) -> pa.Array:
     # The same text as in a CSV file: a column may be text here and a number there.
     try:
-        if kind == NUMBER and not pa.types.is_string(column.type):
+        if kind == NUMBER and pa.types.is_primitive(column.type):
             return column.cast(NUMBER)
         text = column.cast(pa.string())
         known = pa.array([None if value in missing else value for value in text.unique().to_pylist()], pa.string())
@@ -182,7 +199,9 @@ def _named(
     try:
         yield
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 (byte {error.start}: {error.reason}); save it as UTF-8") from error
+        raise DataError(
+            f"{path}: line 1: not UTF-8 (byte {error.start}: {error.reason}); save the file as UTF-8"
+        ) from error
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         try:
             found = _first_fault(path, known, types or {}, missing)
@@ -194,7 +213,7 @@ def _named(
 def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]) -> str | None:
     """Read once more, slowly, to find the line: Arrow reads blocks and does not count them."""
     with _opened(path) as stream:
-        for line, raw in enumerate(io.BufferedReader(stream), start=1):
+        for line, raw in _records(io.BufferedReader(stream)):
             try:
                 text = raw.decode("utf-8-sig")
             except UnicodeDecodeError as error:
@@ -202,16 +221,27 @@ def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType]
             values = next(python_csv.reader([text]), [])
             if not values or line == 1:
                 continue
-            if len(values) != len(known) or text.count('"') % 2:
-                return (
-                    f"line {line}: {len(values)} values, expected {len(known)}"
-                    + ("; a quote is not closed on this line (values cannot hold line breaks)" if '"' in text else "")
-                    + f": {text.strip()[:80]}"
-                )
+            if text.count('"') % 2:
+                return f"line {line}: a quote is opened and not closed: {text.strip()[:80]}"
+            values = next(python_csv.reader(io.StringIO(text, newline="")))
+            if len(values) != len(known):
+                return f"line {line}: {len(values)} values, expected {len(known)}: {text.strip()[:80]}"
             for name, value in zip(known, values, strict=True):
                 if types.get(name) == NUMBER and value not in missing and not is_number(value):
                     return f"line {line}: column {name!r}: {value[:80]!r} is no number. {REMEDY}"
     return None
+
+
+def _records(lines: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
+    """Give each row with the number of its first line; a value within quotes may hold line breaks."""
+    first, record = 1, b""
+    for number, line in enumerate(lines, start=1):
+        record += line
+        if record.count(b'"') % 2 == 0 or len(record) > LONGEST:
+            yield first, record
+            first, record = number + 1, b""
+    if record:
+        yield first, record
 
 
 def _readable(error: Exception, known: Sequence[str]) -> str:
@@ -224,7 +254,7 @@ def _readable(error: Exception, known: Sequence[str]) -> str:
 
 
 def _is_parquet(path: Path) -> bool:
-    return path.suffix == ".parquet"
+    return path.suffix.lower() in (".parquet", ".pq")
 
 
 @contextmanager
@@ -240,8 +270,8 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
     _require(path)
-    if path.suffix != ".zip":
-        with pa.input_stream(str(path), compression="detect") as stream:
+    if path.suffix.lower() != ".zip":
+        with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
             yield stream
         return
     try:

@@ -1,5 +1,6 @@
 """The rows of a file on disk, between reading and encoding."""
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -119,4 +120,10 @@ def _rows(batch: pa.Table, indices: Mapping[str, Index], table: Table) -> list[d
         else:
             values, places = table.parts[table.owners[name]].values(name), indices[table.owners[name]][: batch.num_rows]
             columns[name] = [None if i == MISSING else values[int(i)].as_py() for i in places]
-    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    rows = zip(*columns.values(), strict=True)
+    return [{name: _finite(value) for name, value in zip(columns, row, strict=True)} for row in rows]
+
+
+def _finite(value: Any) -> Any:
+    # JSON knows no NaN; here it means missing anyway.
+    return None if isinstance(value, float) and not math.isfinite(value) else value

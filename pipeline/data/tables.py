@@ -49,7 +49,8 @@ class Table:
     def reset(self) -> None:
         """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
         layout = self.layout
-        own = {f"calendar:{d.name}": d for d in layout.derived if not set(d.produced) & self._given}
+        used = [d for d in layout.derived if set(d.produced) & {*layout.inputs} and not set(d.produced) & self._given]
+        own = {f"calendar:{d.name}": d for d in used}
         self.parts: dict[str, TextPart] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
         self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
         sources = {c for d in own.values() for c in d.columns} - {*layout.categorical, *layout.numeric, *layout.labels}

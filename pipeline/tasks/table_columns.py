@@ -1,10 +1,11 @@
 """From the data section to files and columns: what the section leaves open is guessed from a sample, and said."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import TableData, no_such
-from pipeline.data import DataError, Derived, Guess, Layout, Side, Target, guess, sample
+from pipeline.data import DataError, Derived, Guess, Layout, Side, Target, guess, header, sample
 
 CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
 """Calendar features of a date that was found, not listed; with hours, `hour` too."""
@@ -21,14 +22,21 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         DataError: A column of the section that no file has; no feature is left.
     """
     derived = [Derived(each.name, each.columns, each.parts) for each in data.calendar]
-    categorical, numeric = list(data.categorical), list(data.numeric)
+    dropped = {*data.drop} | {name for each in derived if {*data.drop} & {*each.columns} for name in each.produced}
+    categorical = [name for name in data.categorical if name not in dropped]
+    numeric = [name for name in data.numeric if name not in dropped]
     target = Target(data.target, data.kind, data.target_at_least)
     if data.columns == "infer" or (data.kind == "auto" and data.target_at_least is None):
         guesses = guesses_of(data, folder)
         target = Target(data.target, _kind(data, guesses), data.target_at_least)
         if data.columns == "infer":
             for each in _open_columns(data, guesses):
-                _place(each, categorical, numeric, derived)
+                _place(each, {*guesses}, categorical, numeric, derived)
+    elif data.drop:
+        sides = [join.prefix + name for join in data.joins for name in header(folder / join.file)]
+        known = [*header(folder / data.main), *sides, *(name for each in derived for name in each.produced)]
+        if absent := [name for name in data.drop if name not in known]:
+            raise DataError(f"data.drop: {data.main} in {folder}: no column {no_such(absent, known)}")
     if not categorical and not numeric:
         raise DataError("no column to learn from: every column is the target, an id, dropped or without values")
     is_amount = target.kind == "regression" or target.at_least is not None
@@ -90,17 +98,26 @@ class FoundDate:
     numeric: list[str]
 
 
-def calendar_of(each: Guess) -> FoundDate:
-    """Return the calendar columns of a date."""
+def calendar_of(each: Guess, taken: Collection[str]) -> FoundDate:
+    """Return the calendar columns of a date.
+
+    Args:
+        each: The date.
+        taken: Names of columns, which the new ones must not have.
+    """
     embedded = [*CATEGORICAL_PARTS, *(["hour"] if each.has_hours else [])]
     derived = Derived(each.name, [each.name], [*embedded, *NUMERIC_PARTS])
-    names = [[f"{each.name}_{part}" for part in parts] for parts in (embedded, NUMERIC_PARTS)]
+    while {*derived.produced} & {*taken}:
+        derived = Derived(f"{derived.name}_", derived.columns, derived.parts)
+    names = [[f"{derived.name}_{part}" for part in parts] for parts in (embedded, NUMERIC_PARTS)]
     return FoundDate(derived, *names)
 
 
-def _place(each: Guess, categorical: list[str], numeric: list[str], derived: list[Derived]) -> None:
+def _place(
+    each: Guess, taken: Collection[str], categorical: list[str], numeric: list[str], derived: list[Derived]
+) -> None:
     if each.kind == "date":
-        found = calendar_of(each)
+        found = calendar_of(each, taken)
         derived.append(found.derived)
         categorical += found.categorical
         numeric += found.numeric

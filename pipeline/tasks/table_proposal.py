@@ -1,5 +1,6 @@
 """Look at a table that nothing is known of, and propose the configuration that trains on it."""
 
+import re
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.config import TableData
-from pipeline.data import SAMPLE_BYTES, DataError, Guess, Holdout, guess, prepare, sample
-from pipeline.data.audit import findings
+from pipeline.config import TableData, no_such
+from pipeline.data import SAMPLE_BYTES, DataError, Guess, Holdout, first_rows, guess, header, prepare
+from pipeline.data.audit import Audit, Finding, determines, findings
 from pipeline.tasks.table_columns import calendar_of, layout_of
-from pipeline.tasks.table_proposal_text import Looked, data_config, experiment_config, table_of_columns
+from pipeline.tasks.table_proposal_text import Looked, data_config, experiment_config, hint_of, table_of_columns
 
 MISSING = ["", "NA"]
 SAMPLED = "rows.parquet"
+IS_ID = re.compile(r"(?i)(^|[^a-z])id($|[^a-z])|[a-z]I[dD]$")
 
 
 @dataclass(frozen=True)
@@ -38,64 +40,79 @@ class Seen:
     """A file at first sight.
 
     Attributes:
+        path: The file.
         rows: A sample of it, or all, as text.
         guesses: What its columns seem to be.
-        in_all: Rows of the whole file, about.
+        has_more: It has more rows than these.
     """
 
+    path: Path
     rows: pa.Table
     guesses: list[Guess]
-    in_all: int
+    has_more: bool
 
     @property
     def report(self) -> str:
         """The columns, for people."""
         return table_of_columns(self.guesses, {})
 
+    @property
+    def in_all(self) -> int:
+        """Rows of the whole file, about."""
+        return len(self.rows) * (max(2, self.path.stat().st_size // SAMPLE_BYTES) if self.has_more else 1)
+
 
 def look(path: Path, whole: bool) -> Seen:
     """Read a sample of a file, or all of it."""
-    rows = sample(path, MISSING, whole=whole)
-    guesses = [guess(name, rows[name]) for name in rows.column_names]
-    blocks = 1 if whole else max(1, path.stat().st_size // SAMPLE_BYTES)
-    return Seen(rows, guesses, len(rows) * blocks)
+    rows, has_more = first_rows(path, MISSING, whole=whole)
+    return Seen(path, rows, [guess(name, rows[name]) for name in rows.column_names], has_more)
 
 
-def propose(name: str, path: Path, target: str, folder: str, unlabelled: Path | None, seen: Seen) -> Proposal:
+def propose(name: str, target: str, folder: str, unlabelled: Path | None, seen: Seen) -> Proposal:
     """Write a configuration for a table.
 
     Args:
         name: Of the experiment.
-        path: The table.
-        target: Its column to predict.
-        folder: Where the stages will find it.
+        target: The column to predict.
+        folder: Where the stages will find the file.
         unlabelled: A table without the target.
         seen: What `look` saw.
+
+    Raises:
+        DataError: A target that cannot be predicted, a name of a column that no config can hold.
     """
-    rows, guesses = seen.rows, seen.guesses
-    found = {each.name: each for each in guesses}
-    looked = Looked(guesses, len(rows), target, _kind(found[target]))
-    ids = [each.name for each in guesses if each.kind == "id" and each.name != target]
-    looked.id = next((each for each in ids if "id" in each.lower()), next(iter(ids), None))
-    _audit(looked, rows)
-    remarks = {target: f"target: {looked.kind}"}
+    found = {each.name: each for each in seen.guesses}
+    if wrong := [each for each in found if "${" in each]:
+        raise DataError(f"column {wrong[0]!r}: a config takes ${{…}} for a reference; rename the column")
+    looked = Looked(seen.guesses, len(seen.rows), target, _kind(found[target], seen.has_more))
+    ids = [each.name for each in seen.guesses if each.kind == "id" and each.name != target]
+    looked.id = next((each for each in ids if IS_ID.search(each)), next(iter(ids), None))
+    _audit(looked, seen)
+    if unlabelled is not None:
+        _require_columns(unlabelled, looked)
+    remarks = {each.name: hint for each in seen.guesses if (hint := hint_of(each))}
     remarks |= {each.subject: each.kind for each in looked.warnings if each.subject in found}
+    remarks |= dict.fromkeys(looked.answers, "leak: left out") | {target: f"target: {looked.kind}"}
     if looked.group:
         remarks[looked.group] = "group: held out whole"
     if looked.id:
         remarks[looked.id] = "id"
-    report = table_of_columns(guesses, remarks)
+    report = table_of_columns(seen.guesses, remarks)
     report += "".join(f"\n{each.kind}: {each.subject}: {each.text}" for each in looked.warnings) + looked.note
     return Proposal(
         report,
-        data_config(name, path, folder, unlabelled, looked, _section(looked)),
-        experiment_config(name, path, looked.target, seen.in_all),
+        data_config(name, seen.path, folder, unlabelled, looked, _section(looked)),
+        experiment_config(name, seen.path, looked.target, seen.in_all),
     )
 
 
-def _kind(column: Guess) -> str:
+def _kind(column: Guess, has_more: bool) -> str:
     if column.distinct < 2:
-        raise DataError(f"column {column.name!r}: {column.distinct} different values; there is nothing to predict")
+        hint = "; --all looks at every row" if has_more else ""
+        raise DataError(
+            f"column {column.name!r}: {column.distinct} different values in {column.rows:,} rows; there is nothing to "
+            f"predict{hint}"
+        )
     if column.kind in ("id", "date") and not column.is_amount:
         raise DataError(f"column {column.name!r}: looks like {column.kind}; name another with --target")
     if column.is_amount:
@@ -103,38 +120,63 @@ def _kind(column: Guess) -> str:
     return "binary" if column.distinct == 2 else "multiclass"
 
 
-def _audit(looked: Looked, rows: pa.Table) -> None:
-    """Prepare the sample as the stages would, split at random, and keep what the audit says of it."""
+def _require_columns(unlabelled: Path, looked: Looked) -> None:
+    section, there = _section(looked), header(unlabelled)
+    produced = {name for each in looked.features("date") for name in calendar_of(each, looked.names).derived.produced}
+    wanted = {*section["categorical"], *section["numeric"], *([looked.id] if looked.id else [])} - produced
+    wanted |= {each.name for each in looked.features("date")}
+    if absent := sorted(wanted - {*there}):
+        raise DataError(f"{unlabelled}: no column {no_such(absent, there)}")
+
+
+def _audit(looked: Looked, seen: Seen) -> None:
+    """Prepare the sample as the stages would, and keep what the audit says of it.
+
+    First split at random: columns that are the answer are left out; whose rows belong together are held out together,
+    by the coarsest column that leaves something in every split.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch)
-        pq.write_table(rows, folder / SAMPLED)
-        data = TableData.model_validate(_section(looked))
+        pq.write_table(seen.rows, Path(scratch) / SAMPLED)
         try:
-            layout, target = layout_of(data, folder)
-            _, audit = prepare(
-                folder,
-                folder / "processed",
-                task="table",
-                layout=layout,
-                target=target,
-                min_count=data.min_count,
-                holdout=Holdout("random", [], data.test_fraction, data.validation_fraction, data.split_seed),
-                prepared={},
-            )
+            audit = _prepared(looked, Path(scratch))
         except DataError as error:
-            looked.note = f"\nleaks and groups were not looked for: {error}"
+            reason = str(error).replace(f"{Path(scratch) / SAMPLED}", str(seen.path))
+            looked.note = f"\nas it stands, preprocess refuses it: {reason}"
             return
-    groups = {each.name: each for each in audit.columns}
-    found = [each for each in findings(audit) if each.kind in ("leak", "group")]
-    named = [each.subject for each in found if each.kind == "group"]
-    # The finest: whoever shares it shares the coarser ones, mostly.
-    looked.group = max(named, key=lambda each: groups[each].values, default=None)
-    looked.warnings = [each for each in found if each.subject != looked.group]
+        looked.warnings = _telling(audit)
+        named = {each.subject for each in looked.warnings if each.kind == "group"}
+        looked.answers = [each.name for each in audit.columns if determines(each) and each.name not in named]
+        for column in sorted((each for each in audit.columns if each.name in named), key=lambda each: each.values or 0):
+            looked.group = column.name
+            try:
+                looked.warnings = _telling(_prepared(looked, Path(scratch)))
+                break
+            except DataError:  # too few groups, or of one class each
+                looked.group = None
+
+
+def _telling(audit: Audit) -> list[Finding]:
+    return [each for each in findings(audit) if each.kind in ("leak", "group")]
+
+
+def _prepared(looked: Looked, folder: Path) -> Audit:
+    data = TableData.model_validate(_section(looked))
+    layout, target = layout_of(data, folder)
+    holdout = Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed)
+    return prepare(
+        folder,
+        folder / "processed",
+        task="table",
+        layout=layout,
+        target=target,
+        min_count=data.min_count,
+        holdout=holdout,
+        prepared={},
+    )[1]
 
 
 def _section(looked: Looked) -> dict[str, Any]:
-    dates = [calendar_of(each) for each in looked.features("date")]
-    useless = {each.name for each in looked.drop}
+    dates = [calendar_of(each, looked.names) for each in looked.features("date")]
     return {
         "source": {"name": "own", "folder": "data/own", "files": {SAMPLED: None}},
         "main": SAMPLED,
@@ -146,17 +188,17 @@ def _section(looked: Looked) -> dict[str, Any]:
         "target_at_least": None,
         "id": looked.id,
         "columns": "listed",
-        "drop": [],
+        "drop": looked.drop,
         "calendar": [
             {"name": each.derived.name, "columns": each.derived.columns, "parts": each.derived.parts} for each in dates
         ],
-        "categorical": [each.name for each in looked.features("categorical") if each.name not in useless]
+        "categorical": [each.name for each in looked.features("categorical")]
         + [name for each in dates for name in each.categorical],
-        "numeric": [each.name for each in looked.features("numeric") if each.name not in useless]
+        "numeric": [each.name for each in looked.features("numeric")]
         + [name for each in dates for name in each.numeric],
         "min_count": 5,
-        "split": "random",
-        "split_by": [],
+        "split": "group" if looked.group else "random",
+        "split_by": [looked.group] if looked.group else [],
         "test_fraction": 0.2,
         "validation_fraction": 0.1,
         "split_seed": 1,

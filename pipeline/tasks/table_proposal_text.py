@@ -1,5 +1,6 @@
 """The text of a proposal: the two configs with their reasons as comments, and a table of the columns."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,6 +64,7 @@ class Looked:
         kind: Of the target.
         id: The column that names a row.
         group: The column whose rows are held out together.
+        answers: Columns that are the answer, written otherwise.
         warnings: What else the audit says.
         note: Why it says nothing.
     """
@@ -73,17 +75,25 @@ class Looked:
     kind: str
     id: str | None = None
     group: str | None = None
+    answers: list[str] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     note: str = ""
 
+    @property
+    def names(self) -> list[str]:
+        """Of all columns."""
+        return [each.name for each in self.guesses]
+
     def features(self, kind: str) -> list[Guess]:
         """Return the columns of a kind that a network may learn from."""
-        return [each for each in self.guesses if each.kind == kind and each.name not in (self.target, self.group)]
+        taken = {self.target, self.group, *self.drop}
+        return [each for each in self.guesses if each.kind == kind and each.name not in taken]
 
     @property
-    def drop(self) -> list[Guess]:
-        """Columns that tell nothing."""
-        return [each for each in self.guesses if is_useless(each) and each.name not in (self.target, self.id)]
+    def drop(self) -> list[str]:
+        """Columns that tell nothing, and those that are the answer."""
+        useless = [each.name for each in self.guesses if is_useless(each) and each.name not in (self.target, self.id)]
+        return [*useless, *self.answers]
 
 
 def is_useless(column: Guess) -> bool:
@@ -103,7 +113,7 @@ def data_config(
             return f"{f'{key}: []':<26}# {explained}"
         return "\n".join([f"{f'{key}:':<26}# {explained}", *(_item(each, known, leaks) for each in names)])
 
-    dropped = {each.name: _why(each) for each in looked.drop}
+    dropped = {each: _why(known[each], looked) for each in looked.drop}
     drop = [f"{'drop:' if dropped else 'drop: []':<26}# left out: no features"]
     drop += [f"{f'  - {_quoted(each)}':<26}# {why}" for each, why in dropped.items()]
     calendar = [
@@ -145,11 +155,15 @@ def _split(looked: Looked) -> Iterator[str]:
 def _item(name: str, known: dict[str, Guess], leaks: dict[str, Finding]) -> str:
     said = _examples(known[name]) if name in known else "of the calendar"
     if name in leaks:
-        said += {"leak": "; LEAK? it tells the target almost alone", "group": "; GROUP? see above"}[leaks[name].kind]
+        said += {"leak": "; LEAK? it tells the target almost alone", "group": "; GROUP? see reports/audit.md"}[
+            leaks[name].kind
+        ]
     return f"{f'  - {_quoted(name)}':<26}# {said}"
 
 
-def _why(column: Guess) -> str:
+def _why(column: Guess, looked: Looked) -> str:
+    if column.name in looked.answers:
+        return f"LEAK? determines {looked.target}; take it out of here if it is known beforehand"
     if column.kind == "id":
         return "a different value in every row"
     return f"always {_shortened(column.examples[0])}" if column.examples else "no value"
@@ -163,6 +177,18 @@ def experiment_config(name: str, path: Path, target: str, rows: int) -> str:
     if rows >= MEDIUM:
         train = ""
     return EXPERIMENT.format(name=name, file=path.name, target=target, train=train)
+
+
+def hint_of(column: Guess) -> str:
+    """Say what a column may be that it was not taken for."""
+    first = column.examples[0] if column.examples else ""
+    if column.kind in ("categorical", "id") and re.fullmatch(r"\d{1,2}[./]\d{1,2}[./]\d{2,4}.*", first):
+        return "a date? expected 2013-12-31"
+    if column.kind in ("categorical", "id") and re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", first):
+        return "a number? expected 1234"
+    if column.kind == "categorical" and column.distinct > column.rows / 2:
+        return "mostly rare: little to learn"
+    return ""
 
 
 def table_of_columns(guesses: list[Guess], remarks: dict[str, str]) -> str:

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data.audit.columns import UNLABELLED, ColumnAudit, judge, labels_of
-from pipeline.data.audit.rows import doubles, repeated
+from pipeline.data.audit.rows import doubles, doubles_by_chance, repeated
 from pipeline.data.counting import Counts, Index, counts
+from pipeline.data.holdout import Holdout
+from pipeline.data.layout import Layout
 from pipeline.data.reading import header
 from pipeline.data.rows import RawRows
 from pipeline.data.schema import Numeric
@@ -30,16 +32,20 @@ class Audit:
         rows: By split, and of the unlabelled file.
         held_out: How, in words.
         doubles: Split → share of its rows that equal a training row in every feature.
+        doubles_by_chance: What it would be about if columns had nothing to do with each other.
         shared_groups: Split → groups that training has, too.
         repeated_ids: File → ids that stand in several rows, and the lines of one of them.
+        by_design: Columns that differ between the splits because these were cut by time.
         columns: Each of them.
     """
 
     rows: dict[str, int]
     held_out: str
     doubles: dict[str, float]
+    doubles_by_chance: float
     shared_groups: dict[str, int]
     repeated_ids: dict[str, tuple[int, list[int]]]
+    by_design: list[str]
     columns: list[ColumnAudit]
 
     def as_dict(self) -> dict[str, Any]:
@@ -54,6 +60,7 @@ def audit(
     group: Index,
     split: Splits,
     numeric: Sequence[Numeric],
+    holdout: Holdout,
     held_out: str,
     scratch: Path,
 ) -> Audit:
@@ -66,7 +73,8 @@ def audit(
         group: Their groups.
         split: Their splits.
         numeric: Columns of numbers, fitted.
-        held_out: How, in words.
+        holdout: How rows were held out.
+        held_out: The same in words.
         scratch: A folder for the rows of the unlabelled file, if there is one.
     """
     layout = raw.table.layout
@@ -91,8 +99,10 @@ def audit(
         rows=rows,
         held_out=held_out,
         doubles=pending.result(),
+        doubles_by_chance=doubles_by_chance(raw, split == 0),
         shared_groups={name: int(((groups[0] > 0) & (groups[i] > 0)).sum()) for i, name in enumerate(SPLITS) if i},
         repeated_ids={file: found for file, found in ids.items() if found[0]},
+        by_design=_cut_by_time(layout, holdout),
         columns=sorted(columns, key=lambda column: (place.get(column.name, len(place)), column.name)),
     )
 
@@ -100,3 +110,10 @@ def audit(
 def _independent(rows: Counts) -> float:
     """Return how many equal groups tell as much as these of so many rows each (Kish 1965, effective sample size)."""
     return float(rows.sum()) ** 2 / float((rows.astype("float64") ** 2).sum())
+
+
+def _cut_by_time(layout: Layout, holdout: Holdout) -> list[str]:
+    if holdout.method != "time":
+        return []
+    derived = [name for each in layout.derived if set(each.columns) & set(holdout.by) for name in each.produced]
+    return [*holdout.by, *derived]

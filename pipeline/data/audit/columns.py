@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipeline.data.audit.rulers import NumberRuler, Ruler, ruler_of
-from pipeline.data.counting import Counts, Index, counts, parts
+from pipeline.data.counting import MISSING, Counts, Index, counts, distinct, parts
+from pipeline.data.encoding import Floats
 from pipeline.data.rows import RawRows
 from pipeline.data.schema import Numeric
 from pipeline.data.splits import DROPPED, SPLITS, Splits
@@ -21,8 +23,9 @@ DECILES = 10
 """Parts that an amount is cut into, to be judged like a class."""
 COMMON = 19
 """Categories that are compared one by one between splits; rarer ones count as one."""
-TRAIN, VAL = SPLITS.index("train"), SPLITS.index("val")
+TRAIN, VAL, TEST = (SPLITS.index(name) for name in ("train", "val", "test"))
 UNLABELLED = "unlabelled"
+Tally = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class ColumnAudit:
     Attributes:
         name: Of the column.
         kind: categorical, numeric, or none: no feature, but the key of a join or of the split.
-        values: Different ones in the training rows.
+        values: Different ones in the training rows; None for numbers with fractions, which are counted by quantiles.
         missing: Share of the training rows without one.
-        most_frequent: Share of the training rows that have the most frequent value, or none.
+        most_frequent: Share of the training rows that have the most frequent value (or quantile), or none.
         auc: Area under the ROC curve of the validation rows by this column alone: each value's mean target in the
             training rows; the mean over classes; for an amount, the upper half against the lower. None where the
             validation rows are of one sort only.
@@ -44,6 +47,7 @@ class ColumnAudit:
         constant: Of the values with several training rows, the share whose rows are all of one class (tenth).
         constant_by_chance: What it would be if rows had nothing in common.
         repeated: Values with several training rows.
+        known: Share of the test rows with a value that training has.
         unseen: Split → share of its rows with a value that no training row has.
         drift: Split → population stability index against the training rows.
         drift_by_chance: Split → what it would be about if nothing had changed.
@@ -51,7 +55,7 @@ class ColumnAudit:
 
     name: str
     kind: str
-    values: int
+    values: int | None
     missing: float
     most_frequent: float
     auc: float | None
@@ -60,6 +64,7 @@ class ColumnAudit:
     constant: float | None
     constant_by_chance: float | None
     repeated: int
+    known: float
     unseen: dict[str, float]
     drift: dict[str, float]
     drift_by_chance: dict[str, float]
@@ -83,7 +88,10 @@ def labels_of(answers: Answers, split: Splits) -> Labels:
     train = answers.values[split == TRAIN]
     if answers.kind == "regression":
         edges = np.unique(np.quantile(train, np.linspace(0, 1, DECILES + 1)[1:-1]))
-        upper = np.arange(len(edges) + 1) >= np.searchsorted(edges, np.median(train), side="right")
+        middle = np.searchsorted(edges, np.median(train), side="right")
+        upper = np.arange(len(edges) + 1) >= middle
+        if middle == np.searchsorted(edges, train.min(), side="right"):  # most are the least: zeros, mostly
+            upper = np.arange(len(edges) + 1) > middle
         return Labels(_by_parts(answers, lambda amounts: np.searchsorted(edges, amounts, side="right")), [upper])
     common = np.argsort(-class_counts(answers, split)[TRAIN], kind="stable")
     rank = np.minimum(np.argsort(common), LABELS - 1)
@@ -121,27 +129,38 @@ def judge(
         numeric: Columns of numbers, fitted.
     """
     table = raw.table
-    classes = labels.classes
-    width = len(SPLITS) * classes
-    cell = np.where(split == DROPPED, np.int8(width), split * np.int8(classes) + labels.rows)
+    width = len(SPLITS) * labels.classes
+    cell = np.where(split == DROPPED, np.int8(width), split * np.int8(labels.classes) + labels.rows)
     for key, part in table.parts.items():
         names = [name for name in part.names if name != target]
-        if not names:
-            continue
-        cells = _cells(raw.indices[key].read(), cell, len(part), width)
+        if names:
+            cells = _cells(raw.indices[key].read(), cell, len(part), width)
         for name in names:
-            ruler = ruler_of(name, raw.values(name), numeric)
-            places = np.append(ruler.places(raw.values(name)), 0)
-            tally = _tally(places[cells.index], cells, ruler.size, classes)
+            values = raw.values(name)
+            ruler = ruler_of(name, values, numeric)
             kind = ruler.kind if name in table.layout.inputs else "none"
-            yield _judged(name, kind, ruler, tally, labels.questions, draws, _other_counts(others, name, ruler))
+            seen = _Seen(name, kind, ruler, cells, ruler.places(values), distinct(values)[1] + 1)
+            yield _judged(seen, labels, draws, _other_counts(others, name, ruler))
     for name in table.numbers:
         if name in numeric:
             ruler = NumberRuler(numeric[name])
-            cells = _cells(ruler.places(pa.array(raw.numbers[name].read())) - 1, cell, ruler.size - 1, width)
-            tally = _tally(cells.index + 1, cells, ruler.size, classes)
-            others_by_place = _other_counts(others, name, ruler)
-            yield _judged(name, ruler.kind, ruler, tally, labels.questions, draws, others_by_place)
+            index, places, exact = _numbers(raw.numbers[name].read(), ruler)
+            cells = _cells(index, cell, len(places), width)
+            seen = _Seen(name, ruler.kind, ruler, cells, places, exact)
+            yield _judged(seen, labels, draws, _other_counts(others, name, ruler))
+
+
+def _numbers(numbers: Floats, ruler: NumberRuler) -> tuple[Index, Index, Index | None]:
+    """Return the index of each row, the ruler's place of each index, and its own place where numbers are whole.
+
+    Whole numbers may be names: of persons, shops, orders. Those with fractions are counted by quantiles at once.
+    """
+    present = numbers[~np.isnan(numbers)]
+    if (present == np.rint(present)).all():
+        encoded = pa.array(numbers, from_pandas=True).dictionary_encode()
+        index = pc.fill_null(encoded.indices, MISSING).to_numpy()
+        return index, ruler.places(encoded.dictionary), np.arange(1, len(encoded.dictionary) + 1, dtype=np.int32)
+    return ruler.places(pa.array(numbers)) - 1, np.arange(1, ruler.size, dtype=np.int32), None
 
 
 @dataclass(frozen=True)
@@ -167,11 +186,24 @@ def _cells(index: Index, cell: npt.NDArray[Any], size: int, width: int) -> _Cell
     return _Cells(found[kept] // stride - 1, found[kept] % stride, count[kept])
 
 
-def _tally(places: npt.NDArray[Any], cells: _Cells, size: int, classes: int) -> Counts:
-    """Return counts `(places, splits, classes)`; place 0 is for rows without a value."""
-    width = len(SPLITS) * classes
-    found = np.bincount(places * width + cells.cell, weights=cells.count, minlength=size * width)
-    return found.astype(np.int64).reshape(size, len(SPLITS), classes)
+@dataclass(frozen=True)
+class _Seen:
+    """A column as counted: the ruler's place of each index, and that of its value among all values, if it is known."""
+
+    name: str
+    kind: str
+    ruler: Ruler
+    cells: _Cells
+    places: Index
+    exact: Index | None
+
+    def tally(self, places: Index, size: int, classes: int) -> Tally:
+        """Return counts `(places, splits, classes)`; place 0 is for rows without a value."""
+        width = len(SPLITS) * classes
+        found = np.zeros(size * width, dtype=np.int32)
+        place = np.append(places, 0).astype(np.int64)[self.cells.index]
+        np.add.at(found, place * width + self.cells.cell, self.cells.count)
+        return found.reshape(size, len(SPLITS), classes)
 
 
 def _other_counts(others: RawRows | None, name: str, ruler: Ruler) -> Counts | None:
@@ -185,36 +217,34 @@ def _other_counts(others: RawRows | None, name: str, ruler: Ruler) -> Counts | N
     return np.bincount(places, weights=np.roll(uses, -1), minlength=ruler.size + 1).astype(np.int64)
 
 
-def _judged(
-    name: str,
-    kind: str,
-    ruler: Ruler,
-    tally: Counts,
-    questions: list[npt.NDArray[np.bool_]],
-    draws: Mapping[str, float],
-    others: Counts | None,
-) -> ColumnAudit:
+def _judged(seen: _Seen, labels: Labels, draws: Mapping[str, float], others: Counts | None) -> ColumnAudit:
+    ruler = seen.ruler
+    tally = seen.tally(seen.places, ruler.size, labels.classes)
+    exact = tally
+    if ruler.kind == "numeric" and seen.exact is not None:
+        exact = seen.tally(seen.exact, int(seen.exact.max(initial=0)) + 1, labels.classes)
     rows = {split: np.append(tally[:, i].sum(axis=1), 0) for i, split in enumerate(SPLITS)}
     if others is not None:
         rows[UNLABELLED] = others
-    train = rows["train"]
-    held = tally[1:, TRAIN]
-    constant, by_chance, repeated = _constant(held) if ruler.kind == "categorical" else (None, None, 0)
+    train, by_value = rows["train"], exact.sum(axis=2)
+    constant, by_chance, repeated = _constant(exact[1:, TRAIN]) if seen.exact is not None else (None, None, 0)
     likeliest = np.where(train[:-1] > 0, tally[:, TRAIN].argmax(axis=1), tally[:, TRAIN].sum(axis=0).argmax())
     right = tally[np.arange(len(tally)), VAL, likeliest].sum()
+    usual = tally[:, VAL].sum(axis=0)[tally[:, TRAIN].sum(axis=0).argmax()]
     drift = {name: _drift(train, found, ruler.kind) for name, found in rows.items() if name not in ("train", "val")}
     return ColumnAudit(
-        name=name,
-        kind=kind,
-        values=int((train[1:] > 0).sum()),
+        name=seen.name,
+        kind=seen.kind,
+        values=int((by_value[1:, TRAIN] > 0).sum()) if seen.exact is not None else None,
         missing=float(train[0] / train.sum()),
-        most_frequent=float(train.max() / train.sum()),
-        auc=_auc(tally, questions, ruler.kind),
+        most_frequent=float(by_value[:, TRAIN].max() / train.sum()),
+        auc=_auc(tally, labels.questions, ruler.kind),
         accuracy=float(right / rows["val"].sum()),
-        accuracy_without=float(tally[:, VAL].sum(axis=0)[tally[:, TRAIN].sum(axis=0).argmax()] / rows["val"].sum()),
+        accuracy_without=float(usual / rows["val"].sum()),
         constant=constant,
         constant_by_chance=by_chance,
         repeated=repeated,
+        known=float(by_value[1:, TEST][by_value[1:, TRAIN] > 0].sum() / rows["test"].sum()),
         unseen={
             split: float(found[1:][train[1:] == 0].sum() / found.sum())
             for split, found in rows.items()
@@ -227,7 +257,7 @@ def _judged(
     )
 
 
-def _constant(train: Counts) -> tuple[float | None, float | None, int]:
+def _constant(train: Tally) -> tuple[float | None, float | None, int]:
     """Return the share of values, `(values, classes)`, whose rows are of one class, by chance, and of how many."""
     total = train.sum(axis=1)
     several = train[total >= 2]
@@ -239,7 +269,7 @@ def _constant(train: Counts) -> tuple[float | None, float | None, int]:
     return float(((several > 0).sum(axis=1) == 1).mean()), chance, len(several)
 
 
-def _auc(tally: Counts, questions: list[npt.NDArray[np.bool_]], kind: str) -> float | None:
+def _auc(tally: Tally, questions: list[npt.NDArray[np.bool_]], kind: str) -> float | None:
     areas = []
     train, val = tally[:, TRAIN].astype(np.float64), tally[:, VAL].astype(np.float64)
     for yes in questions:

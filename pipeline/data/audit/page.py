@@ -25,7 +25,8 @@ def page(name: str, audit: Audit, found: list[Finding]) -> str:
         [
             f"# Audit of {name}\n",
             f"Rows: {rows}. Test rows held out: {audit.held_out}.",
-            f"Rows that equal a training row in every feature: {doubles}. Groups that training has, too: {shared}.\n",
+            f"Rows that equal a training row in every feature: {doubles} (by chance {audit.doubles_by_chance:.2%}). "
+            f"Groups that training has, too: {shared}.\n",
             "## Warnings\n",
             *warnings,
             "\n## Columns\n",
@@ -40,9 +41,9 @@ def page(name: str, audit: Audit, found: list[Finding]) -> str:
 
 def _cells(column: ColumnAudit) -> dict[str, str]:
     return {
-        "column": column.name,
+        "column": column.name.replace("|", "\\|"),
         "kind": column.kind,
-        "values": f"{column.values:,}",
+        "values": "" if column.values is None else f"{column.values:,}",
         "missing": f"{column.missing:.1%}",
         "most frequent": f"{column.most_frequent:.1%}",
         "AUC": "" if column.auc is None else f"{column.auc:.3f}",

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.counting import MISSING, distinct, parts
+from pipeline.data.counting import MISSING, PART_ROWS, distinct, parts
 from pipeline.data.rows import RawRows
 from pipeline.data.splits import SPLITS, Splits
 
@@ -29,6 +29,23 @@ def doubles(raw: RawRows, split: Splits) -> dict[str, float]:
             rows[i] += len(there)
             twice[i] += int((train[place] == there).sum())
     return {name: float(twice[i] / rows[i]) for i, name in enumerate(SPLITS) if i}
+
+
+def doubles_by_chance(raw: RawRows, train: npt.NDArray[np.bool_]) -> float:
+    """Return the share of rows that would equal a training row if columns had nothing to do with each other.
+
+    Tables of few categories are full of equal rows that are no doubles. What is derived or joined follows from its key.
+    """
+    layout, rows = raw.table.layout, int(train.sum())
+    same = 1.0
+    for key, part in raw.table.parts.items():
+        if set(part.names) & {*layout.inputs}:
+            same *= float(((raw.counts(key, train) / rows) ** 2).sum())
+    for name in raw.table.numbers:
+        if name in layout.inputs:
+            found = np.unique(raw.numbers[name].read(0, PART_ROWS), return_counts=True)[1]
+            same *= float(((found / found.sum()) ** 2).sum())
+    return float(-np.expm1(-rows * same))
 
 
 def _row_hashes(raw: RawRows) -> Callable[[slice], npt.NDArray[np.uint64]]:
@@ -65,9 +82,10 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 
 def repeated(raw: RawRows) -> tuple[int, list[int]]:
-    """Return how many ids stand in several rows, and the lines of the first such."""
+    """Return how many ids stand in several rows, and the lines of the first such; a missing id is none."""
     ordered = raw.ids()
     ordered.sort()
+    ordered = ordered[np.searchsorted(ordered, 0, side="right") :]  # the hash of nothing is 0
     several = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
     if not several.size:
         return 0, []
