@@ -1,5 +1,7 @@
-"""From raw files to the processed folder, in two passes: what is there, then codes and splits. Memory grows with the different
-values, not with the rows."""
+"""From raw files to the processed folder, in two passes: what is there, then codes and splits.
+
+Memory grows with the different values, not with the rows.
+"""
 
 import os
 import shutil
