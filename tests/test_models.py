@@ -1,4 +1,4 @@
-"""An embedding is one-hot @ W; one fused table computes what a layer a column computes."""
+"""An embedding is one-hot @ W; one layer computes what a layer a column and a dense one over them compute."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.models import (
-    FusedEmbedding,
+    EmbeddingDense,
     Head,
     QuantileBins,
     ValueAndFlag,
@@ -17,7 +17,6 @@ from pipeline.models import (
     save_model,
 )
 
-CODES = np.array([[0, 2, 1], [1, 0, 3], [2, 2, 0]], dtype="int32")
 SIZES = [3, 3, 4]
 HEAD = Head("binary", 2, 0.5, 0.5)
 
@@ -43,24 +42,42 @@ def inputs(rows: int = 64) -> dict[str, np.ndarray]:
     return {"categorical": codes, "numeric": numbers}
 
 
-def test_an_embedding_is_one_hot_times_its_matrix() -> None:
-    layer = FusedEmbedding([5], 3)
-    codes = np.array([[0], [4], [2]], dtype="int32")
-    embedded = np.asarray(layer(codes))
-    one_hot = np.eye(5, dtype="float32")[codes[:, 0]]
-    assert np.array_equal(embedded[:, 0], one_hot @ np.asarray(layer.table))
-
-
-def test_one_fused_table_equals_a_layer_a_column() -> None:
-    fused = FusedEmbedding(SIZES, 4)
-    together = np.asarray(fused(CODES))
-    table, start = np.asarray(fused.table), 0
-    for column, size in enumerate(SIZES):
-        single = keras.layers.Embedding(size, 4)
+def by_a_layer_a_column(fused: EmbeddingDense, codes: np.ndarray, beside: np.ndarray | None) -> np.ndarray:
+    """Compute with Keras' own Embedding and Dense layers what the fused one does, from its weights."""
+    parts, start = [], 0
+    table, kernel = np.asarray(fused.table), np.asarray(fused.kernel)
+    for column, size in enumerate(fused.cardinalities):
+        single = keras.layers.Embedding(size, fused.dim)
         single.build((None,))
         single.set_weights([table[start : start + size]])
-        assert np.array_equal(together[:, column], np.asarray(single(CODES[:, column])))
+        parts.append(np.asarray(single(codes[:, column])))
         start += size
+    in_order = [parts[column] for column in fused.columns] + ([] if beside is None else [beside])
+    dense = keras.layers.Dense(fused.units)
+    dense.build((None, kernel.shape[0]))
+    dense.set_weights([kernel, np.asarray(fused.bias)])
+    return np.asarray(dense(np.concatenate(in_order, axis=1)))
+
+
+@pytest.mark.parametrize("sizes", [[3, 3, 4], [4, 100, 2, 9, 5, 300], [1000], [2, 2]])
+def test_one_layer_equals_a_layer_a_column(sizes: list[int]) -> None:
+    """Few categories are multiplied as one-hot rows, many are looked up; both are the same function."""
+    random = np.random.default_rng(0)
+    codes = np.stack([random.integers(size, size=50) for size in sizes], axis=1).astype("int32")
+    beside = random.normal(size=(50, 3)).astype("float32")
+    for other in (beside, None):
+        fused = EmbeddingDense(sizes, 4, 6, 0.2)
+        found = np.asarray(fused(codes) if other is None else fused(codes, other))
+        np.testing.assert_allclose(found, by_a_layer_a_column(fused, codes, other), rtol=1e-5, atol=1e-6)
+
+
+def test_an_embedding_is_one_hot_times_its_matrix() -> None:
+    fused = EmbeddingDense([5, 40], 3, 2, 0.0)
+    codes = np.array([[0, 7], [4, 39], [2, 0]], dtype="int32")
+    found = np.asarray(fused(codes))
+    table, kernel = np.asarray(fused.table), np.asarray(fused.kernel)
+    small, large = np.eye(5)[codes[:, 0]] @ table[:5], np.eye(40)[codes[:, 1]] @ table[5:]
+    np.testing.assert_allclose(found, small @ kernel[:3] + large @ kernel[3:], rtol=1e-5)
 
 
 def test_missing_numbers_become_zero_and_a_flag() -> None:
@@ -94,13 +111,16 @@ def test_columns_of_one_kind_are_enough() -> None:
     assert [tensor.name for tensor in numbers.inputs] == ["numeric"]
 
 
-def test_embedding_dropout_drops_whole_embeddings() -> None:
-    model = network(embedding_dropout=0.5)
-    parts = keras.Model(model.inputs, model.get_layer("embedding_dropout").output)
-    dropped = np.asarray(parts(inputs(2000), training=True)) == 0
-    assert np.array_equal(dropped.all(axis=-1), dropped.any(axis=-1))
-    assert abs(dropped.mean() - 0.5) < 0.05
-    assert not (np.asarray(parts(inputs(2000), training=False)) == 0).any()
+@pytest.mark.parametrize("size", [3, 50])
+def test_embedding_dropout_drops_whole_embeddings(size: int) -> None:
+    layer = EmbeddingDense([size], 4, 4, 0.5)
+    codes = np.ones((4000, 1), dtype="int32")
+    whole = np.asarray(layer(codes, training=False))
+    dropped = np.asarray(layer(codes, training=True))
+    is_gone = (dropped == np.asarray(layer.bias)).all(axis=1)
+    assert abs(is_gone.mean() - 0.5) < 0.03
+    np.testing.assert_allclose(dropped[~is_gone], 2 * whole[~is_gone], rtol=1e-5)  # the rest counts for it
+    assert not np.array_equal(np.asarray(layer(codes, training=True)), dropped)
 
 
 @pytest.mark.parametrize("merge", ["concat", "bin"])

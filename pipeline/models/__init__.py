@@ -1,14 +1,14 @@
 """Networks, one a file, and the layers that they are made of."""
 
 import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
-from pipeline.models.embedding import FusedEmbedding
+from pipeline.models.embedding import EmbeddingDense
 from pipeline.models.embedding_mlp import embedding_mlp
 from pipeline.models.heads import Head, loss_of
 from pipeline.models.numeric import QuantileBins, ValueAndFlag, bin_edges
 from pipeline.models.saving import load_model, save_model
 
 __all__ = [
-    "FusedEmbedding",
+    "EmbeddingDense",
     "Head",
     "QuantileBins",
     "ValueAndFlag",

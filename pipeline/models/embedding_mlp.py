@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import keras
 
-from pipeline.models.embedding import FusedEmbedding
+from pipeline.models.embedding import EmbeddingDense
 from pipeline.models.heads import Head
 from pipeline.models.numeric import QuantileBins, ValueAndFlag, bin_edges
 
@@ -55,19 +55,21 @@ def embedding_mlp(
             sizes += [len(column) + 2 for column in edges]
         else:
             beside.append(ValueAndFlag(name="values")(inputs["numeric"]))
-    parts = [_embed(codes, sizes, embedding_dim, embedding_dropout), *beside] if codes else beside
-    hidden = _concatenate(parts, "features")
-    for number in range(1, hidden_layers + 1):
-        hidden = keras.layers.Dense(hidden_units, activation="relu", name=f"hidden_{number}")(hidden)
-        hidden = keras.layers.Dropout(dropout, name=f"dropout_{number}")(hidden)
-    return keras.Model(inputs, head(hidden), name="embedding_mlp")
-
-
-def _embed(codes: list[keras.KerasTensor], sizes: list[int], dim: int, dropout: float) -> keras.KerasTensor:
-    embedded = FusedEmbedding(sizes, dim, name="embeddings")(_concatenate(codes, "codes"))
-    # One draw a row and column, as Keras 1 dropped whole rows of its table; and the mask is `dim` times smaller.
-    embedded = keras.layers.Dropout(dropout, noise_shape=(None, None, 1), name="embedding_dropout")(embedded)
-    return keras.layers.Flatten(name="flatten")(embedded)
+    widths = {f"hidden_{number}": hidden_units for number in range(1, hidden_layers + 1)} | {"output": head.units}
+    hidden: keras.KerasTensor | None = None
+    for name, units in widths.items():
+        if hidden is not None:
+            values = keras.layers.Dense(units, name=name)(hidden)
+        elif codes:
+            # One draw a row and column, as Keras 1 dropped whole rows of its table.
+            first = EmbeddingDense(sizes, embedding_dim, units, embedding_dropout, name=name)
+            values = first(_concatenate(codes, "codes"), *beside)
+        else:
+            values = keras.layers.Dense(units, name=name)(beside[0])
+        if name != "output":
+            hidden = keras.layers.Activation("relu", name=f"relu_{name[7:]}")(values)
+            hidden = keras.layers.Dropout(dropout, name=f"dropout_{name[7:]}")(hidden)
+    return keras.Model(inputs, head(values), name="embedding_mlp")
 
 
 def _concatenate(parts: list[keras.KerasTensor], name: str) -> keras.KerasTensor:

@@ -1,4 +1,4 @@
-"""The last layer of a network, by the kind of its target, and the loss that goes with it."""
+"""What a network's last dense layer becomes, by the kind of its target, and the loss that goes with it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,14 +24,18 @@ class Head:
     mean: float
     std: float
 
-    def __call__(self, hidden: keras.KerasTensor) -> keras.KerasTensor:
-        """Add the layer: probability `(batch, 1)`, probabilities `(batch, classes)`, or an amount `(batch, 1)`."""
+    @property
+    def units(self) -> int:
+        """Width of the last dense layer."""
+        return self.classes if self.kind == "multiclass" else 1
+
+    def __call__(self, values: keras.KerasTensor) -> keras.KerasTensor:
+        """Turn it into a probability `(batch, 1)`, probabilities `(batch, classes)`, or an amount `(batch, 1)`."""
         if self.kind == "multiclass":
-            return keras.layers.Dense(self.classes, activation="softmax", name="probabilities")(hidden)
+            return keras.layers.Activation("softmax", dtype="float32", name="probabilities")(values)
         if self.kind == "binary":
-            return keras.layers.Dense(1, activation="sigmoid", name="probability")(hidden)
-        standardised = keras.layers.Dense(1, name="standardised")(hidden)
-        return keras.layers.Rescaling(self.std, self.mean, name="amount")(standardised)
+            return keras.layers.Activation("sigmoid", dtype="float32", name="probability")(values)
+        return keras.layers.Rescaling(self.std, self.mean, dtype="float32", name="amount")(values)
 
 
 def loss_of(kind: str, std: float) -> Callable[[Any, Any], Any]:

@@ -14,6 +14,7 @@ from pipeline.training.checkpoint import Checkpoint, Checkpoints, State
 from pipeline.training.determinism import epoch_order
 from pipeline.training.errors import TrainingError
 from pipeline.training.interruption import interruptible
+from pipeline.training.optimizer import RowSparseAdam
 from pipeline.training.progress import EpochRecord, Progress
 from pipeline.training.steps import Loss, Steps
 
@@ -69,7 +70,7 @@ class Training:
     ) -> None:
         self._model, self._objective, self._schedule = model, objective, schedule
         self._checkpoints, self._on_epoch = checkpoints, on_epoch
-        self._optimizer = keras.optimizers.Adam(schedule.learning_rate)
+        self._optimizer = RowSparseAdam(schedule.learning_rate)
         self._steps = Steps(model, self._optimizer, objective.loss, inputs, target, schedule.batch_size)
         self._best: dict[str, npt.NDArray[Any]] = {}
         self._progress = Progress()

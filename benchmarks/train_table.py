@@ -1,0 +1,179 @@
+"""Training speed on tables of Red Hat's shape: this pipeline beside one Embedding layer a column under Keras' `fit`.
+
+The same columns, batch size, embedding and hidden width, dropouts and Adam; each contender in a process of its own,
+interleaved; the second epoch counts, so that neither compiles on the clock. Ours trains as the train stage does: with
+deterministic operations, validation and a checkpoint an epoch. `gemm_share` is our speed against what the three
+products of the plain network's first layer alone would take, measured in the same run: above 1 means that fewer
+multiplications are done.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._machine import machine
+from pipeline.storage import PROJECT
+
+BATCH, DIM, UNITS = 1024, 32, 256
+SHAPES = {
+    "low": [50] * 52,
+    # activity_category, char_1 … char_10, group_1, people's char_1 … char_9, two calendar columns, 28 flags;
+    # one code more each, for the unknown
+    "redhat": [8, 52, 33, 12, 8, 8, 6, 9, 19, 20, 6516, 34225, 3, 4, 44, 26, 10, 8, 26, 9, 10, 13, 8, *[3] * 28],
+}
+NUMBERS = 3
+
+
+def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic]], npt.NDArray[np.float32]]:
+    """Draw rows: frequent categories first, as the codes of a vocabulary are."""
+    random = np.random.default_rng(0)
+    codes = np.stack([(size * random.random(rows) ** 3).astype("int32") for size in sizes], axis=1)
+    numbers = random.normal(size=(rows, NUMBERS)).astype("float32")
+    return {"categorical": codes, "numeric": numbers}, (random.random(rows) < 0.44).astype("float32")
+
+
+def ours(shape: str, rows: int) -> float:
+    """Return rows a second of the second epoch."""
+    from pipeline.models import Head, embedding_mlp, loss_of
+    from pipeline.training import Checkpoints, Objective, Schedule, Training, make_deterministic
+
+    make_deterministic(1)
+    inputs, target = table(SHAPES[shape], rows)
+    head = Head("binary", 2, 0.0, 1.0)
+    settings = {"embedding_dropout": 0.2, "hidden_layers": 1, "dropout": 0.5, "merge": "concat", "bins": 16}
+    quantiles = [list(np.linspace(-2, 2, 257))] * NUMBERS
+    model = embedding_mlp(SHAPES[shape], quantiles, head, embedding_dim=DIM, hidden_units=UNITS, **settings)  # type: ignore[arg-type]
+    few = {name: array[:BATCH] for name, array in inputs.items()}
+    objective = Objective(
+        loss=loss_of("binary", 1.0),
+        validate=lambda network: {"auc": float(np.mean(network.predict_on_batch(few)))},
+        monitor="auc",
+        higher_is_better=True,
+    )
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        schedule = Schedule(BATCH, 2, 1e-3, 0, 5.0, 1)
+        Training(
+            model,
+            inputs,
+            target,
+            objective,
+            schedule,
+            Checkpoints(Path(scratch) / "c"),
+            lambda _: ends.append(time.monotonic()),
+        ).run(None)
+    return rows / (ends[1] - ends[0])
+
+
+def seed(shape: str, rows: int) -> float:
+    """Return rows a second of the second epoch of one Embedding layer a column, under `fit`."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    inputs, target = table(SHAPES[shape], rows)
+    codes = [keras.Input((1,), dtype="int32") for _ in SHAPES[shape]]
+    numbers = keras.Input((NUMBERS,))
+    parts = []
+    for size, code in zip(SHAPES[shape], codes, strict=True):
+        embedded = keras.layers.Embedding(size, DIM)(code)
+        embedded = keras.layers.Dropout(0.2, noise_shape=(None, 1, 1))(embedded)
+        parts.append(keras.layers.Flatten()(embedded))
+    hidden = keras.layers.Dense(UNITS, activation="relu")(keras.layers.Concatenate()([*parts, numbers]))
+    output = keras.layers.Dense(1, activation="sigmoid")(keras.layers.Dropout(0.5)(hidden))
+    model = keras.Model([*codes, numbers], output)
+    model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
+    ends: list[float] = []
+    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.monotonic()))
+    columns = [*np.split(inputs["categorical"], len(codes), axis=1), inputs["numeric"]]
+    model.fit(columns, target, batch_size=BATCH, epochs=2, verbose=0, callbacks=[told])
+    return rows / (ends[1] - ends[0])
+
+
+def gemm(shape: str, rows: int) -> float:
+    """Return rows a second of the first layer's three products alone: output, and gradients of kernel and input."""
+    import tensorflow as tf
+
+    width = len(SHAPES[shape]) * DIM + 2 * NUMBERS
+    features, kernel = tf.random.normal((BATCH, width)), tf.random.normal((width, UNITS))
+    steps = rows // BATCH
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
+    def products(count: tf.Tensor) -> tf.Tensor:
+        def one(step: tf.Tensor, found: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            output = tf.matmul(features, kernel + 0.0 * found)
+            by_kernel = tf.matmul(features, output, transpose_a=True)
+            by_input = tf.matmul(output, kernel, transpose_b=True)
+            return step + 1, by_kernel[0, 0] + by_input[0, 0]
+
+        return tf.while_loop(lambda step, _: step < count, one, [0, tf.constant(0.0)], parallel_iterations=1)
+
+    products(tf.constant(2))
+    began = time.monotonic()
+    products(tf.constant(steps))
+    return steps * BATCH / (time.monotonic() - began)
+
+
+CONTENDERS = {"ours": ours, "seed": seed, "gemm": gemm}
+
+
+def measured(contender: str, shape: str, rows: int) -> float:
+    """Run a contender in a process of its own."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.train_table",
+            "--contender",
+            contender,
+            "--shape",
+            shape,
+            "--rows",
+            str(rows),
+        ],
+        cwd=PROJECT,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return float(done.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Compare and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of few rows")
+    parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
+    parser.add_argument("--shape", choices=SHAPES, help=argparse.SUPPRESS)
+    parser.add_argument("--rows", type=int, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.contender:
+        print(CONTENDERS[given.contender](given.shape, given.rows))
+        return
+    rows, rounds = (20 * BATCH, 1) if given.quick else (150 * BATCH, 3)
+    figures: dict[str, float] = {}
+    for shape in SHAPES:
+        found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+        for _ in range(rounds):
+            for name in CONTENDERS:
+                found[name].append(measured(name, shape, rows))
+                print(f"{shape}: {name} {found[name][-1]:,.0f} rows/s", file=sys.stderr)
+        middle = {name: median(values) for name, values in found.items()}
+        figures |= {
+            f"rows_per_second_{shape}": round(middle["ours"]),
+            f"seed_rows_per_second_{shape}": round(middle["seed"]),
+        }
+        figures |= {f"vs_seed_{shape}": round(middle["ours"] / middle["seed"], 2)}
+        figures |= {f"gemm_share_{shape}": round(middle["ours"] / middle["gemm"], 2)}
+    print(json.dumps({"benchmark": "train_table", "batch": BATCH, **figures, **machine("keras", "tensorflow")}))
+
+
+if __name__ == "__main__":
+    main()
