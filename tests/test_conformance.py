@@ -84,6 +84,7 @@ def test_saved_and_reloaded_it_scores_the_same(family: Fixture, tmp_path: Path) 
     assert low < evaluation.scores["test"].values["auc"] < high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop_after", [1, 5, 11])
 def test_resumed_it_ends_with_the_same_bits(
     family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
@@ -104,6 +105,7 @@ def test_resumed_it_ends_with_the_same_bits(
     assert scores(records) == scores(history)
 
 
+@pytest.mark.slow
 def test_the_length_of_chunks_changes_nothing(family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_for(family.config())
     long, _ = train(task, tmp_path / "long")
@@ -112,6 +114,7 @@ def test_the_length_of_chunks_changes_nothing(family: Fixture, tmp_path: Path, m
     assert same(weights(long), weights(short))
 
 
+@pytest.mark.slow
 def test_more_epochs_go_on_from_fewer(family: Fixture, tmp_path: Path) -> None:
     short, long = task_for(family.config(train__epochs=2)), task_for(family.config(train__epochs=4))
     assert short.key() == long.key()
@@ -123,6 +126,7 @@ def test_more_epochs_go_on_from_fewer(family: Fixture, tmp_path: Path) -> None:
     assert records[:2] == first  # the same points of time, too
 
 
+@pytest.mark.slow
 def test_fewer_epochs_after_more_are_resumed_too(
     family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -31,6 +31,7 @@ def trained() -> str:
         return run.id
 
 
+@pytest.mark.slow
 def test_store_and_artifacts_are_anchored_at_the_root(workspace: Path) -> None:
     with training_run(CONFIG, "key") as run:
         run.log_text("hello", "greeting.txt")
@@ -61,6 +62,7 @@ def test_a_run_that_dies_is_not_left_running(workspace: Path, error: type[BaseEx
     assert client.get_run(run.id).info.status == "FINISHED"
 
 
+@pytest.mark.slow
 def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
     (PROCESSED / "train").mkdir(parents=True)
     for _ in range(2):
@@ -96,6 +98,7 @@ def test_a_training_from_the_beginning_does_not_double_an_older_one(workspace: P
         assert not anew.resumed
 
 
+@pytest.mark.slow
 def test_a_strange_file_name_is_no_obstacle(workspace: Path) -> None:
     data = {**CONFIG.tree["data"], "main": "rows (1).csv"}
     data["source"] = {**data["source"], "files": {"rows (1).csv": None, "shops.csv": None}}
@@ -104,6 +107,7 @@ def test_a_strange_file_name_is_no_obstacle(workspace: Path) -> None:
     assert open_store(None).get_run(run.id).data.params["data.source.files.rows _1_.csv"] == "None"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_away_is_named_within_seconds(workspace: Path) -> None:
     with pytest.raises(TrackingError, match=r"tracking store http://127.0.0.1:9 does not answer"):
         open_store("http://127.0.0.1:9")
