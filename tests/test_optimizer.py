@@ -1,5 +1,6 @@
-"""Row-sparse Adam against Keras' dense one."""
+"""Row-sparse Adam against Keras' dense one; a step whose loss is no number."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from pipeline.models import Head, embedding_mlp, loss_of
+from pipeline.training import Checkpoints, Objective, Schedule, Training, TrainingError
 from pipeline.training.optimizer import RowSparseAdam
 
 
@@ -46,3 +49,26 @@ def test_other_weights_are_keras_own(shape: tuple[int, ...]) -> None:
         for step in range(3):
             optimizer.apply([tf.fill(shape, 0.5 + step)], [weight])
     assert np.array_equal(np.asarray(weights[0]), np.asarray(weights[1]))
+
+
+def test_a_loss_that_is_no_number_leaves_the_weights_and_names_the_input(tmp_path: Path) -> None:
+    settings = {"embedding_dim": 2, "embedding_dropout": 0.0, "hidden_layers": 1, "hidden_units": 4, "dropout": 0.0}
+    head = Head("regression", 0, 0.0, 1.0)
+    model = embedding_mlp([3], [[0.0] * 257] * 2, head, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
+    model.get_layer("hidden_1").kernel.assign(np.full((6, 4), 0.5, "float32"))
+    before = [np.array(weight) for weight in model.weights]
+    numbers = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
+    numbers[7, 1], numbers[::3, 0] = 3e38, np.nan
+    inputs = {"categorical": np.ones((40, 1), "int32"), "numeric": numbers}
+    objective = Objective(loss_of("regression", 1.0), lambda _network: {"rmse": 0.0}, "rmse", higher_is_better=False)
+    schedule = Schedule(40, 3, 0.1, 0, 5.0, 1)
+    training = Training(
+        model, inputs, np.zeros(40, "float32"), objective, schedule, Checkpoints(tmp_path / "c"), lambda _record: None
+    )
+    fault = (
+        r"epoch 1, step 1 of 1; its largest input is 3e\+38, in training row 7 of numeric; the largest weight is [01]\."
+    )
+    with pytest.raises(TrainingError, match=fault):
+        training.run(None)
+    for weight, old in zip(model.weights, before, strict=True):
+        assert np.array_equal(np.asarray(weight), old)

@@ -154,10 +154,17 @@ class Training:
     def _refuse_nan(self) -> None:
         step = int(self._steps.bad_step.numpy())
         if step >= 0:
+            name, weight = max(
+                ((variable.path, _largest(variable.numpy())) for variable in self._model.trainable_variables),
+                key=lambda each: each[1],
+            )
+            given = self._steps.largest_input(step)
+            shown = f"; its largest input is {given[1]:.3g}, in training row {given[2]} of {given[0]}" if given else ""
             raise TrainingError(
                 f"the loss is not finite at epoch {self._progress.epoch + 1}, step {step + 1} of "
-                f"{self._steps.per_epoch}; lower train.learning_rate ({self._schedule.learning_rate}) and look for "
-                "extreme values among the numeric columns"
+                f"{self._steps.per_epoch}{shown}; the largest weight is {weight:.3g}, in {name}. Lower "
+                f"train.learning_rate ({self._schedule.learning_rate}), and look for extreme values among the numeric "
+                "columns"
             )
 
     @property
@@ -177,6 +184,11 @@ class Training:
             variable.assign(checkpoint.state[name])
         self._best = {name: array for name, array in checkpoint.state.items() if name.startswith("best/")}
         self._progress = checkpoint.progress
+
+
+def _largest(values: npt.NDArray[Any]) -> float:
+    # No number at all is larger than any.
+    return float(np.nan_to_num(np.abs(values), nan=np.inf).max(initial=0.0))
 
 
 def _copy(variable: Any) -> npt.NDArray[Any]:

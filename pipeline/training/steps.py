@@ -76,5 +76,22 @@ class Steps:
         with tf.GradientTape() as tape:
             loss = self._loss(target, self._model(inputs, training=True))
         variables = self._model.trainable_variables
-        self._optimizer.apply(tape.gradient(loss, [v.value for v in variables]), variables)
+        gradients = tape.gradient(loss, [v.value for v in variables])
+        # A loss that is no number changes no weight: they are still there to be looked at.
+        tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)
         return loss
+
+    def _apply(self, gradients: Any, variables: Any) -> bool:
+        self._optimizer.apply(gradients, variables)
+        return True
+
+    def largest_input(self, step: int) -> tuple[str, float, int] | None:
+        """Return name, value and row (from 0, among the training rows) of the largest number that a step is given."""
+        rows = self._order.numpy()[step * self._batch : (step + 1) * self._batch]
+        found = None
+        for name, array in self._inputs.items():
+            if array.dtype.is_floating and array.shape[1]:
+                values = np.nan_to_num(np.abs(tf.gather(array, rows).numpy()), nan=-1.0, posinf=np.inf)
+                place = int(values.max(axis=1).argmax())
+                found = (name, float(values[place].max()), int(rows[place]))
+        return found
