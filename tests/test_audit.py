@@ -13,7 +13,7 @@ from conftest import write_tiny
 from sklearn.metrics import roc_auc_score
 from tiny import tiny
 
-from pipeline.data.audit.columns import area
+from pipeline.data.audit.statistics import area
 from pipeline.data.rows import _hashes
 from pipeline.storage import AUDIT, RAW
 from pipeline.tasks import task_for

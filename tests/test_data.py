@@ -266,6 +266,21 @@ def test_a_competition_s_files_may_be_placed_by_hand(workspace: Path, placed: st
     assert [path.name for path in RAW.parent.iterdir()] == ["raw"]
 
 
+def test_what_was_not_placed_by_hand_is_downloaded(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, tools = workspace / "own", workspace / "tools"
+    own.mkdir()
+    tools.mkdir()
+    zipped(own / "rows.csv.zip", rows_csv=b"a\n1\n")
+    zipped(tools / "there.zip", more_csv=b"b\n2\n")
+    (tools / "kaggle").write_text(CLIENT.format(does='cp "$OWN/there.zip" "$6/some-competition.zip"'), encoding="utf-8")
+    (tools / "kaggle").chmod(0o755)
+    monkeypatch.setenv("OWN", str(tools))
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    monkeypatch.setattr("pipeline.data.sources.sys.executable", str(tools / "python"))
+    fetch(f"kaggle:{COMPETITION}", {"rows.csv": None, "more.csv": None}, own, RAW)
+    assert sorted(path.name for path in RAW.iterdir()) == ["more.csv", "rows.csv"]
+
+
 CLIENT = """\
 #!/bin/sh
 [ "$1 $2 $3 $4 $5" = "competitions download -c some-competition -p" ] || exit 2

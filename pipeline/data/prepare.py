@@ -73,7 +73,7 @@ def prepare(
         train = split == SPLITS.index("train")
         categorical, numeric = _fitted(raw, train, min_count)
         amounts = answers.values[train] if answers.kind == "regression" else np.zeros(1)
-        highest = int(group.max()) + 1
+        groups = [counts(group[split == i], int(group.max()) + 1) for i in range(len(SPLITS))]
         schema = Schema(
             task=task,
             kind=answers.kind,
@@ -85,7 +85,7 @@ def prepare(
             numeric=numeric,
             layout=layout,
             rows={name: int((split == i).sum()) for i, name in enumerate(SPLITS)},
-            groups={name: int((counts(group[split == i], highest) > 0).sum()) for i, name in enumerate(SPLITS)},
+            groups={name: int((found > 0).sum()) for name, found in zip(SPLITS, groups, strict=True)},
             held_out=held_out,
             dropped_without_target=int((~known).sum()),
             prepared=prepared,
@@ -93,7 +93,7 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, group, split, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
-        found = audit(raw, target.column, answers, group, split, numeric, holdout, held_out, scratch / ".unlabelled")
+        found = audit(raw, schema, answers, split, groups, holdout, scratch / ".unlabelled")
         for each in (".columns", ".unlabelled"):
             shutil.rmtree(scratch / each, ignore_errors=True)
     return schema, found

@@ -88,7 +88,7 @@ def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Se
 
 def sample(path: Path, missing: Sequence[str]) -> pa.Table:
     """Read the first block of a file, every column as text."""
-    return first_rows(path, missing)[0]
+    return _as_text(next(batches(path, header(path), [], missing)))
 
 
 def first_rows(path: Path, missing: Sequence[str], *, whole: bool = False) -> tuple[pa.Table, bool]:
@@ -97,7 +97,11 @@ def first_rows(path: Path, missing: Sequence[str], *, whole: bool = False) -> tu
     blocks = batches(path, names, [], missing)
     first = read(path, names, [], missing) if whole else next(blocks)
     has_more = not whole and next(blocks, None) is not None
-    return first.cast(pa.schema([(name, pa.string()) for name in first.column_names])), has_more
+    return _as_text(first), has_more
+
+
+def _as_text(rows: pa.Table) -> pa.Table:
+    return rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
 
 
 def is_number(text: str) -> bool:

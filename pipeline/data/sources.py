@@ -96,7 +96,7 @@ def _from_kaggle(competition: str, name: str, folder: Path, downloads: Path) -> 
     if found:
         return found
     said = "its archive holds no such file"
-    if not downloads.is_dir():
+    if not (downloads / f"{competition}.zip").is_file():  # the folder may hold what was placed by hand, unpacked
         said = _download(competition, downloads)
         found = _unpacked(competition, name, downloads, downloads)
     if found:

@@ -11,10 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.config import MONITORS
-from pipeline.data import SPLITS, Arrays, Holdout, Schema, prepare
+from pipeline.data import SPLITS, Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.table_columns import layout_of
+from pipeline.tasks.table_columns import prepare_section
 from pipeline.tasks.table_predictor import (
     MODEL,
     Output,
@@ -49,17 +49,7 @@ class TableTask(Task):
 
     def preprocess(self) -> str:
         data = self.config.data
-        layout, target = layout_of(data, RAW)
-        schema, audit = prepare(
-            RAW,
-            PROCESSED,
-            task=self.config.task,
-            layout=layout,
-            target=target,
-            min_count=data.min_count,
-            holdout=Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
-            prepared=data.model_dump(mode="json"),
-        )
+        schema, audit = prepare_section(data, RAW, PROCESSED, self.config.task)
         warnings = findings(audit)
         write_json(AUDIT, as_dict(audit, warnings))
         write_text(AUDIT.with_suffix(".md"), page(self.config.name, audit, warnings))

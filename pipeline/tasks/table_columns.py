@@ -5,7 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import TableData, no_such
-from pipeline.data import DataError, Derived, Guess, Layout, Side, Target, guess, header, sample
+from pipeline.data import (
+    DataError,
+    Derived,
+    Guess,
+    Holdout,
+    Layout,
+    Schema,
+    Side,
+    Target,
+    guess,
+    header,
+    prepare,
+    sample,
+)
+from pipeline.data.audit import Audit
 
 CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
 """Calendar features of a date that was found, not listed; with hours, `hour` too."""
@@ -53,6 +67,21 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         unlabelled=data.unlabelled,
     )
     return layout, target
+
+
+def prepare_section(data: TableData, folder: Path, out: Path, task: str) -> tuple[Schema, Audit]:
+    """Prepare what a data section describes; the arguments are those of `prepare`."""
+    layout, target = layout_of(data, folder)
+    return prepare(
+        folder,
+        out,
+        task=task,
+        layout=layout,
+        target=target,
+        min_count=data.min_count,
+        holdout=Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
+        prepared=data.model_dump(mode="json"),
+    )
 
 
 def guesses_of(data: TableData, folder: Path) -> dict[str, Guess]:

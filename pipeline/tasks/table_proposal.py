@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config import TableData, no_such
-from pipeline.data import SAMPLE_BYTES, DataError, Guess, Holdout, first_rows, guess, header, prepare
+from pipeline.data import SAMPLE_BYTES, DataError, Derived, Guess, first_rows, guess, header
 from pipeline.data.audit import Audit, Finding, determines, findings
-from pipeline.tasks.table_columns import calendar_of, layout_of
+from pipeline.tasks.table_columns import calendar_of, prepare_section
 from pipeline.tasks.table_proposal_text import Looked, data_config, experiment_config, hint_of, table_of_columns
 
 MISSING = ["", "NA"]
@@ -122,9 +122,10 @@ def _kind(column: Guess, has_more: bool) -> str:
 
 def _require_columns(unlabelled: Path, looked: Looked) -> None:
     section, there = _section(looked), header(unlabelled)
-    produced = {name for each in looked.features("date") for name in calendar_of(each, looked.names).derived.produced}
-    wanted = {*section["categorical"], *section["numeric"], *([looked.id] if looked.id else [])} - produced
-    wanted |= {each.name for each in looked.features("date")}
+    derived = [Derived(**each) for each in section["calendar"]]
+    wanted = {*section["categorical"], *section["numeric"], *([looked.id] if looked.id else [])}
+    wanted -= {name for each in derived for name in each.produced}
+    wanted |= {name for each in derived for name in each.columns}
     if absent := sorted(wanted - {*there}):
         raise DataError(f"{unlabelled}: no column {no_such(absent, there)}")
 
@@ -161,18 +162,7 @@ def _telling(audit: Audit) -> list[Finding]:
 
 def _prepared(looked: Looked, folder: Path) -> Audit:
     data = TableData.model_validate(_section(looked))
-    layout, target = layout_of(data, folder)
-    holdout = Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed)
-    return prepare(
-        folder,
-        folder / "processed",
-        task="table",
-        layout=layout,
-        target=target,
-        min_count=data.min_count,
-        holdout=holdout,
-        prepared={},
-    )[1]
+    return prepare_section(data, folder, folder / "processed", "table")[1]
 
 
 def _section(looked: Looked) -> dict[str, Any]:

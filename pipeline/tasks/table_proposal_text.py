@@ -1,5 +1,6 @@
 """The text of a proposal: the two configs with their reasons as comments, and a table of the columns."""
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ source:
 main: {file}
 unlabelled: {unlabelled}
 joins: []                 # side tables: {{file: FILE, key: [COLUMN, ...], prefix: PREFIX}}
-missing: ["", "NA"]       # texts that mean: no value
+{missing:<26}# texts that mean: no value
 target: {target}
 kind: {kind}
 target_at_least: null
@@ -35,11 +36,11 @@ columns: listed           # the columns below are the features, and no others
 {calendar}
 {categorical}
 {numeric}
-min_count: 5              # a category seen less often in the training rows is treated as unknown
+{min_count:<26}# a category seen less often in the training rows is treated as unknown
 {split}
-test_fraction: 0.2
-validation_fraction: 0.1
-split_seed: 1
+test_fraction: {test_fraction}
+validation_fraction: {validation_fraction}
+split_seed: {split_seed}
 """
 EXPERIMENT = """\
 # @package _global_
@@ -137,6 +138,9 @@ def data_config(
         categorical=listed("categorical", section["categorical"], "columns to embed"),
         numeric=listed("numeric", section["numeric"], "columns taken as numbers"),
         split="\n".join(_split(looked)),
+        missing=f"missing: {json.dumps(section['missing'])}",
+        min_count=f"min_count: {section['min_count']}",
+        **{key: section[key] for key in ("test_fraction", "validation_fraction", "split_seed")},
     )
 
 

@@ -7,18 +7,17 @@ for doubles, unseen values and drift only.
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.data.audit.columns import UNLABELLED, ColumnAudit, judge, labels_of
 from pipeline.data.audit.rows import doubles, doubles_by_chance, repeated
-from pipeline.data.counting import Counts, Index, counts
+from pipeline.data.counting import Counts
 from pipeline.data.holdout import Holdout
 from pipeline.data.layout import Layout
 from pipeline.data.reading import header
 from pipeline.data.rows import RawRows
-from pipeline.data.schema import Numeric
+from pipeline.data.schema import Schema
 from pipeline.data.splits import SPLITS, Splits
 from pipeline.data.tables import Table
 from pipeline.data.targets import Answers
@@ -48,37 +47,29 @@ class Audit:
     by_design: list[str]
     columns: list[ColumnAudit]
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain dictionaries and lists."""
-        return asdict(self)
-
 
 def audit(
     raw: RawRows,
-    target: str,
+    schema: Schema,
     answers: Answers,
-    group: Index,
     split: Splits,
-    numeric: Sequence[Numeric],
+    groups: Sequence[Counts],
     holdout: Holdout,
-    held_out: str,
     scratch: Path,
 ) -> Audit:
     """Look at all columns and rows.
 
     Args:
         raw: The rows.
-        target: The column to predict.
-        answers: Its values.
-        group: Their groups.
+        schema: What is known of them.
+        answers: Their targets.
         split: Their splits.
-        numeric: Columns of numbers, fitted.
+        groups: Rows of each group, by split.
         holdout: How rows were held out.
-        held_out: The same in words.
         scratch: A folder for the rows of the unlabelled file, if there is one.
     """
     layout = raw.table.layout
-    rows = {name: int((split == i).sum()) for i, name in enumerate(SPLITS)}
+    rows = dict(schema.rows)
     ids = {layout.main: repeated(raw)} if layout.id else {}
     others = None
     if layout.unlabelled is not None:
@@ -87,17 +78,16 @@ def audit(
         rows[UNLABELLED] = others.rows
         if layout.id:
             ids[layout.unlabelled] = repeated(others)
-    groups = [counts(group[split == i], int(group.max()) + 1) for i in range(len(SPLITS))]
     draws = {name: _independent(found) for name, found in zip(SPLITS, groups, strict=True)}
     draws[UNLABELLED] = max(1.0, rows.get(UNLABELLED, 0) * draws["train"] / rows["train"])
-    fitted = {column.name: column for column in numeric}
+    fitted = {column.name: column for column in schema.numeric}
     with ThreadPoolExecutor(1) as pool:  # NumPy sorts without Python's lock: both take little longer than one
         pending = pool.submit(doubles, raw, split)
-        columns = list(judge(raw, others, target, labels_of(answers, split), split, draws, fitted))
+        columns = list(judge(raw, others, schema.target, labels_of(answers, split), split, draws, fitted))
     place = {name: i for i, name in enumerate(layout.inputs)}
     return Audit(
         rows=rows,
-        held_out=held_out,
+        held_out=schema.held_out,
         doubles=pending.result(),
         doubles_by_chance=doubles_by_chance(raw, split == 0),
         shared_groups={name: int(((groups[0] > 0) & (groups[i] > 0)).sum()) for i, name in enumerate(SPLITS) if i},

@@ -9,7 +9,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data.audit.rulers import NumberRuler, Ruler, ruler_of
+from pipeline.data.audit.rulers import NumberRuler, Ruler, TextRuler
+from pipeline.data.audit.statistics import (
+    DECILES,
+    TEST,
+    TRAIN,
+    VAL,
+    Tally,
+    auc_alone,
+    constant_share,
+    stability,
+)
 from pipeline.data.counting import MISSING, Counts, Index, counts, distinct, parts
 from pipeline.data.encoding import Floats
 from pipeline.data.rows import RawRows
@@ -19,13 +29,7 @@ from pipeline.data.targets import Answers, class_counts
 
 LABELS = 16
 """Classes told apart; rarer ones count as one."""
-DECILES = 10
-"""Parts that an amount is cut into, to be judged like a class."""
-COMMON = 19
-"""Categories that are compared one by one between splits; rarer ones count as one."""
-TRAIN, VAL, TEST = (SPLITS.index(name) for name in ("train", "val", "test"))
 UNLABELLED = "unlabelled"
-Tally = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -137,9 +141,11 @@ def judge(
             cells = _cells(raw.indices[key].read(), cell, len(part), width)
         for name in names:
             values = raw.values(name)
-            ruler = ruler_of(name, values, numeric)
+            texts, own = distinct(values)
+            ruler = NumberRuler(numeric[name]) if name in numeric else TextRuler(texts)
             kind = ruler.kind if name in table.layout.inputs else "none"
-            seen = _Seen(name, kind, ruler, cells, ruler.places(values), distinct(values)[1] + 1)
+            places = ruler.places(values) if name in numeric else own + 1
+            seen = _Seen(name, kind, ruler, cells, places, own + 1)
             yield _judged(seen, labels, draws, _other_counts(others, name, ruler))
     for name in table.numbers:
         if name in numeric:
@@ -227,18 +233,18 @@ def _judged(seen: _Seen, labels: Labels, draws: Mapping[str, float], others: Cou
     if others is not None:
         rows[UNLABELLED] = others
     train, by_value = rows["train"], exact.sum(axis=2)
-    constant, by_chance, repeated = _constant(exact[1:, TRAIN]) if seen.exact is not None else (None, None, 0)
+    constant, by_chance, repeated = constant_share(exact[1:, TRAIN]) if seen.exact is not None else (None, None, 0)
     likeliest = np.where(train[:-1] > 0, tally[:, TRAIN].argmax(axis=1), tally[:, TRAIN].sum(axis=0).argmax())
     right = tally[np.arange(len(tally)), VAL, likeliest].sum()
     usual = tally[:, VAL].sum(axis=0)[tally[:, TRAIN].sum(axis=0).argmax()]
-    drift = {name: _drift(train, found, ruler.kind) for name, found in rows.items() if name not in ("train", "val")}
+    drift = {name: stability(train, found, ruler.kind) for name, found in rows.items() if name not in ("train", "val")}
     return ColumnAudit(
         name=seen.name,
         kind=seen.kind,
         values=int((by_value[1:, TRAIN] > 0).sum()) if seen.exact is not None else None,
         missing=float(train[0] / train.sum()),
         most_frequent=float(by_value[:, TRAIN].max() / train.sum()),
-        auc=_auc(tally, labels.questions, ruler.kind),
+        auc=auc_alone(tally, labels.questions, ruler.kind),
         accuracy=float(right / rows["val"].sum()),
         accuracy_without=float(usual / rows["val"].sum()),
         constant=constant,
@@ -255,59 +261,3 @@ def _judged(seen: _Seen, labels: Labels, draws: Mapping[str, float], others: Cou
             split: (groups - 1) * (1 / draws["train"] + 1 / draws[split]) for split, (_, groups) in drift.items()
         },
     )
-
-
-def _constant(train: Tally) -> tuple[float | None, float | None, int]:
-    """Return the share of values, `(values, classes)`, whose rows are of one class, by chance, and of how many."""
-    total = train.sum(axis=1)
-    several = train[total >= 2]
-    if not len(several):
-        return None, None, 0
-    share = train.sum(axis=0) / train.sum()
-    sizes, often = np.unique(total[total >= 2], return_counts=True)
-    chance = float(((share[None, :] ** sizes[:, None]).sum(axis=1) * often).sum() / often.sum())
-    return float(((several > 0).sum(axis=1) == 1).mean()), chance, len(several)
-
-
-def _auc(tally: Tally, questions: list[npt.NDArray[np.bool_]], kind: str) -> float | None:
-    areas = []
-    train, val = tally[:, TRAIN].astype(np.float64), tally[:, VAL].astype(np.float64)
-    for yes in questions:
-        prior = train[:, yes].sum() / train.sum()
-        mean = (train[:, yes].sum(axis=1) + prior) / (train.sum(axis=1) + 1)
-        positive, negative = val[:, yes].sum(axis=1), val[:, ~yes].sum(axis=1)
-        if not positive.sum() or not negative.sum():
-            continue
-        found = [area(positive, negative, mean)]
-        if kind == "numeric":  # few rows a quantile: the number itself may order better than their means
-            rising = area(positive, negative, np.arange(len(val)))
-            found += [rising, 1 - rising]
-        areas.append((max(found), float(positive.sum())))
-    total = sum(weight for _, weight in areas)
-    return sum(found * weight for found, weight in areas) / total if areas else None
-
-
-def area(positive: npt.NDArray[Any], negative: npt.NDArray[Any], score: npt.NDArray[Any]) -> float:
-    """Return the area under the ROC curve of groups of rows, a score a group."""
-    order = np.argsort(score, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(score[order]) != 0])
-    positive, negative = np.add.reduceat(positive[order], starts), np.add.reduceat(negative[order], starts)
-    below = np.cumsum(negative) - negative / 2
-    return float((positive * below).sum() / (positive.sum() * negative.sum()))
-
-
-def _drift(before: Counts, after: Counts, kind: str) -> tuple[float, int]:
-    """Return the population stability index of two counts by place, and how many groups of places it compares.
-
-    Siddiqi, Credit Risk Scorecards (2006): the sum over groups of (p − q) ln(p / q); .1 is a little, .25 is much.
-    """
-    if kind == "numeric":
-        group = np.minimum(DECILES * (np.cumsum(before[1:]) - before[1:] / 2) // max(before[1:].sum(), 1), DECILES - 1)
-    else:
-        rank = np.argsort(np.argsort(-before[1:], kind="stable"), kind="stable")
-        group = np.minimum(rank, COMMON)
-    group = np.append(0, group + 1).astype(np.int64)
-    rows = np.stack([np.bincount(group, weights=each) for each in (before, after)])
-    p, q = rows[:, rows.sum(axis=0) > 0] + 0.5
-    p, q = p / p.sum(), q / q.sum()
-    return float(((p - q) * np.log(p / q)).sum()), len(p)

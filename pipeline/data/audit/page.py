@@ -1,5 +1,6 @@
 """The audit for programs and for people."""
 
+from dataclasses import asdict
 from typing import Any
 
 from pipeline.data.audit.audit import Audit
@@ -11,7 +12,7 @@ DRIFTING = ("test", UNLABELLED)
 
 def as_dict(audit: Audit, found: list[Finding]) -> dict[str, Any]:
     """Return what `reports/audit.json` holds."""
-    return {"warnings": [vars(each) for each in found], **audit.as_dict()}
+    return {"warnings": [vars(each) for each in found], **asdict(audit)}
 
 
 def page(name: str, audit: Audit, found: list[Finding]) -> str:

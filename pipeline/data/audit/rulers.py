@@ -1,7 +1,6 @@
 """Places of values: 0 for none, then categories or the quantiles of a number."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -61,8 +60,3 @@ class NumberRuler(Ruler):
         places = np.searchsorted(self._edges, standardised(numbers, self._column), side="left") + 1
         places[np.isnan(numbers)] = 0
         return places.astype(np.int32)
-
-
-def ruler_of(name: str, values: pa.Array, numeric: Mapping[str, Numeric]) -> Ruler:
-    """Return the ruler of a column that has these values."""
-    return NumberRuler(numeric[name]) if name in numeric else TextRuler(distinct(values)[0])
