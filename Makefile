@@ -53,3 +53,4 @@ COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --gen
 lock: $(INSTALLED) ## resolve pyproject.toml anew into requirements.lock and requirements/
 	$(COMPILE) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock
 	$(COMPILE) --upgrade --extra kaggle --constraint requirements.lock --output-file requirements/kaggle.lock
+	$(COMPILE) --upgrade --extra bench --constraint requirements.lock --output-file requirements/bench.lock

@@ -4,7 +4,8 @@ The same columns, batch size, embedding and hidden width, dropouts and Adam; eac
 interleaved; the second epoch counts, so that neither compiles on the clock. Ours trains as the train stage does: with
 deterministic operations, validation and a checkpoint an epoch. `gemm_share` is our speed against what the three
 products of the plain network's first layer alone would take, measured in the same run: above 1 means that fewer
-multiplications are done.
+multiplications are done. Figures that end in `_bfloat16` are those of `train.precision=bfloat16`. A plain PyTorch loop
+takes part where PyTorch is installed (`uv pip install --require-hashes -r requirements/bench.lock`).
 """
 
 import argparse
@@ -13,14 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from benchmarks._machine import machine
-from pipeline.storage import PROJECT
+from pipeline.storage import CONF, PROJECT
 
 BATCH, DIM, UNITS = 1024, 32, 256
 SHAPES = {
@@ -40,17 +43,18 @@ def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic
     return {"categorical": codes, "numeric": numbers}, (random.random(rows) < 0.44).astype("float32")
 
 
-def ours(shape: str, rows: int) -> float:
+def ours(shape: str, rows: int, precision: str = "float32") -> float:
     """Return rows a second of the second epoch."""
-    from pipeline.models import Head, embedding_mlp, loss_of
+    from pipeline.models import Features, Head, MlpSettings, embedding_mlp, loss_of
     from pipeline.training import Checkpoints, Objective, Schedule, Training, make_deterministic
 
     make_deterministic(1)
     inputs, target = table(SHAPES[shape], rows)
     head = Head("binary", 2, 0.0, 1.0)
-    settings = {"embedding_dropout": 0.2, "hidden_layers": 1, "dropout": 0.5, "merge": "concat", "bins": 16}
-    quantiles = [list(np.linspace(-2, 2, 257))] * NUMBERS
-    model = embedding_mlp(SHAPES[shape], quantiles, head, embedding_dim=DIM, hidden_units=UNITS, **settings)  # type: ignore[arg-type]
+    settings = yaml.safe_load((CONF / "model" / "embedding_mlp.yaml").read_text(encoding="utf-8"))
+    del settings["name"]
+    features = Features(SHAPES[shape], [list(np.linspace(-2, 2, 257))] * NUMBERS, [[0.0]] * NUMBERS)
+    model = embedding_mlp(features, head, MlpSettings(**settings), precision=precision)
     few = {name: array[:BATCH] for name, array in inputs.items()}
     objective = Objective(
         loss=loss_of("binary", 1.0),
@@ -60,7 +64,7 @@ def ours(shape: str, rows: int) -> float:
     )
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
-        schedule = Schedule(BATCH, 2, 1e-3, 0, 5.0, 1)
+        schedule = Schedule(BATCH, 2, 1e-3, seed=1)
         Training(
             model,
             inputs,
@@ -97,6 +101,38 @@ def seed(shape: str, rows: int) -> float:
     return rows / (ends[1] - ends[0])
 
 
+def torch(shape: str, rows: int) -> float:
+    """Return rows a second of the second epoch of a plain PyTorch loop: one table, the same dropouts and Adam."""
+    import torch
+    from torch import nn
+
+    torch.manual_seed(1)
+    arrays, answers = table(SHAPES[shape], rows)
+    sizes = torch.tensor(SHAPES[shape])
+    codes = torch.from_numpy(arrays["categorical"]) + (sizes.cumsum(0) - sizes)
+    numbers, target = torch.from_numpy(arrays["numeric"]), torch.from_numpy(answers)
+    columns = len(sizes)
+    embedding = nn.Embedding(int(sizes.sum()), DIM)
+    hidden, output = nn.Linear(columns * DIM + 2 * NUMBERS, UNITS), nn.Linear(UNITS, 1)
+    weights = [*embedding.parameters(), *hidden.parameters(), *output.parameters()]
+    optimizer, loss_of = torch.optim.Adam(weights, lr=1e-3), nn.BCEWithLogitsLoss()
+    ends = []
+    for _ in range(2):
+        for batch in torch.randperm(rows).split(BATCH):
+            kept = nn.functional.dropout(torch.ones(len(batch), columns, 1), 0.2)
+            values = numbers[batch]
+            missing = values.isnan()
+            beside = [torch.where(missing, 0.0, values), missing.float()]
+            embedded = (embedding(codes[batch]) * kept).flatten(1)
+            found = torch.relu(hidden(torch.cat([embedded, *beside], dim=1)))
+            loss = loss_of(output(nn.functional.dropout(found, 0.5))[:, 0], target[batch])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        ends.append(time.monotonic())
+    return rows / (ends[1] - ends[0])
+
+
 def gemm(shape: str, rows: int) -> float:
     """Return rows a second of the first layer's three products alone: output, and gradients of kernel and input."""
     import tensorflow as tf
@@ -121,7 +157,14 @@ def gemm(shape: str, rows: int) -> float:
     return steps * BATCH / (time.monotonic() - began)
 
 
-CONTENDERS = {"ours": ours, "seed": seed, "gemm": gemm}
+def short(shape: str, rows: int) -> float:
+    """Return rows a second of ours with bfloat16 products."""
+    return ours(shape, rows, "bfloat16")
+
+
+CONTENDERS = {"ours": ours, "bfloat16": short, "seed": seed, "gemm": gemm}
+if find_spec("torch"):  # requirements/bench.lock
+    CONTENDERS["torch"] = torch
 
 
 def measured(contender: str, shape: str, rows: int) -> float:
@@ -170,8 +213,10 @@ def main() -> None:
             f"rows_per_second_{shape}": round(middle["ours"]),
             f"seed_rows_per_second_{shape}": round(middle["seed"]),
         }
-        figures |= {f"vs_seed_{shape}": round(middle["ours"] / middle["seed"], 2)}
-        figures |= {f"gemm_share_{shape}": round(middle["ours"] / middle["gemm"], 2)}
+        for rival in sorted(middle.keys() & {"seed", "gemm", "torch"}):
+            name = {"gemm": "gemm_share", "torch": "vs_pytorch"}.get(rival, f"vs_{rival}")
+            figures[f"{name}_{shape}"] = round(middle["ours"] / middle[rival], 2)
+            figures[f"{name}_{shape}_bfloat16"] = round(middle["bfloat16"] / middle[rival], 2)
     print(json.dumps({"benchmark": "train_table", "batch": BATCH, **figures, **machine("keras", "tensorflow")}))
 
 

@@ -21,6 +21,7 @@ def main(config: Config) -> None:
     """Train, save, record."""
     task = task_for(config)
     task.require_prepared()
+    task.check()
 
     # Late, so that a wrong configuration or wrong data is told before TensorFlow has loaded.
     from pipeline.tracking import reference_to, training_run
@@ -61,9 +62,12 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
 
 def record_start(run: "Run", config: Config, model: "keras.Model") -> None:
     """Log what is about to be trained, on what, by which code."""
+    from pipeline.models import resolved
+
     run.log_config(config)
     run.log_provenance()
     run.log_datasets()
+    run.tag("precision", resolved(config.train.precision))
     lines: list[str] = []
     model.summary(print_fn=lines.append, line_length=100)
     run.log_text("\n".join(lines), "network.txt")

@@ -29,13 +29,13 @@ def test_every_experiment_composes_under_its_own_name(path: Path) -> None:
 
 
 def test_all_faults_come_at_once() -> None:
-    found = faults("train.epocs=3", "model.hidden_units=many", "model.dropout=1.5", "+train.warmup=2", "seed=-1")
+    found = faults("train.epocs=3", "model.hidden_units=many", "model.dropout=1.5", "+train.warm=2", "seed=-1")
     assert len(found) == 5
     text = "\n".join(found)
     assert "train.epocs=3: unknown key; did you mean train.epochs?" in text
     assert "model.hidden_units: must be a valid integer, received 'many'" in text
     assert "model.dropout: must be less than 1, received 1.5" in text
-    assert "train.warmup: unknown key; there is batch_size" in text
+    assert "train.warm: unknown key; did you mean train.warmup?" in text
     assert "seed: must be greater than or equal to 0, received -1" in text
 
 
@@ -59,6 +59,13 @@ def test_all_faults_come_at_once() -> None:
         ("data.id=distance", "data.numeric: holds the id 'distance', which names a row"),
         ("data.unlabelled=new.csv", "data.unlabelled: 'new.csv' is not among source.files"),
         ("data.main=flight.csv", "data.main: 'flight.csv' is not among source.files"),
+        ("model.embedding_dim=0", "model.embedding_dim: must be a whole number from 1 to 4096, or auto, received 0"),
+        ("model.embedding_dim=true", "model.embedding_dim: must be a whole number from 1 to 4096, or auto, received T"),
+        ("model.merge=sine", "'wide', 'bin', 'piecewise' or 'periodic', received 'sine'"),
+        ("model.activation=swish", "model.activation: must be 'relu', 'leaky_relu', 'elu', 'selu', 'gelu', 'silu'"),
+        ("train.ema=1.0", "train.ema: must be less than 1, received 1.0"),
+        ("train.members=0", "train.members: must be greater than or equal to 1, received 0"),
+        ("train.precision=half", "train.precision: must be 'auto', 'float32' or 'bfloat16', received 'half'"),
         ("train.epochs=true", "train.epochs: must be a valid integer, received True"),
     ],
 )

@@ -23,9 +23,26 @@ class Fixture:
 
     config: Callable[..., Config]
     write: Callable[[Path], None]
+    everything: dict[str, Any]
+    """Settings under which a training has as much to remember as it can."""
 
 
-FAMILIES = {"table": Fixture(tiny, write_tiny)}
+LOOP = {
+    "train__schedule": "cosine",
+    "train__warmup": 0.2,
+    "train__weight_decay": 0.01,
+    "train__ema": 0.99,
+    "train__members": 2,
+    "train__precision": "bfloat16",
+}
+TABLE = {
+    "model__embedding_dim": "auto",
+    "model__merge": "periodic",
+    "model__batch_norm": True,
+    "train__label_smoothing": 0.1,
+    "train__class_weights": "balanced",
+}
+FAMILIES = {"table": Fixture(tiny, write_tiny, {**LOOP, **TABLE})}
 
 
 @pytest.fixture(params=FAMILIES)
@@ -85,12 +102,12 @@ def test_saved_and_reloaded_it_scores_the_same(family: Fixture, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("stop_after", [1, 5, 11])
+@pytest.mark.parametrize(("stop_after", "with_everything"), [(1, False), (5, False), (11, False), (7, True)])
 def test_resumed_it_ends_with_the_same_bits(
-    family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int
+    family: Fixture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stop_after: int, with_everything: bool
 ) -> None:
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # a step a chunk: 19 steps an epoch
-    task = task_for(family.config())
+    task = task_for(family.config(**(family.everything if with_everything else {})))
     whole, history = train(task, tmp_path / "whole")
     with pytest.raises(
         InterruptedRunError, match=r"told to stop at epoch \d/3, step \d+/\d+; the same command goes on"
@@ -112,6 +129,20 @@ def test_the_length_of_chunks_changes_nothing(family: Fixture, tmp_path: Path, m
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
     short, _ = train(task, tmp_path / "short")
     assert same(weights(long), weights(short))
+
+
+def test_with_everything_saved_and_reloaded_it_scores_the_same(family: Fixture, tmp_path: Path) -> None:
+    task = task_for(family.config(**family.everything))
+    model, records = train(task, tmp_path / "c")
+    task.save(model, tmp_path / "m")
+    best = max(record.scores["val_auc"] for record in records)
+    assert task.evaluate(tmp_path / "m").scores["val"].values["auc"] == best
+    assert best > 0.6
+
+
+def test_a_schedule_hangs_on_the_number_of_epochs(family: Fixture) -> None:
+    keys = {task_for(family.config(train__schedule="linear", train__epochs=epochs)).key() for epochs in (2, 3)}
+    assert len(keys) == 2
 
 
 @pytest.mark.slow

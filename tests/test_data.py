@@ -97,6 +97,9 @@ def test_numbers_are_standardised_by_the_training_rows() -> None:
     assert encoded[3] == 98.0
     assert column.quantiles[0] == -1.0
     assert column.quantiles[-1] == 1.0
+    assert column.frequent == [-1.0, 1.0]
+    often = fit_numeric("x", np.array([5.0, 5.0, 1.0, np.nan, 9.0]), np.array([1, 2, 4, 9, 2]), min_count=3)
+    assert often.frequent == standardised(np.array([1.0, 5.0]), often).tolist()
     constant = fit_numeric("x", np.full(10, 0.1))
     assert standardised(np.array([1.1]), constant)[0] == pytest.approx(1.0)
     with pytest.raises(DataError, match="column 'x': no number in the training rows"):

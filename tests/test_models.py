@@ -5,33 +5,37 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from tiny import mlp
 
 from pipeline.models import (
     EmbeddingDense,
+    Features,
     Head,
+    PeriodicEmbedding,
+    PiecewiseEmbedding,
     QuantileBins,
     ValueAndFlag,
+    ValueCodes,
+    auto_dim,
     bin_edges,
     embedding_mlp,
     load_model,
+    loss_of,
+    members_of,
     save_model,
+    to_float32,
 )
 
 SIZES = [3, 3, 4]
 HEAD = Head("binary", 2, 0.5, 0.5)
 
 
-def network(**changes: object) -> keras.Model:
-    settings = {
-        "embedding_dim": 4,
-        "embedding_dropout": 0.2,
-        "hidden_layers": 2,
-        "hidden_units": 8,
-        "dropout": 0.5,
-        "merge": "concat",
-        "bins": 4,
-    }
-    return embedding_mlp(SIZES, [list(np.linspace(-2, 2, 257))] * 2, HEAD, **{**settings, **changes})  # type: ignore[arg-type]
+QUANTILES = list(np.linspace(-2, 2, 257))
+FEATURES = Features(SIZES, [QUANTILES] * 2, [[-1.0, 0.0, 0.5], [0.25]])
+
+
+def network(features: Features = FEATURES, **changes: object) -> keras.Model:
+    return embedding_mlp(features, HEAD, mlp(**changes))
 
 
 def inputs(rows: int = 64) -> dict[str, np.ndarray]:
@@ -44,40 +48,56 @@ def inputs(rows: int = 64) -> dict[str, np.ndarray]:
 
 def by_a_layer_a_column(fused: EmbeddingDense, codes: np.ndarray, beside: np.ndarray | None) -> np.ndarray:
     """Compute with Keras' own Embedding and Dense layers what the fused one does, from its weights."""
-    parts, start = [], 0
-    table, kernel = np.asarray(fused.table), np.asarray(fused.kernel)
-    for column, size in enumerate(fused.cardinalities):
-        single = keras.layers.Embedding(size, fused.dim)
+    parts = []
+    for column, (size, dim) in enumerate(zip(fused.cardinalities, fused.dims, strict=True)):
+        single = keras.layers.Embedding(size, dim)
         single.build((None,))
-        single.set_weights([table[start : start + size]])
+        single.set_weights([fused.vectors(column)])
         parts.append(np.asarray(single(codes[:, column])))
-        start += size
+    np.testing.assert_array_equal(np.asarray(fused.embed(codes)), np.concatenate(parts, axis=1))
     in_order = [parts[column] for column in fused.columns] + ([] if beside is None else [beside])
+    kernel = np.asarray(fused.kernel)
     dense = keras.layers.Dense(fused.units)
     dense.build((None, kernel.shape[0]))
     dense.set_weights([kernel, np.asarray(fused.bias)])
     return np.asarray(dense(np.concatenate(in_order, axis=1)))
 
 
-@pytest.mark.parametrize("sizes", [[3, 3, 4], [4, 100, 2, 9, 5, 300], [1000], [2, 2]])
-def test_one_layer_equals_a_layer_a_column(sizes: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("sizes", "dims"),
+    [
+        ([3, 3, 4], [4, 4, 4]),
+        ([4, 100, 2, 9, 5, 300], [4] * 6),
+        ([1000], [4]),
+        ([2, 2], [4, 4]),
+        ([4, 100, 2, 9, 5, 300], [4, 16, 4, 8, 4, 16]),
+    ],
+)
+def test_one_layer_equals_a_layer_a_column(sizes: list[int], dims: list[int]) -> None:
     """Few categories are multiplied as one-hot rows, many are looked up; both are the same function."""
     random = np.random.default_rng(0)
     codes = np.stack([random.integers(size, size=50) for size in sizes], axis=1).astype("int32")
     beside = random.normal(size=(50, 3)).astype("float32")
     for other in (beside, None):
-        fused = EmbeddingDense(sizes, 4, 6, 0.2)
+        fused = EmbeddingDense(sizes, dims, 6, 0.2)
         found = np.asarray(fused(codes) if other is None else fused(codes, other))
+        assert sum(table.shape[0] * table.shape[1] for table in fused.tables.values()) == np.dot(sizes, dims)
         np.testing.assert_allclose(found, by_a_layer_a_column(fused, codes, other), rtol=1e-5, atol=1e-6)
 
 
 def test_an_embedding_is_one_hot_times_its_matrix() -> None:
-    fused = EmbeddingDense([5, 40], 3, 2, 0.0)
+    fused = EmbeddingDense([5, 40], [3, 3], 2, 0.0)
     codes = np.array([[0, 7], [4, 39], [2, 0]], dtype="int32")
     found = np.asarray(fused(codes))
-    table, kernel = np.asarray(fused.table), np.asarray(fused.kernel)
+    table, kernel = np.asarray(fused.tables["3"]), np.asarray(fused.kernel)
     small, large = np.eye(5)[codes[:, 0]] @ table[:5], np.eye(40)[codes[:, 1]] @ table[5:]
     np.testing.assert_allclose(found, small @ kernel[:3] + large @ kernel[3:], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("cardinality", "dim"), [(2, 4), (9, 4), (20, 8), (50, 16), (1000, 64), (34225, 64)])
+def test_automatic_widths_are_powers_of_two_by_the_rule(cardinality: int, dim: int) -> None:
+    # 1.6 · n^.56: 2.4, 5.5, 8.6, 14.3, 76.6, 553
+    assert auto_dim(cardinality) == dim
 
 
 def test_missing_numbers_become_zero_and_a_flag() -> None:
@@ -96,24 +116,106 @@ def test_edges_cut_quantiles_evenly_and_heavy_values_fall_together() -> None:
     assert bin_edges([0.0] * 150 + [1.0] * 107, 4) == [0.0, 1.0]
 
 
-@pytest.mark.parametrize("merge", ["concat", "bin"])
+HIDDEN = 8 + (8 * 8 + 8) + (8 + 1)  # biases and matrices behind the first kernel
+PARAMETERS = {
+    "none": (10 + 4 + 2) * 4 + 5 * 4 * 8 + HIDDEN,
+    "concat": 10 * 4 + (3 * 4 + 4) * 8 + HIDDEN,
+    "wide": 10 * 4 + 3 * 4 * 8 + 4 + HIDDEN,
+    "bin": (10 + 2 * 5) * 4 + 5 * 4 * 8 + HIDDEN,
+    "piecewise": 10 * 4 + (3 * 4 + 2 * 3) * 8 + 2 * (4 * 3 + 3 + 3) + HIDDEN,
+    "periodic": 10 * 4 + (3 * 4 + 2 * 3) * 8 + 2 * (5 + 10 * 3 + 3 + 3) + HIDDEN,
+}
+
+
+@pytest.mark.parametrize("merge", PARAMETERS)
 def test_parameters_are_those_of_the_layers(merge: str) -> None:
-    rows = sum(SIZES) + (0 if merge == "concat" else 2 * (3 + 2))
-    width = 4 * (3 if merge == "concat" else 5) + (4 if merge == "concat" else 0)
-    assert network(merge=merge).count_params() == rows * 4 + (width + 1) * 8 + 9 * 8 + 9
+    assert network(merge=merge).count_params() == PARAMETERS[merge]
+
+
+def test_numbers_as_categories_are_known_values_or_code_0() -> None:
+    values = np.array([[-1.0, 0.25], [0.5, 0.26], [0.4, np.nan], [np.inf, 3.4e38]], dtype="float32")
+    layer = ValueCodes([[-1.0, 0.0, 0.5], [0.25]])
+    assert np.asarray(layer(values)).tolist() == [[1, 1], [3, 0], [0, 0], [0, 0]]
+    assert layer.cardinalities == [4, 2]
+
+
+def test_a_piece_is_how_far_a_value_has_come_through_its_bin() -> None:
+    layer = PiecewiseEmbedding([[0.0, 1.0, 3.0], [5.0]], 2)
+    shares = np.asarray(layer.features(np.array([[[2.0], [5.5]], [[-1.0], [4.0]], [[5.0], [5.0]]], dtype="float32")))
+    # the first bin goes on below, the last above; a constant has one bin
+    assert shares.tolist() == [[[1, 0.5], [0.5, 0]], [[-1, 0], [-1, 0]], [[1, 2], [0, 0]]]
+
+
+def test_a_period_is_a_whole_turn() -> None:
+    layer = PeriodicEmbedding(1, 2, 1.0, 3)
+    layer.build((None, 1))
+    layer.frequency.assign([[1.0, 0.25]])
+    waves = np.asarray(layer.features(np.array([[[1.0]], [[0.5]]], dtype="float32")))
+    np.testing.assert_allclose(waves, [[[0, 1, 1, 0]], [[0, 0.5**0.5, -1, 0.5**0.5]]], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer", [PeriodicEmbedding(2, 4, 0.1, 3), PiecewiseEmbedding([[0.0, 1.0], [0.0, 2.0, 3.0]], 3)]
+)
+def test_a_missing_number_has_an_embedding_of_its_own(layer: keras.layers.Layer) -> None:
+    found = np.asarray(layer(np.array([[np.nan, 1.0], [7.0, np.nan]], dtype="float32")))
+    assert np.isfinite(found).all()
+    layer.missing.assign([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    after = np.asarray(layer(np.array([[np.nan, 1.0], [7.0, np.nan]], dtype="float32")))
+    assert after[0, :3].tolist() == [1, 2, 3]
+    assert after[1, 3:].tolist() == [4, 5, 6]
+    assert np.array_equal(after[0, 3:], found[0, 3:])
+
+
+def test_a_wide_path_is_linear_in_the_numbers() -> None:
+    model, given = network(merge="wide"), inputs()
+    logits = keras.Model(model.inputs, model.get_layer("sum").output)
+    before = np.asarray(logits(given))
+    moved = np.asarray(logits({**given, "numeric": given["numeric"] + np.float32([0, 2])}))
+    slope = float(np.asarray(model.get_layer("wide").kernel)[1, 0])
+    np.testing.assert_allclose(moved - before, np.full_like(before, 2 * slope), atol=1e-5)
+
+
+def test_the_order_of_layers_is_dense_norm_activation_dropout() -> None:
+    model = network(batch_norm=True, activation="gelu")
+    names = [layer.name for layer in model.layers]
+    parts = [f"{part}_{number}" for number in (1, 2) for part in ("hidden", "batch_norm", "activation", "dropout")]
+    assert names[-10:] == [*parts, "output", "probability"]
+    assert model.get_layer("activation_2").activation is keras.activations.gelu
+
+
+def test_members_are_averaged_and_differ() -> None:
+    model = embedding_mlp(FEATURES, HEAD, mlp(), members=3)
+    each = [np.asarray(member(inputs())) for member in members_of(model)]
+    assert len(each) == 3
+    assert not np.array_equal(each[0], each[1])
+    np.testing.assert_allclose(np.asarray(model(inputs())), np.mean(each, axis=0), rtol=1e-6)
+    single = network()
+    assert members_of(single) == [single]
+
+
+def test_bfloat16_is_near_and_can_be_left() -> None:
+    keras.utils.set_random_seed(1)
+    model = embedding_mlp(FEATURES, HEAD, mlp(), precision="bfloat16")
+    keras.utils.set_random_seed(1)
+    exact = np.asarray(network()(inputs()))
+    rounded = np.asarray(model(inputs()))
+    assert rounded.dtype == np.float32
+    assert not np.array_equal(rounded, exact)
+    np.testing.assert_allclose(rounded, exact, atol=0.01)
+    to_float32(model)
+    assert np.array_equal(np.asarray(model(inputs())), exact)
 
 
 def test_columns_of_one_kind_are_enough() -> None:
-    settings = {"embedding_dim": 2, "embedding_dropout": 0.0, "hidden_layers": 0, "hidden_units": 1, "dropout": 0.0}
-    codes = embedding_mlp([3], [], HEAD, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
-    numbers = embedding_mlp([], [[0.0] * 257], HEAD, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
+    codes, numbers = network(Features([3], [], []), hidden_layers=0), network(Features([], [QUANTILES], [[0.0]]))
     assert [tensor.name for tensor in codes.inputs] == ["categorical"]
     assert [tensor.name for tensor in numbers.inputs] == ["numeric"]
 
 
 @pytest.mark.parametrize("size", [3, 50])
 def test_embedding_dropout_drops_whole_embeddings(size: int) -> None:
-    layer = EmbeddingDense([size], 4, 4, 0.5)
+    layer = EmbeddingDense([size], [4], 4, 0.5)
     codes = np.ones((4000, 1), dtype="int32")
     whole = np.asarray(layer(codes, training=False))
     dropped = np.asarray(layer(codes, training=True))
@@ -123,11 +225,24 @@ def test_embedding_dropout_drops_whole_embeddings(size: int) -> None:
     assert not np.array_equal(np.asarray(layer(codes, training=True)), dropped)
 
 
-@pytest.mark.parametrize("merge", ["concat", "bin"])
-def test_save_and_reload(tmp_path: Path, merge: str) -> None:
-    model = network(merge=merge)
+@pytest.mark.parametrize("changes", [*({"merge": merge} for merge in PARAMETERS), {"embedding_dim": "auto"}], ids=str)
+@pytest.mark.parametrize("members", [1, 2])
+def test_save_and_reload(tmp_path: Path, changes: dict[str, object], members: int) -> None:
+    model = embedding_mlp(FEATURES, HEAD, mlp(batch_norm=True, **changes), members=members)
     save_model(model, tmp_path / "a.keras")
     assert np.array_equal(load_model(tmp_path / "a.keras").predict_on_batch(inputs()), model.predict_on_batch(inputs()))
     save_model(model, tmp_path / "b.keras")
     assert (tmp_path / "a.keras").read_bytes() == (tmp_path / "b.keras").read_bytes()
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_smoothed_and_weighted_losses_are_those_of_their_definition() -> None:
+    target, output = np.array([1.0, 0.0], "float32"), np.array([[0.8], [0.4]], "float32")
+    # smoothing .2: targets .9 and .1; weights 1 and 3
+    losses = [-(0.9 * np.log(0.8) + 0.1 * np.log(0.2)), -(0.1 * np.log(0.4) + 0.9 * np.log(0.6))]
+    assert float(loss_of("binary", 1.0, 0.2)(target, output)) == pytest.approx(np.mean(losses), rel=1e-5)
+    weighted = loss_of("binary", 1.0, 0.2, [1.0, 3.0])
+    assert float(weighted(target, output)) == pytest.approx((3 * losses[0] + losses[1]) / 2, rel=1e-5)
+    output = np.array([[0.7, 0.2, 0.1]], "float32")
+    expected = -0.7 * np.log(0.2) - 0.3 * np.mean(np.log([0.7, 0.2, 0.1]))
+    assert float(loss_of("multiclass", 1.0, 0.3)(target[:1], output)) == pytest.approx(expected, rel=1e-5)

@@ -7,10 +7,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from tiny import mlp
 
-from pipeline.models import Head, embedding_mlp, loss_of
+from pipeline.models import Features, Head, embedding_mlp, loss_of
 from pipeline.training import Checkpoints, Objective, Schedule, Training, TrainingError
-from pipeline.training.optimizer import RowSparseAdam
+from pipeline.training.averaging import WeightAverage
+from pipeline.training.optimizer import LearningRate, RowSparseAdam
 
 
 def moved(optimizer: Any, batches: list[list[int]], *, dense: bool) -> np.ndarray:
@@ -41,6 +43,51 @@ def test_rows_that_no_batch_has_rest() -> None:
     assert np.abs(after[1] - once[1]).min() > 0
 
 
+def test_weight_decay_is_that_of_adamw_on_rows_of_every_batch() -> None:
+    batches = [[0, 2, 2, 5], [5, 0, 2, 0]]
+    sparse = moved(RowSparseAdam(0.1, decay=0.5), batches, dense=False)
+    dense = moved(RowSparseAdam(0.1, decay=0.5), batches, dense=True)
+    keras_own = moved(keras.optimizers.AdamW(0.1, weight_decay=0.5), batches, dense=True)
+    np.testing.assert_allclose(dense, keras_own, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(sparse[[0, 2, 5]], dense[[0, 2, 5]], rtol=1e-6, atol=1e-6)
+    assert np.array_equal(sparse[1], np.linspace(-1, 1, 18).reshape(6, 3).astype("float32")[1])  # rests
+
+
+def test_biases_do_not_decay() -> None:
+    bias = keras.Variable(np.ones(3, "float32"))
+    optimizer = RowSparseAdam(0.1, decay=0.5)
+    optimizer.build([bias])
+    optimizer.apply([tf.zeros(3)], [bias])
+    assert np.asarray(bias).tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("shape", "rates"),
+    [
+        ("constant", [0.5, 1, 1, 1, 1, 1]),
+        ("linear", [0.5, 1, 1, 0.75, 0.5, 0.25]),
+        ("cosine", [0.5, 1, 1, 0.85355, 0.5, 0.14645]),
+    ],
+)
+def test_a_learning_rate_rises_and_falls(shape: str, rates: list[float]) -> None:
+    schedule = LearningRate(2.0, shape, warmup=2, steps=6)
+    assert [float(schedule(step)) for step in range(6)] == pytest.approx([2 * rate for rate in rates], abs=1e-5)
+
+
+def test_a_moving_average_forgets_its_beginning_and_gives_the_weights_back() -> None:
+    weight = keras.Variable(np.zeros(1, "float32"))
+    average = WeightAverage([weight], 0.9)
+    expected = 0.0
+    for step in range(1, 200):
+        weight.assign([float(step)])
+        average.update(step)
+        expected += (1 - min(0.9, (1 + step) / (10 + step))) * (step - expected)
+    with average.in_place():
+        assert float(weight.numpy()[0]) == pytest.approx(expected, rel=1e-4)
+    assert weight.numpy().tolist() == [199]
+    assert 189 < expected < 191  # a line is followed 1 / (1 - .9) steps late, less one
+
+
 @pytest.mark.parametrize("shape", [(3,), (2, 3)])
 def test_other_weights_are_keras_own(shape: tuple[int, ...]) -> None:
     weights = [keras.Variable(np.ones(shape, "float32")) for _ in range(2)]
@@ -52,16 +99,16 @@ def test_other_weights_are_keras_own(shape: tuple[int, ...]) -> None:
 
 
 def test_a_loss_that_is_no_number_leaves_the_weights_and_names_the_input(tmp_path: Path) -> None:
-    settings = {"embedding_dim": 2, "embedding_dropout": 0.0, "hidden_layers": 1, "hidden_units": 4, "dropout": 0.0}
+    settings = mlp(embedding_dim=2, embedding_dropout=0.0, hidden_layers=1, hidden_units=4, dropout=0.0)
     head = Head("regression", 0, 0.0, 1.0)
-    model = embedding_mlp([3], [[0.0] * 257] * 2, head, merge="concat", bins=4, **settings)  # type: ignore[arg-type]
+    model = embedding_mlp(Features([3], [[0.0] * 257] * 2, [[0.0]] * 2), head, settings)
     model.get_layer("hidden_1").kernel.assign(np.full((6, 4), 0.5, "float32"))
     before = [np.array(weight) for weight in model.weights]
     numbers = np.random.default_rng(0).normal(size=(40, 2)).astype("float32")
     numbers[7, 1], numbers[::3, 0] = 3e38, np.nan
     inputs = {"categorical": np.ones((40, 1), "int32"), "numeric": numbers}
     objective = Objective(loss_of("regression", 1.0), lambda _network: {"rmse": 0.0}, "rmse", higher_is_better=False)
-    schedule = Schedule(40, 3, 0.1, 0, 5.0, 1)
+    schedule = Schedule(40, 3, 0.1, seed=1)
     training = Training(
         model, inputs, np.zeros(40, "float32"), objective, schedule, Checkpoints(tmp_path / "c"), lambda _record: None
     )

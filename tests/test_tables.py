@@ -160,11 +160,29 @@ def test_numbers_that_are_codes_are_classes_in_their_order(raw: Path) -> None:
     assert Schema.load(PROCESSED).kind == "regression"
 
 
-def test_a_monitor_of_another_kind_is_refused(raw: Path) -> None:
-    task = houses(train__monitor="auc")
+def test_settings_that_the_target_contradicts_are_refused_together(raw: Path) -> None:
+    task = houses(train__monitor="auc", train__label_smoothing=0.1, train__class_weights="balanced")
     task.preprocess()
-    with pytest.raises(TaskError, match=r"train.monitor: 'auc' is no score of a regression target; set it to auto, or"):
-        task.train(task.build(), None, Checkpoints(raw / "c"), lambda _record: None)
+    with pytest.raises(TaskError) as caught:
+        task.check()
+    first, second, third = str(caught.value).splitlines()
+    assert first.startswith("train.monitor: 'auc' is no score of a regression target; set it to auto, or to one of rmse")
+    assert second == "train.label_smoothing: 0.1 is for classes, and 'price' is an amount; set it to 0.0"
+    assert third == "train.class_weights: 'balanced' is for classes, and 'price' is an amount; set it to none"
+
+
+def test_a_merge_without_numeric_columns_is_refused(raw: Path) -> None:
+    columns = {"data__columns": "listed", "data__calendar": []}
+    houses(**columns, data__categorical=["town"], data__numeric=[]).preprocess()
+    for merge in ("wide", "bin", "piecewise", "periodic"):
+        task = houses(**columns, data__categorical=["town"], data__numeric=[], model__merge=merge)
+        with pytest.raises(TaskError, match=rf"model.merge: '{merge}' is a way for numeric columns to enter"):
+            task.check()
+    for merge in ("none", "concat"):
+        houses(**columns, data__categorical=["town"], data__numeric=[], model__merge=merge).check()
+    houses(**columns, data__categorical=[], data__numeric=["rooms"]).preprocess()
+    with pytest.raises(TaskError, match="'wide' leaves nothing for the hidden layers"):
+        houses(**columns, data__categorical=[], data__numeric=["rooms"], model__merge="wide").check()
 
 
 def test_time_holds_out_the_latest(raw: Path) -> None:

@@ -1,12 +1,21 @@
-"""The configuration of the synthetic table, for tests within this process."""
+"""The configuration of the synthetic table, for tests within this process; the rest is as committed in conf/."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
-from conftest import DATA
+from conftest import DATA, ROOT
 
 from pipeline.config import Config
 from pipeline.config.config import check
+
+if TYPE_CHECKING:
+    from pipeline.models import MlpSettings
+
+
+def committed(path: str, **changes: Any) -> dict[str, Any]:
+    """Return a file of conf/ with some keys changed."""
+    content: dict[str, Any] = yaml.safe_load((ROOT / "conf" / path).read_text(encoding="utf-8"))
+    return {**content, **changes}
 
 
 def tiny(**changes: Any) -> Config:
@@ -16,24 +25,8 @@ def tiny(**changes: Any) -> Config:
         "task": "table",
         "seed": 1,
         "data": yaml.safe_load(DATA),
-        "model": {
-            "name": "embedding_mlp",
-            "embedding_dim": 4,
-            "embedding_dropout": 0.2,
-            "hidden_layers": 1,
-            "hidden_units": 8,
-            "dropout": 0.5,
-            "merge": "concat",
-            "bins": 8,
-        },
-        "train": {
-            "batch_size": 64,
-            "epochs": 3,
-            "learning_rate": 0.01,
-            "patience": 0,
-            "monitor": "auto",
-            "checkpoint_minutes": 5,
-        },
+        "model": committed("model/embedding_mlp.yaml", embedding_dim=4, hidden_units=8, bins=8, number_dim=3),
+        "train": committed("train/default.yaml", batch_size=64, epochs=3, learning_rate=0.01, patience=0),
         "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
@@ -44,3 +37,13 @@ def tiny(**changes: Any) -> Config:
         else:
             tree[section] = value
     return check(tree)
+
+
+def mlp(**changes: Any) -> "MlpSettings":
+    """Return the axes of a small network."""
+    from pipeline.models import MlpSettings
+
+    small = {"embedding_dim": 4, "hidden_layers": 2, "hidden_units": 8, "bins": 4, "number_dim": 3, "frequencies": 5}
+    content = committed("model/embedding_mlp.yaml", **small)
+    del content["name"]
+    return MlpSettings(**{**content, **changes})

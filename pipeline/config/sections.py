@@ -34,6 +34,14 @@ class Train(Section):
     batch_size: Annotated[int, Field(ge=1, le=1_048_576)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
+    schedule: Literal["constant", "linear", "cosine"]
+    warmup: Rate
+    weight_decay: Annotated[float, Field(ge=0, le=10)]
+    label_smoothing: Rate
+    class_weights: Literal["none", "balanced"]
+    ema: Rate
+    members: Annotated[int, Field(ge=1, le=100)]
+    precision: Literal["auto", "float32", "bfloat16"]
     patience: Annotated[int, Field(ge=0)]
     monitor: str
     checkpoint_minutes: Annotated[float, Field(gt=0)]
@@ -52,6 +60,3 @@ class Tracking(Section):
     uri: str | None
     system_metrics: bool
     log_model: bool
-
-
-Merge = Literal["concat", "bin"]

@@ -2,9 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainValidator
 
-from pipeline.config.sections import Fraction, Merge, Name, Positive, Rate, Section
+from pipeline.config.sections import Fraction, Name, Positive, Rate, Section
 
 MONITORS = {
     "binary": ("auc", "average_precision", "accuracy", "log_loss", "brier"),
@@ -14,6 +14,7 @@ MONITORS = {
 """Kind of target → scores of the validation rows that may decide when to stop; the first unless one is named."""
 
 CalendarPart = Literal["year", "month", "day", "weekday", "day_of_year", "week", "hour", "days"]
+Merge = Literal["none", "concat", "wide", "bin", "piecewise", "periodic"]
 Columns = Annotated[list[str], Field(min_length=1)]
 
 
@@ -107,14 +108,27 @@ class TableData(Section):
         return faults
 
 
+def _width(value: object) -> int | str:
+    # By hand: of a union, pydantic tells what each of its types has against the value.
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if value == "auto" or (is_number and 1 <= value <= 4096):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    raise ValueError("must be a whole number from 1 to 4096, or auto")
+
+
 class EmbeddingMlp(Section):
     """The network of `pipeline/models/embedding_mlp.py`."""
 
     name: Literal["embedding_mlp"]
-    embedding_dim: Annotated[int, Field(ge=1, le=4096)]
+    embedding_dim: Annotated[int | str, PlainValidator(_width)]
     embedding_dropout: Rate
     hidden_layers: Annotated[int, Field(ge=0, le=64)]
     hidden_units: Annotated[int, Field(ge=1, le=65_536)]
+    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
+    batch_norm: bool
     dropout: Rate
     merge: Merge
     bins: Annotated[int, Field(ge=2, le=256)]
+    number_dim: Annotated[int, Field(ge=1, le=4096)]
+    frequencies: Annotated[int, Field(ge=1, le=4096)]
+    frequency_scale: Annotated[float, Field(gt=0, le=1000)]

@@ -15,6 +15,8 @@ from pipeline.data.schema import Categorical, Numeric
 
 QUANTILES = 257
 """Points of the stored quantile grid: 256 intervals, so that any number of bins up to 256 can be cut from it."""
+FREQUENT = 4096
+"""Values of a numeric column that may be taken as categories, at most."""
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float32]
@@ -37,13 +39,16 @@ def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], 
     return Categorical(name, [text for _, text in kept])
 
 
-def fit_numeric(name: str, values: Floats, counts: npt.NDArray[np.int64] | None = None) -> Numeric:
-    """Measure mean, deviation and quantiles of the training rows that hold a value.
+def fit_numeric(
+    name: str, values: Floats, counts: npt.NDArray[np.int64] | None = None, *, min_count: int = 1
+) -> Numeric:
+    """Measure mean, deviation, quantiles and frequent values of the training rows that hold a value.
 
     Args:
         name: Of the column.
         values: Of the training rows, or the different ones among them; NaN where missing.
         counts: Training rows of each value, where it stands for several.
+        min_count: Values seen less often are not frequent.
 
     Raises:
         DataError: No training row holds one.
@@ -59,8 +64,19 @@ def fit_numeric(name: str, values: Floats, counts: npt.NDArray[np.int64] | None 
     mean = float(np.average(values, weights=counts))
     # Not `std > 0`: the deviation of a constant is rounding noise, which would blow up every other value.
     std = float(np.sqrt(np.average((values - mean) ** 2, weights=counts))) if values[-1] > values[0] else 1.0
-    grid = _quantiles((values - mean) / std, counts)
-    return Numeric(name, mean, std, [float(np.float32(q)) for q in grid])
+    units = (values - mean) / std
+    grid = [float(np.float32(q)) for q in _quantiles(units, counts)]
+    return Numeric(name, mean, std, grid, _frequent(units.astype(np.float32), counts, min_count))
+
+
+def _frequent(values: Numbers, counts: npt.NDArray[np.int64], min_count: int) -> list[float]:
+    """Return the most frequent of the sorted values, ascending."""
+    starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
+    totals = np.add.reduceat(counts, starts)
+    chosen = np.flatnonzero(totals >= min_count)
+    if len(chosen) > FREQUENT:
+        chosen = np.sort(chosen[np.argsort(-totals[chosen], kind="stable")[:FREQUENT]])
+    return [float(value) for value in values[starts[chosen]]]
 
 
 def _quantiles(values: Floats, counts: npt.NDArray[np.int64]) -> Floats:

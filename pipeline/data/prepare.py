@@ -107,7 +107,7 @@ def _fitted(raw: RawRows, train: npt.NDArray[np.bool_], min_count: int) -> tuple
     categorical = [
         fit_categorical(name, raw.values(name), uses[table.owners[name]], min_count) for name in layout.categorical
     ]
-    numeric = [fit_numeric(name, *raw.amounts(name, train, uses)) for name in layout.numeric]
+    numeric = [fit_numeric(name, *raw.amounts(name, train, uses), min_count=min_count) for name in layout.numeric]
     return categorical, numeric
 
 

@@ -9,7 +9,7 @@ from pipeline.data.errors import DataError
 from pipeline.data.layout import Layout
 from pipeline.storage import write_json
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,13 @@ class Categorical:
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers: moments of the training rows, and their quantiles in standardised units."""
+    """A column of numbers: moments of the training rows; in standardised units, their quantiles and frequent values."""
 
     name: str
     mean: float
     std: float
     quantiles: list[float]
+    frequent: list[float]
 
 
 @dataclass(frozen=True)

@@ -1,105 +1,178 @@
 """Embeddings of all columns, and the dense layer over them: a one-hot vector times a matrix, times another one."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 from keras import ops
 
 ONE_HOT = 2
 """A column with at most so many categories a dimension of its embedding is multiplied as one-hot rows."""
 
 
+@dataclass(frozen=True)
+class _Block:
+    """Columns that are multiplied together: places `start … stop - 1` of `EmbeddingDense.columns`."""
+
+    start: int
+    stop: int
+    dim: int
+    size: int
+    """Codes of the largest column."""
+
+    @property
+    def is_looked_up(self) -> bool:
+        return self.size > ONE_HOT * self.dim
+
+    @property
+    def part(self) -> slice:
+        return slice(self.start, self.stop)
+
+    @property
+    def width(self) -> int:
+        """Rows of the kernel."""
+        return (self.stop - self.start) * self.dim
+
+
 @keras.saving.register_keras_serializable(package="onehot")
 class EmbeddingDense(keras.layers.Layer):
     """What an Embedding a column, Flatten, Concatenate and a Dense layer without activation compute, in one layer.
 
-    All embeddings stand in one table. A column's embeddings times its rows of the kernel are a matrix of its own, a row
-    a category. For columns of few categories that matrix is worked out once a batch, and one-hot rows are multiplied
-    with it: fewer operations, no copy of the embeddings, and a gradient without scattering. Columns of many categories
-    are looked up.
+    All embeddings of one width stand in one table. A column's embeddings times its rows of the kernel are a matrix of
+    its own, a row a category. For columns of few categories that matrix is worked out once a batch, and one-hot rows
+    are multiplied with it: fewer operations, no copy of the embeddings, and a gradient without scattering. Columns of
+    many categories are looked up.
 
     Input: codes `(batch, columns)`, column `c` in `0 … cardinalities[c] - 1`; and other features `(batch, features)`.
     Output: `(batch, units)`.
 
     Args:
         cardinalities: Number of codes of each column.
-        dim: Width of each embedding.
+        dims: Width of each column's embedding.
         units: Width of the output.
         dropout: Share of whole embeddings dropped in training, one draw a row and column.
+
+    Attributes:
+        columns: Columns in the order of the kernel's rows: by width, then by size. The other features come last.
     """
 
-    def __init__(self, cardinalities: Sequence[int], dim: int, units: int, dropout: float, **kwargs: Any) -> None:
+    def __init__(
+        self, cardinalities: Sequence[int], dims: Sequence[int], units: int, dropout: float, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
-        self.cardinalities = [int(n) for n in cardinalities]
-        self.dim, self.units, self.dropout = dim, units, dropout
+        self.cardinalities, self.dims = [int(n) for n in cardinalities], [int(n) for n in dims]
+        self.units, self.dropout = units, dropout
         self._seeds = keras.random.SeedGenerator()
-        sizes = np.array(self.cardinalities)
-        # Row of the table at which each column's own matrix begins.
-        self.offsets = np.concatenate([[0], np.cumsum(sizes)[:-1]]).astype("int32")
-        # Columns in the order of the kernel's rows: by size, so that those of one class stand side by side.
-        self.columns = np.argsort(sizes, kind="stable").astype("int32")
-        self._classes = _classes(sizes[self.columns], ONE_HOT * dim)
+        sizes, widths = np.array(self.cardinalities), np.array(self.dims)
+        # Those that are multiplied together stand side by side.
+        self.columns = np.lexsort((sizes, widths)).astype("int32")
+        # Row of its table at which each column's own matrix begins.
+        self.offsets = np.zeros(len(sizes), dtype="int32")
+        self._blocks: list[_Block] = []
+        for dim in np.unique(widths).tolist():
+            chosen = np.flatnonzero(widths == dim)
+            self.offsets[chosen] = np.cumsum(sizes[chosen]) - sizes[chosen]
+            begin = int(np.flatnonzero(widths[self.columns] == dim)[0])
+            self._blocks += _blocks(sizes[self.columns[begin : begin + len(chosen)]], begin, dim)
 
     def build(self, codes_shape: Any, beside_shape: Any = None) -> None:
-        """Make the table `(sum of cardinalities, dim)`, the kernel and the bias."""
-        width = len(self.cardinalities) * self.dim + (beside_shape[-1] if beside_shape else 0)
+        """Make the tables `table_DIM` `(sum of cardinalities, dim)`, the kernel and the bias."""
         # Keras' own initial values: uniform in ±0.05 for an Embedding, Glorot's for a Dense layer.
-        self.table = self.add_weight(
-            shape=(sum(self.cardinalities), self.dim), initializer="uniform", name="table", autocast=False
-        )
+        self.tables = {
+            str(dim): self.add_weight(
+                shape=(sum(n for n, d in zip(self.cardinalities, self.dims, strict=True) if d == dim), dim),
+                initializer="uniform",
+                name=f"table_{dim}",
+                autocast=False,
+            )
+            for dim in sorted(set(self.dims))
+        }
+        width = sum(self.dims) + (beside_shape[-1] if beside_shape else 0)
         self.kernel = self.add_weight(shape=(width, self.units), initializer="glorot_uniform", name="kernel")
         self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
         self.built = True
 
     def call(self, codes: Any, beside: Any = None, training: bool | None = None) -> Any:
         """Embed, drop, multiply."""
-        cuts = np.cumsum([(stop - start) * self.dim for start, stop, _ in self._classes])
+        cuts = np.cumsum([block.width for block in self._blocks])
         kernels = ops.split(self.kernel, [int(cut) for cut in cuts])
-        codes, kept = ops.take(codes, self.columns, axis=1), None
-        if training and self.dropout > 0:
-            ones = ops.ones(ops.shape(codes), dtype=self.compute_dtype)
-            kept = ops.expand_dims(keras.random.dropout(ones, self.dropout, seed=self._seeds), -1)
+        codes = ops.take(codes, self.columns, axis=1)
+        kept = self._kept(codes, training)
         total = self.bias
-        for (start, stop, size), kernel in zip(self._classes, kernels, strict=False):
-            part = slice(start, stop)
-            mask = None if kept is None else kept[:, part]
-            if size is None:
-                total = total + self._looked_up(codes[:, part], mask, kernel, self.columns[part])
-            else:
-                total = total + self._one_hot(codes[:, part], mask, kernel, self.columns[part], size)
+        for block, kernel in zip(self._blocks, kernels, strict=False):
+            mask = None if kept is None else kept[:, block.part]
+            multiply = self._looked_up if block.is_looked_up else self._one_hot
+            total = total + multiply(codes[:, block.part], mask, kernel, block)
         return total if beside is None else total + ops.matmul(beside, kernels[-1])
 
-    def _one_hot(self, codes: Any, kept: Any, kernel: Any, columns: Any, size: int) -> Any:
+    def embed(self, codes: Any, training: bool = False) -> Any:
+        """Return the embeddings themselves, `(batch, sum of dims)`, one column after the other as given."""
+        kept = self._kept(ops.take(codes, self.columns, axis=1), training)
+        parts = []
+        for column, (dim, offset) in enumerate(zip(self.dims, self.offsets.tolist(), strict=True)):
+            embedded = ops.take(self.tables[str(dim)], codes[:, column] + offset, axis=0)
+            place = int(np.flatnonzero(self.columns == column)[0])
+            parts.append(embedded if kept is None else embedded * ops.cast(kept[:, place], embedded.dtype))
+        return ops.concatenate(parts, axis=1)
+
+    def vectors(self, column: int) -> npt.NDArray[np.float32]:
+        """Return a column's embeddings, `(cardinality, dim)`, a row a code."""
+        start = int(self.offsets[column])
+        table = ops.convert_to_numpy(self.tables[str(self.dims[column])])
+        found: npt.NDArray[np.float32] = table[start : start + self.cardinalities[column]]
+        return found
+
+    def _kept(self, codes: Any, training: bool | None) -> Any:
+        """Draw what is kept, `(batch, columns, 1)` in the order of `columns`, scaled so that its mean is 1."""
+        if not training or self.dropout == 0:
+            return None
+        ones = ops.ones(ops.shape(codes), dtype=self.compute_dtype)
+        return ops.expand_dims(keras.random.dropout(ones, self.dropout, seed=self._seeds), -1)
+
+    def _one_hot(self, codes: Any, kept: Any, kernel: Any, block: _Block) -> Any:
+        columns, size = self.columns[block.part], block.size
         # (columns, size) rows of the table; what lies behind a smaller column's last row is never asked for.
         rows = self.offsets[columns][:, None] + np.minimum(
             np.arange(size), np.array(self.cardinalities)[columns][:, None] - 1
         )
-        embedded = ops.cast(ops.take(self.table, rows.astype("int32"), axis=0), self.compute_dtype)
-        products = ops.matmul(embedded, ops.reshape(kernel, (len(columns), self.dim, self.units)))
+        embedded = self._rows(rows.astype("int32"), block)
+        products = ops.matmul(embedded, ops.reshape(kernel, (len(columns), block.dim, self.units)))
         hot = ops.one_hot(codes, size, dtype=self.compute_dtype)
         hot = hot if kept is None else hot * kept
         width = len(columns) * size
         return ops.matmul(ops.reshape(hot, (-1, width)), ops.reshape(products, (width, self.units)))
 
-    def _looked_up(self, codes: Any, kept: Any, kernel: Any, columns: Any) -> Any:
-        embedded = ops.cast(ops.take(self.table, codes + self.offsets[columns], axis=0), self.compute_dtype)
+    def _looked_up(self, codes: Any, kept: Any, kernel: Any, block: _Block) -> Any:
+        embedded = self._rows(codes + self.offsets[self.columns[block.part]], block)
         embedded = embedded if kept is None else embedded * kept
-        return ops.matmul(ops.reshape(embedded, (-1, len(columns) * self.dim)), kernel)
+        return ops.matmul(ops.reshape(embedded, (-1, block.width)), kernel)
+
+    def _rows(self, rows: Any, block: _Block) -> Any:
+        return ops.cast(ops.take(self.tables[str(block.dim)], rows, axis=0), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
-        settings = {"cardinalities": self.cardinalities, "dim": self.dim, "units": self.units, "dropout": self.dropout}
-        return {**super().get_config(), **settings}
+        settings = {"cardinalities": self.cardinalities, "dims": self.dims}
+        return {**super().get_config(), **settings, "units": self.units, "dropout": self.dropout}
 
 
-def _classes(sizes: Any, limit: int) -> list[tuple[int, int, int | None]]:
-    """Cut ascending sizes into classes `(first, last + 1, largest)`; those above the limit are one, of no size."""
-    bounds = [2**power for power in range(1, 1 + max(1, limit).bit_length()) if 2**power < limit] + [limit]
-    ends = [0, *np.searchsorted(sizes, bounds, side="right").tolist()]
-    found: list[tuple[int, int, int | None]] = [
-        (first, last, int(sizes[last - 1])) for first, last in pairwise(ends) if first < last
+def auto_dim(cardinality: int) -> int:
+    """Return a width for a column: fastai's rule 1.6 · n^0.56, as a power of two from 4 to 64.
+
+    Few different widths are few tables and few products.
+    """
+    return int(np.clip(2 ** round(float(np.log2(1.6 * cardinality**0.56))), 4, 64))
+
+
+def _blocks(sizes: npt.NDArray[Any], begin: int, dim: int) -> list[_Block]:
+    """Cut ascending sizes into classes of similar size; those too large for one-hot rows are one."""
+    limit = ONE_HOT * dim
+    bounds = [2**power for power in range(1, 1 + limit.bit_length()) if 2**power < limit] + [limit]
+    ends = [0, *np.searchsorted(sizes, bounds, side="right").tolist(), len(sizes)]
+    return [
+        _Block(begin + first, begin + last, dim, int(sizes[last - 1])) for first, last in pairwise(ends) if first < last
     ]
-    return found + ([(ends[-1], len(sizes), None)] if ends[-1] < len(sizes) else [])

@@ -4,26 +4,59 @@ Source: forum of the Kaggle competition predicting-red-hat-business-value.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import keras
 
-from pipeline.models.embedding import EmbeddingDense
+from pipeline.models.embedding import EmbeddingDense, auto_dim
 from pipeline.models.heads import Head
-from pipeline.models.numeric import QuantileBins, ValueAndFlag, bin_edges
+from pipeline.models.members import averaged
+from pipeline.models.numeric import (
+    PeriodicEmbedding,
+    PiecewiseEmbedding,
+    QuantileBins,
+    ValueAndFlag,
+    ValueCodes,
+    bin_edges,
+)
+from pipeline.models.precision import MIXED
+
+
+@dataclass(frozen=True)
+class Features:
+    """What the columns of a table hold.
+
+    Attributes:
+        cardinalities: Number of codes of each categorical column.
+        quantiles: Quantile grid of each numeric column, in standardised units.
+        known: Values of each numeric column that are frequent enough to be categories, ascending, in those units.
+    """
+
+    cardinalities: Sequence[int]
+    quantiles: Sequence[Sequence[float]]
+    known: Sequence[Sequence[float]]
+
+
+@dataclass(frozen=True)
+class MlpSettings:
+    """The axes of the network; `conf/model/embedding_mlp.yaml` says what each does."""
+
+    embedding_dim: int | str
+    embedding_dropout: float
+    hidden_layers: int
+    hidden_units: int
+    activation: str
+    batch_norm: bool
+    dropout: float
+    merge: str
+    bins: int
+    number_dim: int
+    frequencies: int
+    frequency_scale: float
 
 
 def embedding_mlp(
-    cardinalities: Sequence[int],
-    quantiles: Sequence[Sequence[float]],
-    head: Head,
-    *,
-    embedding_dim: int,
-    embedding_dropout: float,
-    hidden_layers: int,
-    hidden_units: int,
-    dropout: float,
-    merge: str,
-    bins: int,
+    features: Features, head: Head, settings: MlpSettings, *, members: int = 1, precision: str = "float32"
 ) -> keras.Model:
     """Build the network.
 
@@ -31,46 +64,90 @@ def embedding_mlp(
     where missing. An input without columns is left out. Output: the head's.
 
     Args:
-        cardinalities: Number of codes of each categorical column.
-        quantiles: Quantile grid of each numeric column, in standardised units.
+        features: Of the table.
         head: What is predicted.
-        embedding_dim: Width of each embedding.
-        embedding_dropout: Share of whole embeddings dropped, one draw a row and column.
-        hidden_layers: Dense layers.
-        hidden_units: Units of each.
-        dropout: After each dense layer.
-        merge: `concat` (values and missing flags beside the embeddings) or `bin` (quantile bins as further columns).
-        bins: Bins a numeric column for `merge="bin"`.
+        settings: The axes.
+        members: Networks side by side whose outputs are averaged.
+        precision: Of the hidden layers' products: float32 or bfloat16.
     """
+    return averaged(lambda name: _member(features, head, settings, MIXED[precision], name), members, "embedding_mlp")
+
+
+def _member(features: Features, head: Head, settings: MlpSettings, policy: str, name: str) -> keras.Model:
     inputs: dict[str, keras.KerasTensor] = {}
-    codes, sizes, beside = [], list(cardinalities), []
-    if cardinalities:
-        inputs["categorical"] = keras.Input((len(cardinalities),), dtype="int32", name="categorical")
-        codes.append(inputs["categorical"])
-    if quantiles:
-        inputs["numeric"] = keras.Input((len(quantiles),), dtype="float32", name="numeric")
-        if merge == "bin":
-            edges = [bin_edges(grid, bins) for grid in quantiles]
-            codes.append(QuantileBins(edges, name="bins")(inputs["numeric"]))
-            sizes += [len(column) + 2 for column in edges]
-        else:
-            beside.append(ValueAndFlag(name="values")(inputs["numeric"]))
-    widths = {f"hidden_{number}": hidden_units for number in range(1, hidden_layers + 1)} | {"output": head.units}
-    hidden: keras.KerasTensor | None = None
-    for name, units in widths.items():
-        if hidden is not None:
-            values = keras.layers.Dense(units, name=name)(hidden)
-        elif codes:
-            # One draw a row and column, as Keras 1 dropped whole rows of its table.
-            first = EmbeddingDense(sizes, embedding_dim, units, embedding_dropout, name=name)
-            values = first(_concatenate(codes, "codes"), *beside)
-        else:
-            values = keras.layers.Dense(units, name=name)(beside[0])
-        if name != "output":
-            hidden = keras.layers.Activation("relu", name=f"relu_{name[7:]}")(values)
-            hidden = keras.layers.Dropout(dropout, name=f"dropout_{name[7:]}")(hidden)
-    return keras.Model(inputs, head(values), name="embedding_mlp")
+    if features.cardinalities:
+        inputs["categorical"] = keras.Input((len(features.cardinalities),), dtype="int32", name="categorical")
+    if features.quantiles:
+        inputs["numeric"] = keras.Input((len(features.quantiles),), dtype="float32", name="numeric")
+    entrance = _entrance(features, settings, inputs)
+    values: keras.KerasTensor | None = None
+    for number in range(1, settings.hidden_layers + 1):
+        values = _dense(values, entrance, settings, settings.hidden_units, f"hidden_{number}", policy)
+        if settings.batch_norm:
+            values = keras.layers.BatchNormalization(name=f"batch_norm_{number}", dtype=policy)(values)
+        values = keras.layers.Activation(settings.activation, name=f"activation_{number}", dtype=policy)(values)
+        values = keras.layers.Dropout(settings.dropout, name=f"dropout_{number}", dtype=policy)(values)
+    # A few units: in float32 it costs nothing, and a sum of eight digits is not rounded to three.
+    values = _dense(values, entrance, settings, head.units, "output", "float32")
+    if entrance.apart is not None:
+        path = keras.layers.Dense(head.units, use_bias=False, name="wide", dtype="float32")(entrance.apart)
+        values = keras.layers.Add(name="sum", dtype="float32")([values, path])
+    return keras.Model(inputs, head(values), name=name)
 
 
-def _concatenate(parts: list[keras.KerasTensor], name: str) -> keras.KerasTensor:
-    return parts[0] if len(parts) == 1 else keras.layers.Concatenate(name=name)(parts)
+@dataclass(frozen=True)
+class _Entrance:
+    """What the first dense layer gets: codes to embed, features beside them; and what goes around the hidden layers."""
+
+    codes: keras.KerasTensor | None
+    sizes: list[int]
+    beside: keras.KerasTensor | None = None
+    apart: keras.KerasTensor | None = None
+
+
+def _entrance(features: Features, settings: MlpSettings, inputs: dict[str, keras.KerasTensor]) -> _Entrance:
+    codes, sizes = inputs.get("categorical"), list(features.cardinalities)
+    if "numeric" not in inputs:
+        return _Entrance(codes, sizes)
+    layer = number_layer(features, settings)
+    numbers = layer(inputs["numeric"])
+    if settings.merge == "wide":
+        return _Entrance(codes, sizes, apart=numbers)
+    if settings.merge in ("none", "bin"):
+        together = numbers if codes is None else keras.layers.Concatenate(name="codes")([codes, numbers])
+        return _Entrance(together, sizes + layer.cardinalities)
+    return _Entrance(codes, sizes, beside=numbers)
+
+
+def _dense(
+    values: keras.KerasTensor | None, entrance: _Entrance, settings: MlpSettings, units: int, name: str, dtype: str
+) -> keras.KerasTensor:
+    if values is None and entrance.codes is not None:
+        automatic = settings.embedding_dim == "auto"
+        dims = [auto_dim(size) if automatic else int(settings.embedding_dim) for size in entrance.sizes]
+        # One draw a row and column, as Keras 1 dropped whole rows of its table.
+        first = EmbeddingDense(entrance.sizes, dims, units, settings.embedding_dropout, name=name, dtype=dtype)
+        return first(entrance.codes, entrance.beside)
+    return keras.layers.Dense(units, name=name, dtype=dtype)(entrance.beside if values is None else values)
+
+
+def number_layer(features: Features, settings: MlpSettings) -> keras.layers.Layer:
+    """Return the layer that the numeric columns enter through."""
+    if settings.merge == "none":
+        return ValueCodes(features.known, name="values", dtype="float32")
+    inner = [bin_edges(grid, settings.bins) for grid in features.quantiles]
+    if settings.merge == "bin":
+        return QuantileBins(inner, name="bins", dtype="float32")
+    if settings.merge == "piecewise":
+        edges = [sorted({grid[0], *each, grid[-1]}) for grid, each in zip(features.quantiles, inner, strict=True)]
+        return PiecewiseEmbedding(edges, settings.number_dim, name="piecewise", dtype="float32")
+    if settings.merge == "periodic":
+        return PeriodicEmbedding(
+            len(inner),
+            settings.frequencies,
+            settings.frequency_scale,
+            settings.number_dim,
+            name="periodic",
+            dtype="float32",
+        )
+    return ValueAndFlag(name="values", dtype="float32")

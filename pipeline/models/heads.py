@@ -1,10 +1,11 @@
 """What a network's last dense layer becomes, by the kind of its target, and the loss that goes with it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -38,15 +39,30 @@ class Head:
         return keras.layers.Rescaling(self.std, self.mean, dtype="float32", name="amount")(values)
 
 
-def loss_of(kind: str, std: float) -> Callable[[Any, Any], Any]:
+def loss_of(
+    kind: str, std: float, smoothing: float = 0.0, weights: Sequence[float] | None = None
+) -> Callable[[Any, Any], Any]:
     """Return the mean loss of a batch: cross-entropy, or squared error in units of the targets' deviation.
 
     Args:
         kind: Of the target.
         std: Deviation of the training targets.
+        smoothing: Share of each target that is spread evenly over the classes; not for regressions.
+        weights: Of each class; not for regressions.
     """
-    if kind == "binary":
-        return lambda target, output: ops.mean(ops.binary_crossentropy(target, output[:, 0]))
-    if kind == "multiclass":
-        return lambda target, output: ops.mean(ops.sparse_categorical_crossentropy(ops.cast(target, "int32"), output))
-    return lambda target, output: ops.mean(ops.square((target - output[:, 0]) / std))
+    if kind == "regression":
+        return lambda target, output: ops.mean(ops.square((target - output[:, 0]) / std))
+
+    def loss(target: Any, output: Any) -> Any:
+        if kind == "binary":
+            losses = ops.binary_crossentropy(target * (1 - smoothing) + smoothing / 2, output[:, 0])
+        else:
+            losses = ops.sparse_categorical_crossentropy(ops.cast(target, "int32"), output)
+            if smoothing:
+                evenly = -ops.mean(ops.log(ops.maximum(output, keras.config.epsilon())), axis=-1)
+                losses = (1 - smoothing) * losses + smoothing * evenly
+        if weights is None:
+            return ops.mean(losses)
+        return ops.mean(losses * ops.take(np.asarray(weights, dtype="float32"), ops.cast(target, "int32")))
+
+    return loss

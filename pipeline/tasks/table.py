@@ -67,12 +67,44 @@ class TableTask(Task):
         return self.schema.prepared
 
     def build(self) -> "keras.Model":
-        from pipeline.models import Head, embedding_mlp
+        from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved
 
-        schema = self.schema
-        settings = self.config.model.model_dump(exclude={"name"})
+        schema, train = self.schema, self.config.train
+        numbers = schema.numeric
+        features = Features(schema.cardinalities, [c.quantiles for c in numbers], [c.frequent for c in numbers])
         head = Head(schema.kind, len(schema.classes), schema.target_mean, schema.target_std)
-        return embedding_mlp(schema.cardinalities, [c.quantiles for c in schema.numeric], head, **settings)
+        settings = MlpSettings(**self.config.model.model_dump(exclude={"name"}))
+        return embedding_mlp(features, head, settings, members=train.members, precision=resolved(train.precision))
+
+    def check(self) -> None:
+        schema, merge, train = self.schema, self.config.model.merge, self.config.train
+        faults = []
+        if not schema.numeric and merge not in ("concat", "none"):
+            faults.append(
+                f"model.merge: {merge!r} is a way for numeric columns to enter, and {PROCESSED} has none; list some in "
+                "data.numeric, or set model.merge to concat"
+            )
+        if not schema.categorical and merge == "wide":
+            faults.append(
+                "model.merge: 'wide' leaves nothing for the hidden layers where no column is categorical; list some in "
+                "data.categorical, or set model.merge to concat"
+            )
+        if train.monitor not in ("auto", *MONITORS[schema.kind]):
+            faults.append(
+                f"train.monitor: {train.monitor!r} is no score of a {schema.kind} target; set it to auto, or to one of "
+                f"{', '.join(MONITORS[schema.kind])}"
+            )
+        if schema.kind == "regression":
+            faults += [
+                f"train.{key}: {value!r} is for classes, and {schema.target!r} is an amount; set it to {neutral}"
+                for key, value, neutral in (
+                    ("label_smoothing", train.label_smoothing, 0.0),
+                    ("class_weights", train.class_weights, "none"),
+                )
+                if value != neutral
+            ]
+        if faults:
+            raise TaskError("\n".join(faults))
 
     def train(
         self,
@@ -87,9 +119,11 @@ class TableTask(Task):
 
         settings = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
-        monitor = self._monitor()
+        monitor = self.headline if settings.monitor == "auto" else settings.monitor
         objective = Objective(
-            loss=loss_of(self.schema.kind, self.schema.target_std),
+            loss=loss_of(
+                self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
+            ),
             validate=lambda network: self._score(val, outputs(network, val.inputs))(np.ones(len(val))),
             monitor=monitor,
             higher_is_better=HIGHER_IS_BETTER[monitor],
@@ -98,9 +132,13 @@ class TableTask(Task):
             settings.batch_size,
             settings.epochs,
             settings.learning_rate,
-            settings.patience,
-            settings.checkpoint_minutes,
-            self.config.seed,
+            seed=self.config.seed,
+            patience=settings.patience,
+            checkpoint_minutes=settings.checkpoint_minutes,
+            shape=settings.schedule,
+            warmup=settings.warmup,
+            weight_decay=settings.weight_decay,
+            ema=settings.ema,
         )
         inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
         training = Training(model, inputs, np.asarray(train.target), objective, schedule, checkpoints, on_epoch)
@@ -157,16 +195,12 @@ class TableTask(Task):
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
 
-    def _monitor(self) -> str:
-        asked, legal = self.config.train.monitor, MONITORS[self.schema.kind]
-        if asked == "auto":
-            return legal[0]
-        if asked not in legal:
-            raise TaskError(
-                f"train.monitor: {asked!r} is no score of a {self.schema.kind} target; set it to auto, or to one of "
-                f"{', '.join(legal)}"
-            )
-        return asked
+    def _class_weights(self, target: npt.NDArray[np.float32]) -> list[float] | None:
+        if self.config.train.class_weights == "none":
+            return None
+        counts = np.bincount(np.asarray(target).astype(np.int64), minlength=len(self.schema.classes))
+        weights: list[float] = (len(target) / (len(counts) * np.maximum(counts, 1))).tolist()
+        return weights
 
     def _score(self, arrays: Arrays, output: npt.NDArray[Any]) -> "Score":
         from pipeline.metrics import BinaryScores, MulticlassScores, RegressionScores

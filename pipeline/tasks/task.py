@@ -25,7 +25,8 @@ CODE = ("data", "metrics", "models", "tasks", "training")
 """Libraries whose code decides what a training, and what an evaluation, computes."""
 
 NOT_IN_KEY = {"epochs", "checkpoint_minutes"}
-"""Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint."""
+"""Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint, unless the
+learning rate hangs on their number."""
 
 
 class TaskError(PipelineError):
@@ -100,6 +101,14 @@ class Task(ABC):
         """Return the data section under which `data/processed` was written."""
 
     @abstractmethod
+    def check(self) -> None:
+        """Refuse settings that contradict the prepared data.
+
+        Raises:
+            TaskError: Naming each and what to set instead.
+        """
+
+    @abstractmethod
     def build(self) -> "keras.Model":
         """Make the untrained network from the schema and the model section."""
 
@@ -167,12 +176,15 @@ class Task(ABC):
 
     def key(self) -> str:
         """Return what a training hangs on, hashed: data, settings, code and libraries, but not the number of epochs."""
+        from pipeline.models import resolved
         from pipeline.models.backend import versions
 
-        tree = self.config.tree
-        train = {name: value for name, value in tree["train"].items() if name not in NOT_IN_KEY}
-        settings = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
-        return digest([folder_digest(PROCESSED), settings, code_digest(*CODE), versions()])[:16]
+        tree, settings = self.config.tree, self.config.train
+        left_out = NOT_IN_KEY - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
+        train = {name: value for name, value in tree["train"].items() if name not in left_out}
+        train["precision"] = resolved(settings.precision)
+        decisive = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
+        return digest([folder_digest(PROCESSED), decisive, code_digest(*CODE), versions()])[:16]
 
 
 def task_for(config: Config) -> Task:

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.config import InterruptedRunError, figure
+from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint, Checkpoints, State
 from pipeline.training.determinism import epoch_order
 from pipeline.training.errors import TrainingError
 from pipeline.training.interruption import interruptible
-from pipeline.training.optimizer import RowSparseAdam
+from pipeline.training.optimizer import LearningRate, RowSparseAdam
 from pipeline.training.progress import EpochRecord, Progress
 from pipeline.training.steps import Loss, Steps
 
@@ -35,14 +36,31 @@ class Objective:
 
 @dataclass(frozen=True)
 class Schedule:
-    """How long and how fast."""
+    """How long and how fast.
+
+    Attributes:
+        batch_size: Rows a step.
+        epochs: At most.
+        learning_rate: The highest.
+        seed: Of the order of examples.
+        patience: Epochs without a better monitor before it stops; 0 for never.
+        checkpoint_minutes: Between checkpoints within an epoch.
+        shape: Of the learning rate: `constant`, `linear` or `cosine`.
+        warmup: Share of all steps during which the learning rate rises.
+        weight_decay: See `RowSparseAdam`.
+        ema: Decay of the weights' moving average; 0 for none.
+    """
 
     batch_size: int
     epochs: int
     learning_rate: float
-    patience: int
-    checkpoint_minutes: float
     seed: int
+    patience: int = 0
+    checkpoint_minutes: float = 5.0
+    shape: str = "constant"
+    warmup: float = 0.0
+    weight_decay: float = 0.0
+    ema: float = 0.0
 
 
 class Training:
@@ -70,8 +88,11 @@ class Training:
     ) -> None:
         self._model, self._objective, self._schedule = model, objective, schedule
         self._checkpoints, self._on_epoch = checkpoints, on_epoch
-        self._optimizer = RowSparseAdam(schedule.learning_rate)
-        self._steps = Steps(model, self._optimizer, objective.loss, inputs, target, schedule.batch_size)
+        steps = schedule.epochs * -(-len(target) // schedule.batch_size)
+        rate = LearningRate(schedule.learning_rate, schedule.shape, round(schedule.warmup * steps), steps)
+        self._optimizer = RowSparseAdam(rate, schedule.weight_decay)
+        self._average = WeightAverage(model.trainable_variables, schedule.ema)
+        self._steps = Steps(model, self._optimizer, objective.loss, inputs, target, schedule.batch_size, self._average)
         self._best: dict[str, npt.NDArray[Any]] = {}
         self._progress = Progress()
         self._saved_at = self._reported_at = time.monotonic()
@@ -107,11 +128,12 @@ class Training:
         while progress.step < self._steps.per_epoch:
             self._run_chunk()
         rate = (self._steps.rows - first * self._schedule.batch_size) / (time.monotonic() - began)
-        scores = {"loss": float(self._steps.loss_sum.numpy()) / self._steps.rows, **self._validate()}
-        monitored = scores[f"val_{self._objective.monitor}"]
-        sign = 1.0 if self._objective.higher_is_better else -1.0
-        if progress.finish_epoch(scores, sign * monitored, self._schedule.patience):
-            self._best = {f"best/{i:04}": _copy(w) for i, w in enumerate(self._model.weights)}
+        with self._average.in_place():
+            scores = {"loss": float(self._steps.loss_sum.numpy()) / self._steps.rows, **self._validate()}
+            monitored = scores[f"val_{self._objective.monitor}"]
+            sign = 1.0 if self._objective.higher_is_better else -1.0
+            if progress.finish_epoch(scores, sign * monitored, self._schedule.patience):
+                self._best = {f"best/{i:04}": _copy(w) for i, w in enumerate(self._model.weights)}
         self._save()
         self._on_epoch(progress.history[-1])
         shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {figure(monitored)}"
@@ -172,6 +194,7 @@ class Training:
         # model.variables holds the states of the dropout layers' seed generators too, which .keras files do not.
         named = {f"model/{i:04}": v for i, v in enumerate(self._model.variables)}
         named |= {f"optimizer/{i:04}": v for i, v in enumerate(self._optimizer.variables)}
+        named |= {f"average/{i:04}": v for i, v in enumerate(self._average.variables)}
         return named | {"loss_sum": self._steps.loss_sum}
 
     def _save(self) -> None:

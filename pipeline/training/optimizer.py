@@ -1,8 +1,9 @@
-"""Adam that touches only the rows of a table which a batch used."""
+"""Adam that touches only the rows of a table which a batch used, its learning rate over a training, weight decay."""
 
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -12,11 +13,24 @@ class RowSparseAdam(keras.optimizers.Adam):
     A row that occurs in every batch moves exactly as under Adam. One that does not rests, where Adam would go on moving
     it by its old moments ("lazy Adam"). Keras' own optimizer works through the whole table at each step, and squares
     the gradients of a row's occurrences one by one, not their sum.
+
+    Args:
+        learning_rate: A number or a schedule.
+        decay: Weight decay apart from the gradient (Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019),
+            of matrices and of the rows that a batch used; biases and scales have none.
     """
+
+    def __init__(self, learning_rate: Any, decay: float = 0.0) -> None:
+        super().__init__(learning_rate)
+        # Not Keras' own weight_decay, which works through whole tables.
+        self._decay = decay
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable and its moments."""
+        kept = 1 - self._decay * tf.cast(learning_rate, variable.dtype)
         if not isinstance(gradient, tf.IndexedSlices):
+            if self._decay and len(variable.shape) > 1:
+                variable.assign(variable * kept)
             super().update_step(gradient, variable, learning_rate)
             return
         rows, place = tf.unique(gradient.indices)
@@ -29,6 +43,35 @@ class RowSparseAdam(keras.optimizers.Adam):
         mean += (summed - mean) * (1 - self.beta_1)
         square += (tf.square(summed) - square) * (1 - self.beta_2)
         change = tf.cast(learning_rate, summed.dtype) * correction * mean / (tf.sqrt(square) + self.epsilon)
+        if self._decay:
+            change += tf.gather(variable, rows) * (1 - kept)
         first.scatter_update(tf.IndexedSlices(mean, rows))
         second.scatter_update(tf.IndexedSlices(square, rows))
         variable.scatter_sub(tf.IndexedSlices(change, rows))
+
+
+class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
+    """A learning rate that rises linearly, then stays or falls to 0 with the last step.
+
+    Args:
+        peak: The highest.
+        shape: `constant`, `linear` or `cosine`: how it goes on after the rise.
+        warmup: Steps of the rise.
+        steps: Of the whole training.
+    """
+
+    def __init__(self, peak: float, shape: str, warmup: int, steps: int) -> None:
+        self.peak, self.shape, self.warmup, self.steps = peak, shape, warmup, steps
+
+    def __call__(self, step: Any) -> Any:
+        """Return the rate of a step, counted from 0."""
+        done = tf.cast(step, tf.float32)
+        rise = tf.minimum(1.0, (done + 1) / max(1, self.warmup))
+        left = 1 - tf.clip_by_value((done - self.warmup) / max(1, self.steps - self.warmup), 0.0, 1.0)
+        if self.shape == "cosine":
+            left = (1 - tf.cos(np.pi * left)) / 2
+        return self.peak * rise * (1.0 if self.shape == "constant" else left)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {"peak": self.peak, "shape": self.shape, "warmup": self.warmup, "steps": self.steps}

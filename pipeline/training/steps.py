@@ -8,19 +8,26 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline.models import members_of, to_float32
+from pipeline.training.averaging import WeightAverage
+
 Loss = Callable[[Any, Any], Any]
 
 
 class Steps:
     """Runs steps of one epoch; Python sees only the chunks.
 
+    The graph of the steps is made here, in the precision that the network was built with; from then on the network
+    computes in float32: what is validated and kept is what will be used.
+
     Args:
-        model: To train.
-        optimizer: Keras' own.
+        model: To train. Networks whose outputs it averages learn side by side, each for itself.
+        optimizer: Of all weights.
         loss: `(target, output) -> ` mean over the batch.
         inputs: Examples by input name, first axis rows.
         target: `(rows,)`.
         batch_size: Rows a step; the last one of an epoch takes what is left.
+        average: Updated after each step.
     """
 
     def __init__(
@@ -31,8 +38,10 @@ class Steps:
         inputs: Mapping[str, npt.NDArray[Any]],
         target: npt.NDArray[np.float32],
         batch_size: int,
+        average: WeightAverage,
     ) -> None:
-        self._model, self._optimizer, self._loss = model, optimizer, loss
+        self._model, self._members, self._optimizer, self._loss = model, members_of(model), optimizer, loss
+        self._average = average
         self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
         self._target = tf.constant(target)
         self._batch = batch_size
@@ -42,6 +51,10 @@ class Steps:
         self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.bad_step = tf.Variable(-1, dtype=tf.int32, trainable=False)
         optimizer.build(model.trainable_variables)
+        place = tf.TensorSpec([], tf.int32)
+        # No AutoGraph, which does not read the code of newer Pythons: the loop is spelled out.
+        self._graph = tf.function(self._run, autograph=False).get_concrete_function(place, place)
+        to_float32(model)
 
     @property
     def per_epoch(self) -> int:
@@ -54,10 +67,8 @@ class Steps:
 
     def run(self, first: int, last: int) -> None:
         """Run steps `first … last - 1`."""
-        self._run(tf.constant(first), tf.constant(last))
+        self._graph(tf.constant(first), tf.constant(last))
 
-    # No AutoGraph, which does not read the code of newer Pythons: the loop is spelled out.
-    @tf.function(autograph=False)  # type: ignore[untyped-decorator]
     def _run(self, first: tf.Tensor, last: tf.Tensor) -> None:
         tf.while_loop(
             lambda step: tf.logical_and(step < last, self.bad_step < 0), self._one, [first], parallel_iterations=1
@@ -74,15 +85,19 @@ class Steps:
         inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
         target = tf.gather(self._target, rows)
         with tf.GradientTape() as tape:
-            loss = self._loss(target, self._model(inputs, training=True))
+            losses = [self._loss(target, member(inputs, training=True)) for member in self._members]
+            # Their sum: each network's gradients are what they would be were it alone.
+            total = tf.add_n(losses)
         variables = self._model.trainable_variables
-        gradients = tape.gradient(loss, [v.value for v in variables])
+        gradients = tape.gradient(total, [v.value for v in variables])
+        loss = total / len(losses)
         # A loss that is no number changes no weight: they are still there to be looked at.
         tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)
         return loss
 
     def _apply(self, gradients: Any, variables: Any) -> bool:
         self._optimizer.apply(gradients, variables)
+        self._average.update(self._optimizer.iterations)
         return True
 
     def largest_input(self, step: int) -> tuple[str, float, int] | None:

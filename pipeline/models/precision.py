@@ -1,0 +1,36 @@
+"""In which floating point a network trains. Weights are always float32; it is the products that may be shorter."""
+
+from pathlib import Path
+
+import keras
+
+MIXED = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
+"""Precision → Keras' name of it."""
+FLAGS = {"avx512_bf16", "amx_bf16"}
+
+
+def resolved(precision: str) -> str:
+    """Return `float32` or `bfloat16`; `auto` is bfloat16 where this machine multiplies it faster."""
+    if precision != "auto":
+        return precision
+    return "bfloat16" if _is_fast() else "float32"
+
+
+def to_float32(model: keras.Model) -> None:
+    """Let every layer compute in float32 from now on; graphs made before keep the precision that they were made in."""
+    for layer in model._flatten_layers(include_self=False):
+        if layer.dtype_policy.name == MIXED["bfloat16"]:
+            layer.dtype_policy = keras.dtype_policies.DTypePolicy("float32")
+
+
+def _is_fast() -> bool:
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        for device in tf.config.list_physical_devices("GPU"):
+            return bool(tf.config.experimental.get_device_details(device).get("compute_capability", (0, 0)) >= (8, 0))
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:  # not Linux
+        return False
+    return any(line.startswith("flags") and FLAGS & set(line.split()) for line in lines)

@@ -1,0 +1,46 @@
+"""An exponential moving average of the weights, which is what a training validates and keeps."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import tensorflow as tf
+
+
+class WeightAverage:
+    """Averages of variables, updated within the graph of the steps.
+
+    Args:
+        variables: Those of a network that are trained.
+        decay: Share of the average that stays at each step. Early on it is less, (1 + step) / (10 + step), so that the
+            initial weights are soon forgotten. 0: the variables themselves are used.
+    """
+
+    def __init__(self, variables: Sequence[Any], decay: float) -> None:
+        self._decay = decay
+        self._followed = [variable.value for variable in variables] if decay else []
+        self.variables = [tf.Variable(variable, trainable=False) for variable in self._followed]
+
+    def update(self, step: Any) -> None:
+        """Follow the variables; every row of a table, also those that rest.
+
+        Args:
+            step: Counted from 1.
+        """
+        if self._decay:
+            done = tf.cast(step, tf.float32)
+            moves = 1 - tf.minimum(self._decay, (1 + done) / (10 + done))
+            for average, variable in zip(self.variables, self._followed, strict=True):
+                average.assign_sub(moves * (average - variable))
+
+    @contextmanager
+    def in_place(self) -> Iterator[None]:
+        """Let the network have the averages for a while."""
+        own = [variable.numpy() for variable in self._followed]
+        for average, variable in zip(self.variables, self._followed, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(self._followed, own, strict=True):
+                variable.assign(value)
