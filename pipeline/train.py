@@ -62,15 +62,14 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
 
 def record_start(run: "Run", config: Config, model: "keras.Model") -> None:
     """Log what is about to be trained, on what, by which code."""
-    from pipeline.models import resolved
+    from pipeline.models import figure, resolved, summary
 
     run.log_config(config)
     run.log_provenance()
     run.log_datasets()
     run.tag("precision", resolved(config.train.precision))
-    lines: list[str] = []
-    model.summary(print_fn=lines.append, line_length=100)
-    run.log_text("\n".join(lines), "network.txt")
+    run.log_text(summary(model), "network.txt")
+    run.log_figure(figure(model), "network.png")
 
 
 def record_epoch(run: "Run", record: "EpochRecord") -> None:

@@ -35,7 +35,7 @@ def test_all_faults_come_at_once() -> None:
     assert "train.epocs=3: unknown key; did you mean train.epochs?" in text
     assert "model.hidden_units: must be a valid integer, received 'many'" in text
     assert "model.dropout: must be less than 1, received 1.5" in text
-    assert "train.warm: unknown key; did you mean train.warmup?" in text
+    assert "train.warm: unknown key; did you mean warmup?" in text
     assert "seed: must be greater than or equal to 0, received -1" in text
 
 

@@ -131,6 +131,7 @@ def test_the_length_of_chunks_changes_nothing(family: Fixture, tmp_path: Path, m
     assert same(weights(long), weights(short))
 
 
+@pytest.mark.slow
 def test_with_everything_saved_and_reloaded_it_scores_the_same(family: Fixture, tmp_path: Path) -> None:
     task = task_for(family.config(**family.everything))
     model, records = train(task, tmp_path / "c")

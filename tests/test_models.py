@@ -132,6 +132,14 @@ def test_parameters_are_those_of_the_layers(merge: str) -> None:
     assert network(merge=merge).count_params() == PARAMETERS[merge]
 
 
+@pytest.mark.parametrize("merge", ["none", "bin"])
+def test_codes_of_numbers_stand_beside_columns_that_are_looked_up(merge: str) -> None:
+    model = network(Features([3, 500], [QUANTILES], [[-1.0, 0.5]]), merge=merge)
+    given = {"categorical": np.array([[2, 499]], "int32"), "numeric": np.array([[0.5]], "float32")}
+    assert model.get_layer("codes").output.dtype == "int32"
+    assert np.asarray(model(given)).shape == (1, 1)
+
+
 def test_numbers_as_categories_are_known_values_or_code_0() -> None:
     values = np.array([[-1.0, 0.25], [0.5, 0.26], [0.4, np.nan], [np.inf, 3.4e38]], dtype="float32")
     layer = ValueCodes([[-1.0, 0.0, 0.5], [0.25]])
@@ -225,6 +233,7 @@ def test_embedding_dropout_drops_whole_embeddings(size: int) -> None:
     assert not np.array_equal(np.asarray(layer(codes, training=True)), dropped)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("changes", [*({"merge": merge} for merge in PARAMETERS), {"embedding_dim": "auto"}], ids=str)
 @pytest.mark.parametrize("members", [1, 2])
 def test_save_and_reload(tmp_path: Path, changes: dict[str, object], members: int) -> None:

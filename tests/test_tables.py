@@ -166,7 +166,9 @@ def test_settings_that_the_target_contradicts_are_refused_together(raw: Path) ->
     with pytest.raises(TaskError) as caught:
         task.check()
     first, second, third = str(caught.value).splitlines()
-    assert first.startswith("train.monitor: 'auc' is no score of a regression target; set it to auto, or to one of rmse")
+    assert first.startswith(
+        "train.monitor: 'auc' is no score of a regression target; set it to auto, or to one of rmse"
+    )
     assert second == "train.label_smoothing: 0.1 is for classes, and 'price' is an amount; set it to 0.0"
     assert third == "train.class_weights: 'balanced' is for classes, and 'price' is an amount; set it to none"
 

@@ -84,5 +84,10 @@ def _fault(prefix: str, fault: Any, kind: type[Section]) -> str:
         return f"{path}: unknown key{did_you_mean(str(fault['loc'][-1]), here)}"
     if fault["type"] == "missing":
         return f"{path}: the key is missing; `python -m pipeline.compose` writes a whole params.yaml"
-    rule = fault["msg"].removeprefix("Value error, ").replace("Input should be", "must be").replace("List should have", "must have")
+    rule = (
+        fault["msg"]
+        .removeprefix("Value error, ")
+        .replace("Input should be", "must be")
+        .replace("List should have", "must have")
+    )
     return f"{path}: {rule}, received {fault['input']!r}"

@@ -5,6 +5,7 @@ from pipeline.metrics.bootstrap import Score, intervals
 from pipeline.metrics.curves import Curve, calibration, precision_recall, residuals, roc, sure_and_right
 from pipeline.metrics.multiclass import MulticlassScores
 from pipeline.metrics.regression import RegressionScores
+from pipeline.metrics.vectors import nearest, plane
 
 HIGHER_IS_BETTER = {
     "auc": True,
@@ -28,6 +29,8 @@ __all__ = [
     "binary_scores",
     "calibration",
     "intervals",
+    "nearest",
+    "plane",
     "precision_recall",
     "residuals",
     "roc",

@@ -4,6 +4,7 @@ import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its
 from pipeline.models.embedding import EmbeddingDense, auto_dim
 from pipeline.models.embedding_mlp import Features, MlpSettings, embedding_mlp
 from pipeline.models.heads import Head, loss_of
+from pipeline.models.layer_files import LayerFiles
 from pipeline.models.members import averaged, members_of
 from pipeline.models.numeric import (
     PeriodicEmbedding,
@@ -13,13 +14,17 @@ from pipeline.models.numeric import (
     ValueCodes,
     bin_edges,
 )
+from pipeline.models.picture import figure, write_pictures
 from pipeline.models.precision import resolved, to_float32
+from pipeline.models.probe import layers_of, output_names, outputs_of, weights_of
 from pipeline.models.saving import load_model, save_model
+from pipeline.models.structure import parts_of, summary
 
 __all__ = [
     "EmbeddingDense",
     "Features",
     "Head",
+    "LayerFiles",
     "MlpSettings",
     "PeriodicEmbedding",
     "PiecewiseEmbedding",
@@ -30,10 +35,18 @@ __all__ = [
     "averaged",
     "bin_edges",
     "embedding_mlp",
+    "figure",
+    "layers_of",
     "load_model",
     "loss_of",
     "members_of",
+    "output_names",
+    "outputs_of",
+    "parts_of",
     "resolved",
     "save_model",
+    "summary",
     "to_float32",
+    "weights_of",
+    "write_pictures",
 ]

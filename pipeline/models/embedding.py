@@ -66,7 +66,7 @@ class EmbeddingDense(keras.layers.Layer):
         super().__init__(**kwargs)
         self.cardinalities, self.dims = [int(n) for n in cardinalities], [int(n) for n in dims]
         self.units, self.dropout = units, dropout
-        self._seeds = keras.random.SeedGenerator()
+        self.seeds = keras.random.SeedGenerator()
         sizes, widths = np.array(self.cardinalities), np.array(self.dims)
         # Those that are multiplied together stand side by side.
         self.columns = np.lexsort((sizes, widths)).astype("int32")
@@ -126,12 +126,22 @@ class EmbeddingDense(keras.layers.Layer):
         found: npt.NDArray[np.float32] = table[start : start + self.cardinalities[column]]
         return found
 
+    def kernel_rows(self) -> list[tuple[int | None, int, int]]:
+        """Return column, first and last row of the kernel, in the order of its rows; other features have no column."""
+        found: list[tuple[int | None, int, int]] = []
+        end = 0
+        for column in self.columns.tolist():
+            found.append((column, end, end + self.dims[column] - 1))
+            end += self.dims[column]
+        width = int(self.kernel.shape[0])
+        return found + ([(None, end, width - 1)] if end < width else [])
+
     def _kept(self, codes: Any, training: bool | None) -> Any:
         """Draw what is kept, `(batch, columns, 1)` in the order of `columns`, scaled so that its mean is 1."""
         if not training or self.dropout == 0:
             return None
         ones = ops.ones(ops.shape(codes), dtype=self.compute_dtype)
-        return ops.expand_dims(keras.random.dropout(ones, self.dropout, seed=self._seeds), -1)
+        return ops.expand_dims(keras.random.dropout(ones, self.dropout, seed=self.seeds), -1)
 
     def _one_hot(self, codes: Any, kept: Any, kernel: Any, block: _Block) -> Any:
         columns, size = self.columns[block.part], block.size

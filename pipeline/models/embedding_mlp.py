@@ -114,7 +114,7 @@ def _entrance(features: Features, settings: MlpSettings, inputs: dict[str, keras
     if settings.merge == "wide":
         return _Entrance(codes, sizes, apart=numbers)
     if settings.merge in ("none", "bin"):
-        together = numbers if codes is None else keras.layers.Concatenate(name="codes")([codes, numbers])
+        together = numbers if codes is None else keras.layers.Concatenate(name="codes", dtype="int32")([codes, numbers])
         return _Entrance(together, sizes + layer.cardinalities)
     return _Entrance(codes, sizes, beside=numbers)
 

@@ -1,5 +1,27 @@
 """Families of networks: each ties data, network, loop and scores together."""
 
-from pipeline.tasks.task import CODE, Column, Evaluation, Predictor, Scores, Task, TaskError, predictor_for, task_for
+from pipeline.tasks.task import (
+    CODE,
+    Column,
+    Embedding,
+    Evaluation,
+    Predictor,
+    Scores,
+    Task,
+    TaskError,
+    predictor_for,
+    task_for,
+)
 
-__all__ = ["CODE", "Column", "Evaluation", "Predictor", "Scores", "Task", "TaskError", "predictor_for", "task_for"]
+__all__ = [
+    "CODE",
+    "Column",
+    "Embedding",
+    "Evaluation",
+    "Predictor",
+    "Scores",
+    "Task",
+    "TaskError",
+    "predictor_for",
+    "task_for",
+]

@@ -177,12 +177,15 @@ class TableTask(Task):
         data = self.config.data
         if data.unlabelled is None:
             return None
-        rows = TablePredictor(folder).submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
+        rows = TablePredictor.load(folder).submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
         return f"{SUBMISSION}: {rows:,} rows of {data.unlabelled}"
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
-        return TablePredictor(folder)
+        return TablePredictor.load(folder)
+
+    def untrained(self) -> Predictor:
+        return TablePredictor(self.schema, self.build())
 
     def columns(self) -> list[Column]:
         layout = self.schema.layout

@@ -1,40 +1,51 @@
 """A trained network of the table family, for raw rows: what a prediction needs, and no more."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as csv
 
-from pipeline.data import Schema, Table, header, stream
+from pipeline.config import no_such
+from pipeline.data import Numeric, Schema, Table, header, stream
 from pipeline.storage import RAW, new_file
-from pipeline.tasks.task import Column, Predictor
+from pipeline.tasks.task import Column, Embedding, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
 
+    from pipeline.models import QuantileBins, ValueCodes
+
 MODEL = "model.keras"
 ROW = "row"
 """Column of the output that counts the rows from 1, where no column of the input is kept."""
+UNKNOWN = "(unknown or missing)"
+"""Name of code 0."""
 PREDICT_BATCH = 8192
 Output = npt.NDArray[np.float32]
 
 
 class TablePredictor(Predictor):
-    """A trained network that takes raw rows.
+    """A network that takes raw rows.
 
     Args:
-        folder: What `TableTask.save` wrote.
+        schema: Of the data that it was made for.
+        model: The network.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, schema: Schema, model: "keras.Model") -> None:
+        self._schema, self.model = schema, model
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load what `TableTask.save` wrote."""
         from pipeline.models import load_model
 
-        self._schema = Schema.load(folder)
-        self._model = load_model(folder / MODEL)
+        return cls(Schema.load(folder), load_model(folder / MODEL))
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return a row of predictions for each row; unseen categories and missing values are fine.
@@ -52,6 +63,60 @@ class TablePredictor(Predictor):
         """Write `ID,TARGET`, as competitions take it; return the number of rows."""
         first = output_columns(self._schema)[0]
         return self._write(source, output, [id_column] if id_column else [], {self._schema.target: first})
+
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        table = self._table(header(source), source.as_posix())
+        held: dict[str, npt.NDArray[Any]] = {}
+        for batch, indices, numbers in stream(source, table):
+            new = self._inputs(table, batch.num_rows, indices, numbers)
+            table.reset()
+            held = {name: np.concatenate([held[name], rows]) for name, rows in new.items()} if held else new
+            while len(held["categorical"]) >= size:
+                yield {name: rows[:size] for name, rows in held.items()}
+                held = {name: rows[size:] for name, rows in held.items()}
+        if held and len(held["categorical"]):
+            yield held
+
+    def embedded(self) -> list[str]:
+        from pipeline.models import EmbeddingDense, layers_of
+
+        layers = layers_of(self.model).values()
+        if not any(isinstance(layer, EmbeddingDense) for layer in layers):
+            return []
+        names = [column.name for column in self._schema.categorical]
+        return names + ([column.name for column in self._schema.numeric] if self._number_codes() else [])
+
+    def embedding(self, name: str) -> Embedding:
+        from pipeline.models import EmbeddingDense, layers_of
+
+        known = self.embedded()
+        if name not in known:
+            raise TaskError(f"no embeddings of {no_such([name], known)}")
+        place, categorical = known.index(name), self._schema.categorical
+        if place < len(categorical):
+            names = [UNKNOWN, *categorical[place].categories]
+        else:
+            index = place - len(categorical)
+            names = self._number_names(index, self._schema.numeric[index])
+        layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
+        return Embedding(names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+
+    def _number_codes(self) -> "QuantileBins | ValueCodes | None":
+        from pipeline.models import QuantileBins, ValueCodes, layers_of
+
+        layers = layers_of(self.model).values()
+        return next((layer for layer in layers if isinstance(layer, QuantileBins | ValueCodes)), None)
+
+    def _number_names(self, index: int, column: Numeric) -> list[str]:
+        from pipeline.models import QuantileBins
+
+        layer = self._number_codes()
+        if isinstance(layer, QuantileBins):
+            edges = [f"{edge * column.std + column.mean:g}" for edge in layer.edges[index]]
+            between = [f"{low} … {high}" for low, high in pairwise(edges)]
+            return ["(missing)", *([f"< {edges[0]}", *between, f">= {edges[-1]}"] if edges else ["any"])]
+        known = layer.known[index] if layer else []
+        return [UNKNOWN, *(f"{value * column.std + column.mean:g}" for value in known)]
 
     def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
         table = self._table(header(source), source.as_posix())
@@ -75,8 +140,13 @@ class TablePredictor(Predictor):
         return Table(self._schema.layout, RAW, known, name, labelled=False)
 
     def _outputs(self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]) -> Output:
+        return outputs(self.model, self._inputs(table, rows, indices, numbers))
+
+    def _inputs(
+        self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]
+    ) -> dict[str, npt.NDArray[Any]]:
         codes, values = table.encoder(self._schema.categorical, self._schema.numeric)(rows, indices, numbers)
-        return outputs(self._model, {"categorical": codes, "numeric": values})
+        return {"categorical": codes, "numeric": values}
 
 
 def outputs(model: "keras.Model", inputs: Mapping[str, npt.NDArray[Any]]) -> Output:

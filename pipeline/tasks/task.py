@@ -13,6 +13,8 @@ from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    import numpy.typing as npt
     import pyarrow as pa
 
     from pipeline.metrics import Curve
@@ -67,8 +69,39 @@ class Column:
     is_number: bool
 
 
+@dataclass(frozen=True)
+class Embedding:
+    """The embeddings of one column.
+
+    Attributes:
+        names: Of its categories, by code.
+        vectors: `(codes, width)`; of a network of several, all of theirs side by side.
+    """
+
+    names: list[str]
+    vectors: "npt.NDArray[np.float32]"
+
+
 class Predictor(ABC):
-    """A saved network that takes raw input."""
+    """A network that takes raw input."""
+
+    model: "keras.Model"
+
+    @abstractmethod
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:
+        """Give the network's inputs for the examples of a file, in their order, `size` at a time."""
+
+    @abstractmethod
+    def embedded(self) -> list[str]:
+        """Return what has embeddings, in the order in which the network takes it."""
+
+    @abstractmethod
+    def embedding(self, name: str) -> Embedding:
+        """Return the embeddings of one of `embedded`.
+
+        Raises:
+            TaskError: There is none of this name.
+        """
 
     @abstractmethod
     def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
@@ -142,6 +175,10 @@ class Task(ABC):
     @abstractmethod
     def predictor(cls, folder: Path) -> Predictor:
         """Load what `save` wrote."""
+
+    @abstractmethod
+    def untrained(self) -> Predictor:
+        """Build a new network that takes raw input."""
 
     @abstractmethod
     def columns(self) -> list[Column]:

@@ -17,7 +17,7 @@ class TableModel(PythonModel):
         """Load network and schema."""
         from pipeline.tasks.table_predictor import TablePredictor
 
-        self._predictor = TablePredictor(Path(context.artifacts["models"]))
+        self._predictor = TablePredictor.load(Path(context.artifacts["models"]))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None

@@ -1,0 +1,77 @@
+"""What layers put out, on disk: a file a layer, appended to batch by batch."""
+
+import zipfile
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+Values = npt.NDArray[Any]
+
+
+class LayerFiles:
+    """Files `LAYER.parquet` or `LAYER.npz` in a folder; the path of a layer within a network becomes a folder.
+
+    Parquet: columns `batch` (from 0), `row` (from 1, of the input) and `unit_0`, `unit_1`, …; where a row has more than
+    one axis, a column `values` of nested lists. NPZ: an array a batch, `batch_00000`, ….
+
+    Args:
+        folder: Made if it does not exist.
+        suffix: `parquet` or `npz`.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self._folder, self._suffix = folder, suffix
+        self._open: dict[str, Any] = {}
+        self._stack = ExitStack()
+        self._batch = 0
+
+    def write(self, outputs: dict[str, Values], first: int) -> None:
+        """Append a batch.
+
+        Args:
+            outputs: By layer, `(batch, …)` each.
+            first: Rows of the input before it.
+        """
+        for name, values in outputs.items():
+            if self._suffix == "npz":
+                self._write_array(name, values)
+            else:
+                self._write_table(name, values, first)
+        self._batch += 1
+
+    def _write_array(self, name: str, values: Values) -> None:
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(zipfile.ZipFile(self._path(name), "w"))
+        with self._open[name].open(f"batch_{self._batch:05}.npy", "w", force_zip64=True) as stream:
+            np.lib.format.write_array(stream, values, allow_pickle=False)
+
+    def _write_table(self, name: str, values: Values, first: int) -> None:
+        rows = np.arange(first + 1, first + len(values) + 1)
+        columns: dict[str, Any] = {"batch": np.full(len(values), self._batch, np.int32), "row": rows}
+        if values.ndim > 2:
+            columns["values"] = pa.array(values.tolist())
+        else:
+            columns |= {f"unit_{unit}": column for unit, column in enumerate(values.reshape(len(values), -1).T)}
+        table = pa.table(columns)
+        if name not in self._open:
+            self._open[name] = self._stack.enter_context(pq.ParquetWriter(self._path(name), table.schema))
+        self._open[name].write_table(table)
+
+    def _path(self, name: str) -> Path:
+        path = self._folder / f"{name}.{self._suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()

@@ -1,0 +1,102 @@
+"""A picture of a network: each layer a box with its shapes, by graphviz where there is one, else drawn here."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+import keras
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from pipeline.models.members import members_of
+from pipeline.models.structure import Part, parts_of
+
+BOX, ROW = (4.2, 0.62), 1.05
+"""Width and height of a box, and from one row to the next, in inches."""
+
+
+@dataclass
+class _Box:
+    part: Part
+    row: int
+    place: float = 0.0
+
+
+def write_pictures(model: keras.Model, folder: Path) -> str:
+    """Write `network.svg` and `network.png`; return what drew them."""
+    paths = [folder / f"network.{suffix}" for suffix in ("svg", "png")]
+    if shutil.which("dot"):
+        dot = keras.utils.model_to_dot(model, show_shapes=True, show_layer_names=True, expand_nested=True, dpi=100)
+        for path in paths:
+            dot.write(str(path), format=path.suffix[1:])
+        return "graphviz"
+    picture = figure(model)
+    # No date, and no random names within: the same network gives the same file.
+    with rc_context({"svg.hashsalt": model.name}):
+        picture.savefig(paths[0], metadata={"Date": None})
+    picture.savefig(paths[1], dpi=100)
+    return "matplotlib"
+
+
+def figure(model: keras.Model) -> Figure:
+    """Draw a network; of several side by side the whole, and the first of them."""
+    networks = list(dict.fromkeys([model, members_of(model)[0]]))
+    boxes = [_boxes(network) for network in networks]
+    sizes = [(1 + max(box.row for box in each), _widest(each)) for each in boxes]
+    height, width = ROW * sum(rows for rows, _ in sizes), (BOX[0] + 0.4) * max(wide for _, wide in sizes)
+    picture = Figure(figsize=(width, height + 0.45 * len(networks)), layout="constrained")
+    panels = picture.subplots(len(networks), 1, squeeze=False, height_ratios=[rows for rows, _ in sizes])
+    for network, each, axes in zip(networks, boxes, panels[:, 0], strict=True):
+        _draw(axes, each)
+        axes.set_title(f"{network.name}: {network.count_params():,} parameters", fontsize=10)
+    return picture
+
+
+def _boxes(model: keras.Model) -> list[_Box]:
+    found: dict[str, _Box] = {}
+    for part in parts_of(model):
+        found[part.name] = _Box(part, 1 + max((found[parent].row for parent in part.parents), default=-1))
+    rows: dict[int, list[_Box]] = {}
+    for box in reversed(found.values()):
+        children = [other for other in found.values() if box.part.name in other.part.parents]
+        # What enters is drawn right above where it goes.
+        box.row = min(child.row for child in children) - 1 if children else box.row
+        box.place = mean(child.place for child in children) if children else 0.0
+        rows.setdefault(box.row, []).insert(0, box)
+        # Side by side around the place where they want to be.
+        middle = mean(each.place for each in rows[box.row])
+        for index, each in enumerate(rows[box.row]):
+            each.place = middle + index - (len(rows[box.row]) - 1) / 2
+    return list(found.values())
+
+
+def _widest(boxes: list[_Box]) -> int:
+    rows = [box.row for box in boxes]
+    return max(rows.count(row) for row in rows)
+
+
+def _draw(axes: Axes, boxes: list[_Box]) -> None:
+    places = {box.part.name: ((BOX[0] + 0.4) * box.place, -ROW * box.row) for box in boxes}
+    for box in boxes:
+        part = box.part
+        x, y = places[part.name]
+        corner = (x - BOX[0] / 2, y - BOX[1] / 2)
+        axes.add_patch(
+            FancyBboxPatch(corner, *BOX, boxstyle="round,pad=0.02", facecolor="#eef3f8", edgecolor="#33536b")
+        )
+        count = f", {part.parameters:,} parameters" if part.parameters else ""
+        axes.text(x, y + 0.12, f"{part.name}: {part.kind}", ha="center", va="center", fontsize=9, weight="bold")
+        axes.text(x, y - 0.14, f"{part.shapes}{count}", ha="center", va="center", fontsize=8)
+        for parent in part.parents:
+            above = places[parent]
+            # Around the boxes between, where there are any.
+            bend = "arc3,rad=0.25" if above[1] - y > 1.5 * ROW else "arc3"
+            arrow = {"arrowstyle": "-|>", "color": "#33536b", "connectionstyle": bend}
+            axes.annotate("", (x, y + BOX[1] / 2), (above[0], above[1] - BOX[1] / 2), arrowprops=arrow)
+    xs, ys = zip(*places.values(), strict=True)
+    axes.set_xlim(min(xs) - BOX[0] / 2 - 0.15, max(xs) + BOX[0] / 2 + 0.15)
+    axes.set_ylim(min(ys) - BOX[1], max(ys) + BOX[1])
+    axes.axis("off")

@@ -1,0 +1,90 @@
+"""What a network consists of: its layers with shapes, parameters and what comes before each."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import keras
+
+from pipeline.models.embedding import EmbeddingDense
+from pipeline.models.members import members_of
+
+
+@dataclass(frozen=True)
+class Part:
+    """A layer, or a network within the network.
+
+    Attributes:
+        name: Of the layer.
+        kind: Its class.
+        shapes: What goes in and comes out; `n` is the number of rows.
+        parameters: Their number.
+        parents: Layers whose output goes in.
+    """
+
+    name: str
+    kind: str
+    shapes: str
+    parameters: int
+    parents: list[str]
+
+
+def parts_of(model: keras.Model) -> list[Part]:
+    """Return the layers of a network, each after its parents."""
+    return [
+        Part(layer.name, _kind(layer), _shapes(layer), layer.count_params(), list(_parents(model, layer)))
+        for layer in model.layers
+    ]
+
+
+def summary(model: keras.Model) -> str:
+    """Return a table of the layers; of several networks side by side, of the whole and of the first."""
+    lines = []
+    for network in dict.fromkeys([model, members_of(model)[0]]):
+        rows = [("layer", "kind", "shapes", "parameters", "after")] + [
+            (part.name, part.kind, part.shapes, f"{part.parameters:,}", ", ".join(part.parents))
+            for part in parts_of(network)
+        ]
+        widths = [max(len(row[column]) for row in rows) for column in range(5)]
+        shown = [
+            "  ".join(
+                text.rjust(width) if place == 3 else text.ljust(width)
+                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in rows
+        ]
+        still = sum(prod(weight.shape) for weight in network.non_trainable_weights)
+        apart = f", {still:,} of them statistics that are not trained" if still else ""
+        lines += [f"{network.name}: {network.count_params():,} parameters{apart}", *shown, ""]
+    return "\n".join(lines)
+
+
+def _kind(layer: keras.layers.Layer) -> str:
+    if isinstance(layer, keras.Model):
+        return "network"
+    if isinstance(layer, EmbeddingDense):
+        least, most = min(layer.dims), max(layer.dims)
+        wide = str(most) if least == most else f"{least} to {most}"
+        return f"EmbeddingDense, {len(layer.dims)} embeddings of {wide}"
+    if isinstance(layer, keras.layers.Activation):
+        return f"Activation, {layer.activation.__name__}"
+    return type(layer).__name__
+
+
+def _shapes(layer: keras.layers.Layer) -> str:
+    outputs = ", ".join(_shape(tensor) for tensor in keras.tree.flatten(layer.output))
+    if isinstance(layer, keras.layers.InputLayer):
+        return outputs
+    return f"{', '.join(_shape(tensor) for tensor in keras.tree.flatten(layer.input))} → {outputs}"
+
+
+def _shape(tensor: keras.KerasTensor) -> str:
+    return " × ".join("n" if size is None else f"{size:,}" for size in tensor.shape)
+
+
+def _parents(model: keras.Model, layer: Any) -> Iterator[str]:
+    # Keras' own drawing goes the same way: a layer may be part of other networks too.
+    for index, node in enumerate(layer._inbound_nodes):
+        if f"{id(layer)}_ib-{index}" in model._nodes:
+            yield from dict.fromkeys(parent.operation.name for parent in node.parent_nodes)
