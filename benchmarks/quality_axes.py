@@ -32,6 +32,8 @@ AXES = {
     "members=4": ["train.members=4"],
 }
 SAMPLES = 300
+LONG = ["experiment=redhat", "train.epochs=20", "train.patience=3"]
+"""Until the validation people have had enough: five epochs would compare how fast they learn."""
 Rows = npt.NDArray[np.float32]
 
 
@@ -97,9 +99,7 @@ def main() -> None:
         val: dict[str, float] = {}
         for name in names:
             changes = {**MERGES, **AXES}[name]
-            runs = [
-                trained(["experiment=redhat", f"seed={seed}", *changes], Path(scratch)) for seed in range(1, seeds + 1)
-            ]
+            runs = [trained([*LONG, f"seed={seed}", *changes], Path(scratch)) for seed in range(1, seeds + 1)]
             found[name], val[name] = [rows for rows, _ in runs], mean(auc for _, auc in runs)
             print(f"{name}: val auc {val[name]:.5f}", file=sys.stderr, flush=True)
         figures: dict[str, object] = {"scale": scale, "seeds": seeds}
