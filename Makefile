@@ -1,9 +1,9 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help kaggle repro test test-fast check format ui bench audit lock
+.PHONY: help kaggle repro test test-fast check format ui dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
-SOURCES := pipeline tests benchmarks
+SOURCES := pipeline hydra_plugins tests benchmarks
 EXTRAS := data parallel export sweep lightgbm dev
 
 help: ## list the targets
@@ -36,6 +36,9 @@ format: $(INSTALLED) ## format the code and mend what the linter can
 
 ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+
+dashboard: $(INSTALLED) ## look at the sweeps on http://127.0.0.1:8080
+	optuna-dashboard --host 127.0.0.1 --port 8080 "sqlite:///$(CURDIR)/optuna.db"
 
 bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks

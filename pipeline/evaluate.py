@@ -2,10 +2,11 @@
 
 import csv
 import json
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from pipeline.baseline import BASELINE
-from pipeline.config import Config, command, figure
+from pipeline.config import Config, changes, command, figure
 from pipeline.storage import (
     AUDIT,
     MODELS,
@@ -138,11 +139,13 @@ def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseli
     rivals = ", ".join(f"{model} {figure(values[task.headline])}" for model, values in baseline.items())
     beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
     warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
+    longer = {**changes(config), "train.epochs": 2 * config.train.epochs}
+    overrides = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in longer.items())
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
-        f"  dvc exp run -S experiment={config.name} -S train.epochs={2 * config.train.epochs}   train longer"
+        f"  dvc exp run -S experiment={config.name} {overrides}   train longer"
     )
 
 

@@ -3,25 +3,30 @@
 import argparse
 import csv
 import json
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from pipeline.config import PARAMS, Config, PipelineError, guarded, load, no_such
 from pipeline.predict import folder_of
 from pipeline.storage import MODELS, REPORTS, new_folder
 from pipeline.tasks import Embedding, Predictor, predictor_for, task_for
 
+if TYPE_CHECKING:
+    from pipeline.models import EmbeddingDense
+
 FOLDER = REPORTS / "inspect"
-OTHER = "(other features)"
+REPORT = ("network.txt", "weights.csv")
+"""What every report holds: a folder with these is one, and may be written anew."""
+DEFAULTS = {"phase": "test", "batch": 1024, "rows": 1000, "format": "parquet", "neighbours": 10}
 EPILOG = """\
 Without OVERRIDES: the trained network in models/; where that is for other data than params.yaml says, or there is
 none, a new one by params.yaml. With OVERRIDES (experiment=flights model.hidden_units=64): a new one by these. A new
 one needs data/processed (`python -m pipeline.preprocess`).
 
 Layers are named as in the summary; LAYER/embeddings are the embeddings within an EmbeddingDense, in the order of the
-columns; member_2/LAYER is one of a network of several."""
+columns; member_2/LAYER is one of a network of several, whose embeddings are written side by side."""
 
 
 def main() -> None:
@@ -41,64 +46,94 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as for the stages: a new network by these")
     parser.add_argument("--model", help="folder, MLflow run id or models:/NAME@ALIAS, instead of models/")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help=f"folder to write anew; default: {FOLDER}")
-    parser.add_argument("--input", type=Path, help="rows as for predict: write what layers put out for them")
-    parser.add_argument("--layer", nargs="+", metavar="LAYER", help="which ones; default: every one")
-    parser.add_argument("--phase", choices=("test", "train"), default="test", help="train: with dropout")
-    parser.add_argument("--batch", type=int, default=1024, help="rows at a time; default: 1024")
-    parser.add_argument("--rows", type=int, help="of the input at most; default: all")
-    parser.add_argument("--format", choices=("parquet", "npz"), default="parquet", help="of the outputs")
-    parser.add_argument("--embedding", nargs="+", metavar="COLUMN", help="write the embeddings of columns")
-    parser.add_argument("--neighbours", type=int, default=10, help="of each category; default: 10")
+    parser.add_argument("--input", type=Path, metavar="FILE", help="rows as for predict: write what layers put out")
+    parser.add_argument("--layer", action="append", help="which one, repeatable; default: every one")
+    parser.add_argument("--phase", choices=("test", "train"), help="train: with dropout; default: test")
+    parser.add_argument("--batch", type=int, help="rows at a time; default: 1024")
+    parser.add_argument("--rows", type=int, help="of the input at most; default: 1000")
+    parser.add_argument("--format", choices=("parquet", "npz"), help="of the outputs; default: parquet")
+    parser.add_argument("--embedding", action="append", metavar="COLUMN", help="write its embeddings, repeatable")
+    parser.add_argument("--neighbours", type=int, help="of each category; default: 10")
+    parser.add_argument("--seed", type=int, default=1, help="of the dropout in train phase; default: 1")
     return parser
 
 
 def inspect(given: argparse.Namespace) -> None:
     """Write the report, whole or not at all, and print the summary."""
     refuse(given)
-    predictor, title = chosen(given.overrides, given.model)
+    asked = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
+    settings: dict[str, Any] = {**DEFAULTS, **asked}
+    predictor, title = chosen(given.overrides, given.model, given.seed)
+    layers, embeddings = wanted(predictor, given.layer, given.embedding or [])
     with new_folder(given.output) as scratch:
         text = describe(predictor, scratch)
         if given.input:
-            write_outputs(predictor, given, scratch / "outputs")
-        for name in given.embedding or []:
-            write_embedding(name, predictor.embedding(name), given.neighbours, scratch / "embeddings")
+            write_outputs(predictor, layers, given.input, scratch / "outputs", **settings)
+        for embedding in embeddings:
+            write_embedding(embedding, settings["neighbours"], scratch / "embeddings")
         written = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
     print(f"{title}\n\n{text}\n{given.output}: {', '.join(written)}")
 
 
 def refuse(given: argparse.Namespace) -> None:
-    """Refuse arguments that do not go together.
+    """Refuse arguments that do not go together, and a folder that holds something else.
 
     Raises:
-        PipelineError: Naming all of them.
+        PipelineError: Naming all faults.
     """
     faults = []
     if given.overrides and given.model:
         faults.append("OVERRIDES make a new network and --model names a trained one; give one of them")
-    if not given.input and (given.layer or given.rows or given.phase == "train"):
-        faults.append("--layer, --rows and --phase want --input FILE: outputs of what?")
+    for needed, names in (("input", ("layer", "phase", "batch", "rows", "format")), ("embedding", ("neighbours",))):
+        lost = [f"--{name}" for name in names if getattr(given, name) is not None]
+        if lost and not getattr(given, needed):
+            faults.append(f"{', '.join(lost)}: of what? --{needed} is not given")
     faults += [
         f"--{name}: must be at least 1, received {value}"
-        for name, value in (("batch", given.batch), ("rows", given.rows), ("neighbours", given.neighbours))
-        if value is not None and value < 1
+        for name in ("batch", "rows", "neighbours")
+        if (value := getattr(given, name)) is not None and value < 1
     ]
+    if given.output.exists() and not is_report(given.output):
+        faults.append(f"--output: {given.output} holds something else, which would be lost; name a new folder")
     if faults:
         raise PipelineError("\n".join(faults))
 
 
-def chosen(overrides: Sequence[str], model: str | None) -> tuple[Predictor, str]:
+def is_report(folder: Path) -> bool:
+    """Tell whether a folder is empty, or an earlier report."""
+    return folder.is_dir() and (not any(folder.iterdir()) or all((folder / name).is_file() for name in REPORT))
+
+
+def wanted(
+    predictor: Predictor, layers: Sequence[str] | None, columns: Sequence[str]
+) -> tuple[list[str], list[Embedding]]:
+    """Return the layers and the embeddings that are asked for, before anything is written.
+
+    Raises:
+        PipelineError: A name that does not exist.
+    """
+    from pipeline.models import output_names
+
+    known = output_names(predictor.model)
+    names = list(layers or known)
+    if absent := [name for name in names if name not in known]:
+        raise PipelineError(f"--layer: no layer {no_such(absent, known)}")
+    return names, [predictor.embedding(name) for name in columns]
+
+
+def chosen(overrides: Sequence[str], model: str | None, seed: int) -> tuple[Predictor, str]:
     """Return the network to look into, and a line that says which it is."""
     if overrides:
         config = load(list(overrides))
         return untrained(config), f"a new network: {' '.join(overrides)}"
     if model is not None:
-        return predictor_for(folder_of(model)), f"the network of {model}"
+        return trained(folder_of(model), seed), f"the network of {model}"
     config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
     if not MODELS.is_dir():
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds none"
     if not is_for(config):
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds one for other data (--model {MODELS})"
-    return predictor_for(MODELS), f"the trained network in {MODELS}"
+    return trained(MODELS, seed), f"the trained network in {MODELS}"
 
 
 def is_for(config: Config) -> bool:
@@ -110,16 +145,27 @@ def is_for(config: Config) -> bool:
     return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
 
 
+def trained(folder: Path, seed: int) -> Predictor:
+    """Load a network; its dropout is drawn from the seed."""
+    from pipeline.training import make_deterministic
+
+    make_deterministic(seed)
+    return predictor_for(folder)
+
+
 def untrained(config: Config) -> Predictor:
     """Build a new network."""
     task = task_for(config)
     task.require_prepared()
     task.check()
 
+    from pipeline.models import to_float32
     from pipeline.training import make_deterministic
 
     make_deterministic(config.seed)
-    return task.untrained()
+    predictor = task.untrained()
+    to_float32(predictor.model)
+    return predictor
 
 
 def describe(predictor: Predictor, folder: Path) -> str:
@@ -144,50 +190,68 @@ def describe(predictor: Predictor, folder: Path) -> str:
             for layer, name, values, is_trained in found
         ),
     )
-    names = predictor.embedded()
     layers = {path: layer for path, layer in layers_of(predictor.model).items() if isinstance(layer, EmbeddingDense)}
     if layers:
         write_csv(
-            folder / "kernel_rows.csv",
-            ["layer", "first", "last", "column"],
-            (
-                [path, first, last, OTHER if place is None else names[place]]
-                for path, layer in layers.items()
-                for place, first, last in layer.kernel_rows()
-            ),
+            folder / "columns.csv",
+            ["layer", "column", "table", "table_first", "table_last", "kernel_first", "kernel_last"],
+            (row for path, layer in layers.items() for row in legend(path, layer, predictor)),
         )
     return text
 
 
-def write_outputs(predictor: Predictor, given: argparse.Namespace, folder: Path) -> None:
-    """Write what layers put out for rows of a file, a file a layer, batch by batch."""
-    from pipeline.models import LayerFiles, output_names, outputs_of
+def legend(path: str, layer: "EmbeddingDense", predictor: Predictor) -> Iterator[list[Any]]:
+    """Say which rows of table and kernel belong to which column; then the rows of the features beside them."""
+    names, end = predictor.embedded(), 0
+    for column, first in layer.kernel_rows().items():
+        dim, size, offset = layer.dims[column], layer.cardinalities[column], int(layer.offsets[column])
+        end = first + dim
+        yield [path, names[column], f"table_{dim}", offset, offset + size - 1, first, end - 1]
+    prefix = path.rpartition("/")[0]
+    for name, units in predictor.unit_names().items():
+        head, _, made_by = name.rpartition("/")
+        # What stands beside the codes is named as the layer that makes it.
+        is_beside = head == prefix and made_by not in ("categorical", "numeric")
+        if is_beside and len(units) == layer.kernel.shape[0] - end:
+            yield from ([path, unit, "", "", "", end + place, end + place] for place, unit in enumerate(units))
 
-    known = output_names(predictor.model)
-    names = given.layer or known
-    if absent := [name for name in names if name not in known]:
-        raise PipelineError(f"--layer: no layer {no_such(absent, known)}")
-    with LayerFiles(folder, given.format) as writer:
-        rows = 0
-        for inputs in predictor.batches(given.input, given.batch):
-            count = len(next(iter(inputs.values())))
-            left = count if given.rows is None else min(count, given.rows - rows)
-            part = {name: values[:left] for name, values in inputs.items()}
-            writer.write(outputs_of(predictor.model, names, part, training=given.phase == "train"), rows)
-            rows += left
-            if rows == given.rows:
+
+def write_outputs(
+    predictor: Predictor,
+    layers: Sequence[str],
+    source: Path,
+    folder: Path,
+    *,
+    phase: str,
+    batch: int,
+    rows: int,
+    format: str,  # noqa: A002  (as the option is called)
+    **_others: Any,
+) -> None:
+    """Write what layers put out for the first rows of a file, a file a layer, batch by batch."""
+    from pipeline.models import LayerFiles, Probe
+
+    probe, done = Probe(predictor.model, layers), 0
+    with LayerFiles(folder, format, predictor.unit_names()) as writer:
+        for inputs in predictor.batches(source, batch):
+            count = min(len(next(iter(inputs.values()))), rows - done)
+            part = {name: values[:count] for name, values in inputs.items()}
+            writer.write(probe(part, training=phase == "train"), done)
+            done += count
+            if done == rows:
                 break
-    if not rows:
-        raise PipelineError(f"{given.input}: no rows")
-    print(f"{rows:,} rows of {given.input}, {given.phase} phase, {given.batch} at a time")
+    if not done:
+        raise PipelineError(f"{source}: no rows")
+    more = " (--rows asks for more)" if done == rows else ""
+    print(f"the first {done:,} rows of {source}{more}, {phase} phase, {batch} at a time")
 
 
-def write_embedding(name: str, embedding: Embedding, neighbours: int, folder: Path) -> None:
+def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None:
     """Write a column's embeddings: a table, the nearest neighbours of each category, a picture."""
     from pipeline.metrics import nearest, plane
 
     folder.mkdir(exist_ok=True)
-    path = folder / re.sub(r"[^\w.-]", "_", name)
+    path = folder / quote(embedding.column, safe=" ")
     vectors, names = embedding.vectors, embedding.names
     write_csv(
         path.with_name(f"{path.name}.csv"),
@@ -204,7 +268,7 @@ def write_embedding(name: str, embedding: Embedding, neighbours: int, folder: Pa
             for rank, (other, cosine) in enumerate(zip(*found, strict=True), start=1)
         ),
     )
-    plane(f"embeddings of {name}", vectors, names).savefig(path.with_name(f"{path.name}.png"), dpi=100)
+    plane(f"embeddings of {embedding.column}", vectors, names).savefig(path.with_name(f"{path.name}.png"), dpi=100)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:

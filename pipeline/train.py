@@ -1,4 +1,4 @@
-"""Train the network; interrupted, the same command goes on where it stood."""
+"""Train the network; interrupted, the same command goes on where it stood. With --multirun, search for its settings."""
 
 import csv
 import io
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from pipeline.training import Checkpoint, EpochRecord
 
 
-@command
-def main(config: Config) -> None:
+def train(config: Config) -> None:
     """Train, save, record."""
     task = task_for(config)
     task.require_prepared()
@@ -77,16 +76,9 @@ def record_epoch(run: "Run", record: "EpochRecord") -> None:
     from pipeline.tracking import TrackingError
 
     try:
-        log_epoch(run, record)
+        run.log_epoch(record.scores, record.epoch, record.timestamp)
     except TrackingError as error:
         print(f"  {error}; the training goes on, its scores are sent at the end", flush=True)
-
-
-def log_epoch(run: "Run", record: "EpochRecord") -> None:
-    """Log `loss` as train/loss and `val_auc` as val/auc, at the checkpoint's time: sent twice, it is the same point."""
-    names = {name: f"val/{name[4:]}" if name.startswith("val_") else f"train/{name}" for name in record.scores}
-    scores = {names[name]: value for name, value in record.scores.items()}
-    run.log_scores(scores, step=record.epoch, timestamp=record.timestamp)
 
 
 def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"]) -> None:
@@ -102,7 +94,7 @@ def record_end(run: "Run", config: Config, task: Task, history: Sequence["EpochR
     from pipeline.tracking import log_model
 
     for record in history:
-        log_epoch(run, record)
+        run.log_epoch(record.scores, record.epoch, record.timestamp)
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
     if config.tracking.log_model and not run.has_model():
         log_model(MODELS, task.columns(), task.outputs(), task.example())
@@ -116,6 +108,8 @@ def table_of(history: Sequence["EpochRecord"]) -> str:
     writer.writerows([record.epoch, *record.scores.values()] for record in history)
     return stream.getvalue()
 
+
+main = command(train, sweeps=True)
 
 if __name__ == "__main__":
     main()

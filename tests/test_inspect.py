@@ -65,20 +65,24 @@ def test_weights_are_written_by_layer_and_the_kernel_s_rows_are_named(raw: Path)
     assert [f"{row['layer']}/{row['weight']}" for row in table] == list(weights)
     assert table[0]["shape"] == "31x4"  # 12 shops, 5 colours, 3 towns, 7 weekdays, a code 0 each
     assert float(table[1]["max"]) == pytest.approx(weights["hidden_1/kernel"].max(), rel=1e-5)
-    # the first layer by hand: embeddings times their rows of the kernel, values and flags times the last ones
-    embedded, place = units("hidden_1/embeddings"), {"shop": 0, "colour": 4, "shop_town": 8, "when_weekday": 12}
+    # the first layer by hand, from what is written alone: rows of the table by code, times rows of the kernel by column
+    codes, values = (pq.read_table(FOLDER / "outputs" / f"{name}.parquet") for name in ("categorical", "values"))
     total = weights["hidden_1/bias"].copy()
-    for row in rows_of(FOLDER / "kernel_rows.csv"):
-        kernel = weights["hidden_1/kernel"][int(row["first"]) : int(row["last"]) + 1]
-        begin = place.get(row["column"])
-        total = total + (units("values") if begin is None else embedded[:, begin : begin + 4]) @ kernel
+    for row in rows_of(FOLDER / "columns.csv"):
+        kernel = weights["hidden_1/kernel"][int(row["kernel_first"]) : int(row["kernel_last"]) + 1]
+        if row["table"]:
+            rows = codes[row["column"]].to_numpy() + int(row["table_first"])
+            total = total + weights[f"hidden_1/{row['table']}"][rows] @ kernel
+        else:
+            total = total + values[row["column"]].to_numpy()[:, None] @ kernel
+    assert values.column_names[-1] == "shop_size is missing"
     np.testing.assert_allclose(units("hidden_1"), total, atol=1e-5)
     np.testing.assert_allclose(units("activation_1"), np.maximum(total, 0), atol=1e-5)
 
 
 def test_outputs_are_those_of_predict_batch_by_batch(raw: Path) -> None:
     saved()
-    look("--input", ROWS, "--batch", "300", "--layer", "probability")
+    look("--input", ROWS, "--batch", "300", "--layer", "probability", "--rows", "2000")
     predictor_for(MODELS).predict_file(Path(ROWS), Path("out.csv"), [])
     expected = pyarrow.csv.read_csv("out.csv")["probability"].to_numpy()
     np.testing.assert_allclose(units("probability")[:, 0], expected, atol=1e-6)
@@ -101,7 +105,7 @@ def test_outputs_as_arrays(raw: Path) -> None:
 
 def test_in_training_phase_all_layers_have_seen_the_same_dropout(raw: Path) -> None:
     saved()
-    look("--input", ROWS, "--phase", "train")
+    look("--input", ROWS, "--phase", "train", "--rows", "2000")
     dropped, kept = units("dropout_1"), units("activation_1")
     is_kept = dropped != 0
     np.testing.assert_allclose(dropped[is_kept], 2 * kept[is_kept], rtol=1e-5)
@@ -112,19 +116,39 @@ def test_in_training_phase_all_layers_have_seen_the_same_dropout(raw: Path) -> N
     with np.load(FOLDER / "weights.npz") as archive:
         kernel, bias = archive["hidden_1/kernel"], archive["hidden_1/bias"]
     order = {"shop": 0, "colour": 1, "shop_town": 2, "when_weekday": 3}
-    columns = [order[row["column"]] for row in rows_of(FOLDER / "kernel_rows.csv")[:-1]]
+    columns = [order[row["column"]] for row in rows_of(FOLDER / "columns.csv")[:4]]
     by_hand = np.concatenate([embedded[:, columns].reshape(2000, 16), units("values")], axis=1) @ kernel + bias
     np.testing.assert_allclose(units("hidden_1"), by_hand, atol=1e-5)
+
+
+def test_in_training_phase_a_seed_repeats_the_dropout(raw: Path) -> None:
+    saved()
+    found = []
+    for seed in ("1", "1", "2"):
+        look("--input", ROWS, "--phase", "train", "--rows", "50", "--layer", "dropout_1", "--seed", seed)
+        found.append(units("dropout_1"))
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+@pytest.mark.slow
+def test_a_new_network_is_shown_in_float32(raw: Path) -> None:
+    saved(train__precision="bfloat16")
+    shutil.rmtree(MODELS)
+    look("--input", ROWS, "--rows", "50", "--layer", "hidden_1")
+    assert units("hidden_1").dtype == np.float32
 
 
 @pytest.mark.slow
 def test_members_are_looked_into_one_by_one(raw: Path) -> None:
     saved(train__members=2)
-    look("--input", ROWS, "--layer", "member_1/probability", "member_2/probability", "average", "--embedding", "colour")
-    mean = (units("member_1/probability") + units("member_2/probability")) / 2
-    np.testing.assert_allclose(units("average"), mean, atol=1e-6)
+    layers = [f"--layer={name}" for name in ("member_1/probability", "member_2/probability", "average")]
+    for phase in ("train", "test"):
+        look("--input", ROWS, *layers, "--embedding", "colour", "--phase", phase)
+        mean = (units("member_1/probability") + units("member_2/probability")) / 2
+        np.testing.assert_allclose(units("average"), mean, atol=1e-6)
     assert len(rows_of(FOLDER / "embeddings" / "colour.csv")[0]) == 1 + 2 * 4
-    assert {row["layer"] for row in rows_of(FOLDER / "kernel_rows.csv")} == {"member_1/hidden_1", "member_2/hidden_1"}
+    assert {row["layer"] for row in rows_of(FOLDER / "columns.csv")} == {"member_1/hidden_1", "member_2/hidden_1"}
 
 
 def test_embeddings_have_names_and_neighbours(raw: Path) -> None:
@@ -189,11 +213,13 @@ def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.
             ["--input", ROWS, "--layer", "hiden_1"],
             r"--layer: no layer 'hiden_1' \(did you mean 'hidden_1'\?\); there is",
         ),
-        (["--layer", "hidden_1"], "--layer, --rows and --phase want --input FILE"),
+        (["--layer", "hidden_1", "--batch", "5"], "--layer, --batch: of what[?] --input is not given"),
+        (["--neighbours", "5"], "--neighbours: of what[?] --embedding is not given"),
+        (["-o", "data"], "--output: data holds something else, which would be lost; name a new folder"),
         (["--embedding", "color"], r"no embeddings of 'color' \(did you mean 'colour'\?\); there is colour, shop"),
         (["--embedding", "price"], "no embeddings of 'price'"),
         (["train.epochs=2", "--model", "models"], "OVERRIDES make a new network and --model names a trained one"),
-        (["--batch", "0"], "--batch: must be at least 1, received 0"),
+        (["--input", ROWS, "--batch", "0"], "--batch: must be at least 1, received 0"),
     ],
 )
 def test_what_cannot_be_shown_is_told(raw: Path, words: list[str], fault: str) -> None:

@@ -17,7 +17,7 @@ from pipeline.training.optimizer import LearningRate, RowSparseAdam
 
 def moved(optimizer: Any, batches: list[list[int]], *, dense: bool) -> np.ndarray:
     """Return a table of 6 rows after a step a batch; the gradient of a row hangs on where in the batch it stands."""
-    table = keras.Variable(np.linspace(-1, 1, 18).reshape(6, 3).astype("float32"))
+    table = keras.Variable(np.linspace(-1, 1, 18).reshape(6, 3).astype("float32"), name="kernel")
     optimizer.build([table])
     for number, rows in enumerate(batches):
         values = np.random.default_rng(number).normal(size=(len(rows), 3)).astype("float32")
@@ -53,12 +53,13 @@ def test_weight_decay_is_that_of_adamw_on_rows_of_every_batch() -> None:
     assert np.array_equal(sparse[1], np.linspace(-1, 1, 18).reshape(6, 3).astype("float32")[1])  # rests
 
 
-def test_biases_do_not_decay() -> None:
-    bias = keras.Variable(np.ones(3, "float32"))
+@pytest.mark.parametrize(("name", "shape"), [("bias", (3,)), ("bias", (2, 3)), ("frequency", (2, 3))])
+def test_biases_and_frequencies_do_not_decay(name: str, shape: tuple[int, ...]) -> None:
+    weight = keras.Variable(np.ones(shape, "float32"), name=name)
     optimizer = RowSparseAdam(0.1, decay=0.5)
-    optimizer.build([bias])
-    optimizer.apply([tf.zeros(3)], [bias])
-    assert np.asarray(bias).tolist() == [1, 1, 1]
+    optimizer.build([weight])
+    optimizer.apply([tf.zeros(shape)], [weight])
+    assert np.asarray(weight).tolist() == np.ones(shape).tolist()
 
 
 @pytest.mark.parametrize(

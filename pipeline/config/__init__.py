@@ -1,9 +1,9 @@
 """Typed settings: composed from `conf/`, checked whole before anything runs."""
 
 from pipeline.config.compose import PARAMS, dump, flatten, load
-from pipeline.config.config import Config
-from pipeline.config.entry import command, guarded
-from pipeline.config.errors import ConfigError, InterruptedRunError, no_such
+from pipeline.config.config import Config, check, checked
+from pipeline.config.entry import changes, command, guarded
+from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, Source, TableData
 from pipeline.config.text import figure
@@ -25,7 +25,11 @@ __all__ = [
     "TableData",
     "Tracking",
     "Train",
+    "changes",
+    "check",
+    "checked",
     "command",
+    "did_you_mean",
     "dump",
     "figure",
     "flatten",

@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
@@ -124,12 +125,17 @@ def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], fol
 
 
 def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:
+    # A sweep composes within Hydra's own run, of which there may be one at a time.
+    outer = GlobalHydra.instance()
+    kept, outer.hydra = outer.hydra, None
     try:
         with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
             composed = hydra_compose(config_name=name, overrides=overrides)
         tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError([f"{folder / name}.yaml does not compose: {error}"]) from error
+    finally:
+        GlobalHydra.instance().hydra = kept
     if not isinstance(tree, dict):
         raise ConfigError([f"{folder / name}.yaml: expected sections, received {type(tree).__name__}"])
     return {str(key): value for key, value in tree.items()}

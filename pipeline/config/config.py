@@ -1,7 +1,7 @@
 """The whole configuration, typed; every fault of it at once."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -9,6 +9,7 @@ from pipeline.config.errors import ConfigError, did_you_mean
 from pipeline.config.sections import Evaluate, Head, Section, Tracking, Train
 from pipeline.config.table import MONITORS, EmbeddingMlp, TableData
 
+Kind = TypeVar("Kind", bound=Section)
 SHARED: dict[str, type[Section]] = {"train": Train, "evaluate": Evaluate, "tracking": Tracking}
 
 
@@ -63,7 +64,20 @@ def check(tree: dict[str, Any]) -> Config:
     return Config(**{**head.model_dump(), **built, "tree": tree})  # type: ignore[union-attr]
 
 
-def _section(name: str, kind: type[Section], content: Any, faults: list[str]) -> Section | None:
+def checked(name: str, kind: type[Kind], content: Any) -> Kind:
+    """Turn settings that are no part of the composition into a section.
+
+    Raises:
+        ConfigError: With all faults, under the section's name.
+    """
+    faults: list[str] = []
+    section = _section(name, kind, content, faults)
+    if section is None or faults:
+        raise ConfigError(faults)
+    return section
+
+
+def _section(name: str, kind: type[Kind], content: Any, faults: list[str]) -> Kind | None:
     prefix = f"{name}." if name else ""
     if content is None:
         faults.append(f"{name}: the section is missing; `python -m pipeline.compose` writes a whole params.yaml")

@@ -6,27 +6,35 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import hydra
 from hydra._internal.utils import get_args_parser
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.compose import flatten, load, tree_of
 from pipeline.config.config import Config
-from pipeline.config.errors import ConfigError, InterruptedRunError
+from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
 from pipeline.storage import CONF, PipelineError
 
 Command = Callable[[Config], None]
 
 
-def command(main: Command) -> Callable[[], None]:
+def command(main: Command, *, sweeps: bool = False) -> Callable[[], None]:
     """Make a command of a function: `python -m pipeline.NAME [OVERRIDES]`, with Hydra's own flags.
 
     With `--config-dir . --config-name params` it reads `params.yaml` as DVC's stages do.
+
+    Args:
+        main: Takes the checked configuration.
+        sweeps: Whether `--multirun` searches for good settings of it.
     """
 
     def run() -> None:
-        guarded(lambda: _run(main))
+        guarded(lambda: _run(main, sweeps))
 
     return run
 
@@ -55,15 +63,24 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
     sys.exit(143)
 
 
-def _run(main: Command) -> None:
+def _run(main: Command, sweeps: bool) -> None:
     given = get_args_parser().parse_args()
-    if given.multirun:
-        raise ConfigError(["--multirun: a sweep needs a sweeper, which this version has not; see CHANGELOG.md"])
     if given.help:
         print(usage())
         return
     if given.hydra_help or given.shell_completion:
         _ask_hydra()
+        return
+    if given.multirun:
+        if not sweeps:
+            raise ConfigError(
+                ["--multirun: only training is searched: python -m pipeline.train --multirun +sweep=table"]
+            )
+        if given.config_dir or given.config_name:
+            raise ConfigError(
+                ["--multirun: composes conf/ anew for every trial; leave out --config-dir and --config-name"]
+            )
+        _sweep(given.overrides)
         return
     folder = Path(given.config_dir).resolve() if given.config_dir else CONF
     config = load(given.overrides, folder, given.config_name or "config")
@@ -72,6 +89,20 @@ def _run(main: Command) -> None:
         return
     print(opening(Path(sys.argv[0]).stem, config), flush=True)
     main(config)
+
+
+def _sweep(overrides: list[str]) -> None:
+    # Hydra composes `hydra.sweeper` and hands over to the sweeper that it names; faults come as our own messages.
+    for override in (text for text in overrides if text.startswith("+sweep=")):
+        known = [path.stem for path in (CONF / "sweep").glob("*.yaml")]
+        choice = override.partition("=")[2]
+        if choice not in known:
+            raise ConfigError([f"{override}: no file conf/sweep/{choice}.yaml{did_you_mean(choice, known)}"])
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            GlobalHydra.instance().hydra.multirun("config", _never, overrides, with_log_configuration=False)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError([str(error).strip()]) from error
 
 
 def _ask_hydra() -> None:
@@ -107,7 +138,12 @@ def opening(stage: str, config: Config) -> str:
     usual = dict(flatten(composed))
     changed = [
         f"{key}={value} (not {usual[key]})" if key in usual else f"{key}={value}"
-        for key, value in flatten(config.tree)
-        if key not in usual or usual[key] != value
+        for key, value in changes(config).items()
     ]
     return f"{stage}: experiment {config.name}" + (f" with {', '.join(changed)}" if changed else "")
+
+
+def changes(config: Config) -> dict[str, Any]:
+    """Return the settings that differ from those of the experiment as it stands in conf/."""
+    usual = dict(flatten(tree_of(config.name) or {}))
+    return {key: value for key, value in flatten(config.tree) if key not in usual or usual[key] != value}

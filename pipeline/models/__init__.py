@@ -16,7 +16,7 @@ from pipeline.models.numeric import (
 )
 from pipeline.models.picture import figure, write_pictures
 from pipeline.models.precision import resolved, to_float32
-from pipeline.models.probe import layers_of, output_names, outputs_of, weights_of
+from pipeline.models.probe import Probe, layers_of, output_names, weights_of
 from pipeline.models.saving import load_model, save_model
 from pipeline.models.structure import parts_of, summary
 
@@ -28,6 +28,7 @@ __all__ = [
     "MlpSettings",
     "PeriodicEmbedding",
     "PiecewiseEmbedding",
+    "Probe",
     "QuantileBins",
     "ValueAndFlag",
     "ValueCodes",
@@ -41,7 +42,6 @@ __all__ = [
     "loss_of",
     "members_of",
     "output_names",
-    "outputs_of",
     "parts_of",
     "resolved",
     "save_model",

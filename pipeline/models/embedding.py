@@ -102,12 +102,15 @@ class EmbeddingDense(keras.layers.Layer):
         kernels = ops.split(self.kernel, [int(cut) for cut in cuts])
         codes = ops.take(codes, self.columns, axis=1)
         kept = self._kept(codes, training)
-        total = self.bias
+        # Added up in float32 whatever the products are in: many short sums would lose what each of them has.
+        total = ops.cast(self.bias, "float32")
         for block, kernel in zip(self._blocks, kernels, strict=False):
             mask = None if kept is None else kept[:, block.part]
             multiply = self._looked_up if block.is_looked_up else self._one_hot
-            total = total + multiply(codes[:, block.part], mask, kernel, block)
-        return total if beside is None else total + ops.matmul(beside, kernels[-1])
+            total = total + ops.cast(multiply(codes[:, block.part], mask, kernel, block), "float32")
+        if beside is not None:
+            total = total + ops.cast(ops.matmul(beside, kernels[-1]), "float32")
+        return ops.cast(total, self.compute_dtype)
 
     def embed(self, codes: Any, training: bool = False) -> Any:
         """Return the embeddings themselves, `(batch, sum of dims)`, one column after the other as given."""
@@ -126,15 +129,10 @@ class EmbeddingDense(keras.layers.Layer):
         found: npt.NDArray[np.float32] = table[start : start + self.cardinalities[column]]
         return found
 
-    def kernel_rows(self) -> list[tuple[int | None, int, int]]:
-        """Return column, first and last row of the kernel, in the order of its rows; other features have no column."""
-        found: list[tuple[int | None, int, int]] = []
-        end = 0
-        for column in self.columns.tolist():
-            found.append((column, end, end + self.dims[column] - 1))
-            end += self.dims[column]
-        width = int(self.kernel.shape[0])
-        return found + ([(None, end, width - 1)] if end < width else [])
+    def kernel_rows(self) -> dict[int, int]:
+        """Return the first row of the kernel that belongs to each column, in the order of the rows."""
+        widths = np.array(self.dims)[self.columns]
+        return dict(zip(self.columns.tolist(), (np.cumsum(widths) - widths).tolist(), strict=True))
 
     def _kept(self, codes: Any, training: bool | None) -> Any:
         """Draw what is kept, `(batch, columns, 1)` in the order of `columns`, scaled so that its mean is 1."""

@@ -1,6 +1,7 @@
 """What layers put out, on disk: a file a layer, appended to batch by batch."""
 
 import zipfile
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -17,16 +18,17 @@ Values = npt.NDArray[Any]
 class LayerFiles:
     """Files `LAYER.parquet` or `LAYER.npz` in a folder; the path of a layer within a network becomes a folder.
 
-    Parquet: columns `batch` (from 0), `row` (from 1, of the input) and `unit_0`, `unit_1`, …; where a row has more than
-    one axis, a column `values` of nested lists. NPZ: an array a batch, `batch_00000`, ….
+    Parquet: columns `batch` (from 0), `row` (from 1, of the input) and one a unit, by its name or `unit_0`, …; where a
+    row has more than one axis, a column `values` of nested lists. NPZ: an array a batch, `batch_00000`, ….
 
     Args:
         folder: Made if it does not exist.
         suffix: `parquet` or `npz`.
+        names: Of the units, by layer; layers that are not there have none.
     """
 
-    def __init__(self, folder: Path, suffix: str) -> None:
-        self._folder, self._suffix = folder, suffix
+    def __init__(self, folder: Path, suffix: str, names: Mapping[str, Sequence[str]]) -> None:
+        self._folder, self._suffix, self._names = folder, suffix, names
         self._open: dict[str, Any] = {}
         self._stack = ExitStack()
         self._batch = 0
@@ -57,7 +59,9 @@ class LayerFiles:
         if values.ndim > 2:
             columns["values"] = pa.array(values.tolist())
         else:
-            columns |= {f"unit_{unit}": column for unit, column in enumerate(values.reshape(len(values), -1).T)}
+            units = values.reshape(len(values), -1).T
+            names = self._names.get(name) or [f"unit_{unit}" for unit in range(len(units))]
+            columns |= dict(zip(names, units, strict=True))
         table = pa.table(columns)
         if name not in self._open:
             self._open[name] = self._stack.enter_context(pq.ParquetWriter(self._path(name), table.schema))

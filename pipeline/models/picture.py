@@ -4,8 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 import keras
+import pydot
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,6 +18,14 @@ from pipeline.models.structure import Part, parts_of
 
 BOX, ROW = (4.2, 0.62), 1.05
 """Width and height of a box, and from one row to the next, in inches."""
+BOX_STYLE: dict[str, Any] = {
+    "shape": "box",
+    "style": '"rounded,filled"',
+    "fillcolor": '"#eef3f8"',
+    "color": '"#33536b"',
+    "fontname": "sans-serif",
+}
+"""Of graphviz."""
 
 
 @dataclass
@@ -29,9 +39,8 @@ def write_pictures(model: keras.Model, folder: Path) -> str:
     """Write `network.svg` and `network.png`; return what drew them."""
     paths = [folder / f"network.{suffix}" for suffix in ("svg", "png")]
     if shutil.which("dot"):
-        dot = keras.utils.model_to_dot(model, show_shapes=True, show_layer_names=True, expand_nested=True, dpi=100)
         for path in paths:
-            dot.write(str(path), format=path.suffix[1:])
+            _graph(model).write(str(path), format=path.suffix[1:])
         return "graphviz"
     picture = figure(model)
     # No date, and no random names within: the same network gives the same file.
@@ -39,6 +48,21 @@ def write_pictures(model: keras.Model, folder: Path) -> str:
         picture.savefig(paths[0], metadata={"Date": None})
     picture.savefig(paths[1], dpi=100)
     return "matplotlib"
+
+
+def _graph(model: keras.Model) -> pydot.Dot:
+    graph = pydot.Dot("network", graph_type="digraph", dpi=100)
+    for number, network in enumerate(dict.fromkeys([model, members_of(model)[0]])):
+        title = f'"{network.name}: {network.count_params():,} parameters"'
+        cluster = pydot.Cluster(str(number), label=title, fontname="sans-serif", color="white")
+        for part in parts_of(network):
+            count = f", {part.parameters:,} parameters" if part.parameters else ""
+            label = f'"{part.name}: {part.kind}\\n{part.shapes}{count}"'
+            cluster.add_node(pydot.Node(f'"{number} {part.name}"', label=label, **BOX_STYLE))
+            for parent in part.parents:
+                cluster.add_edge(pydot.Edge(f'"{number} {parent}"', f'"{number} {part.name}"', color='"#33536b"'))
+        graph.add_subgraph(cluster)  # type: ignore[arg-type]
+    return graph
 
 
 def figure(model: keras.Model) -> Figure:

@@ -10,10 +10,10 @@ FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def resolved(precision: str) -> str:
-    """Return `float32` or `bfloat16`; `auto` is bfloat16 where this machine multiplies it faster."""
+    """Return `float32` or `bfloat16`; `auto` is bfloat16 where the processor has instructions for it."""
     if precision != "auto":
         return precision
-    return "bfloat16" if _is_fast() else "float32"
+    return "bfloat16" if _has_bfloat16() else "float32"
 
 
 def to_float32(model: keras.Model) -> None:
@@ -23,7 +23,7 @@ def to_float32(model: keras.Model) -> None:
             layer.dtype_policy = keras.dtype_policies.DTypePolicy("float32")
 
 
-def _is_fast() -> bool:
+def _has_bfloat16() -> bool:
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 

@@ -28,7 +28,7 @@ def layers_of(model: keras.Model) -> dict[str, keras.layers.Layer]:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Return what `outputs_of` can be asked for."""
+    """Return what a `Probe` can be asked for."""
     names = []
     for path, layer in layers_of(model).items():
         names += [path, f"{path}/{EMBEDDINGS}"] if isinstance(layer, EmbeddingDense) else [path]
@@ -43,44 +43,66 @@ def weights_of(model: keras.Model) -> Iterator[tuple[str, str, npt.NDArray[Any],
             yield path, weight.name, ops.convert_to_numpy(weight), id(weight) in trained
 
 
-def outputs_of(model: keras.Model, names: Sequence[str], inputs: Mapping[str, Any], *, training: bool) -> Arrays:
-    """Return outputs of layers, `(batch, …)` each.
-
-    One pass through each network gives all of its layers: in training phase they have seen the same dropout.
+class Probe:
+    """Outputs of layers. One pass gives all of them: in training phase they have seen the same dropout.
 
     Args:
         model: To look into.
         names: Of `output_names`.
-        inputs: Of the network, by name.
-        training: In training phase: with dropout, and the statistics of this batch in batch normalisation.
     """
-    found: Arrays = {}
-    for network in dict.fromkeys([model, *members_of(model)]):
-        prefix = "" if network is model else f"{network.name}/"
-        own = {name: name.removeprefix(prefix) for name in names if _network_of(name) == prefix}
-        if own:
-            results = _outputs(network, list(own.values()), inputs, training)
-            found |= {name: results[inner] for name, inner in own.items()}
-    return {name: found[name] for name in names}
+
+    def __init__(self, model: keras.Model, names: Sequence[str]) -> None:
+        self._model, self._names = model, list(names)
+        self._members = [member for member in members_of(model) if member is not model]
+        if self._members:
+            own = {member.name: [n for n in names if n.startswith(f"{member.name}/")] for member in self._members}
+            self._passes = {
+                member.name: _Pass(member, [name.removeprefix(f"{member.name}/") for name in own[member.name]])
+                for member in self._members
+            }
+        else:
+            self._passes = {"": _Pass(model, self._names)}
+
+    def __call__(self, inputs: Mapping[str, Any], *, training: bool) -> Arrays:
+        """Return the outputs by name, `(batch, …)` each.
+
+        Args:
+            inputs: Of the network, by name.
+            training: In training phase: with dropout, and the statistics of this batch in batch normalisation.
+        """
+        found: Arrays = {}
+        ends = []
+        for prefix, each in self._passes.items():
+            outputs, end = each(inputs, training)
+            found |= {f"{prefix}/{name}" if prefix else name: values for name, values in outputs.items()}
+            ends.append(end)
+        for name in self._names:
+            if name in inputs and name not in found:
+                found[name] = np.asarray(inputs[name])
+            elif name not in found:  # of the members' outputs
+                found[name] = ops.convert_to_numpy(self._model.get_layer(name)(ends))
+        return {name: found[name] for name in self._names}
 
 
-def _network_of(name: str) -> str:
-    head, _, _ = name.removesuffix(f"/{EMBEDDINGS}").rpartition("/")
-    return f"{head}/" if head else ""
+class _Pass:
+    """One pass through one network."""
 
+    def __init__(self, network: keras.Model, names: Sequence[str]) -> None:
+        self._inputs = [tensor.name for tensor in network.inputs]
+        ends = {name: name.partition("/")[0] for name in names if name.endswith(f"/{EMBEDDINGS}")}
+        self._embedded = {name: network.get_layer(layer) for name, layer in ends.items()}
+        wanted = {name: network.get_layer(name).output for name in names if name not in ends}
+        wanted |= {name: _codes(layer) for name, layer in self._embedded.items()}
+        self._network = keras.Model(network.inputs, [wanted, network.output])
 
-def _outputs(network: keras.Model, names: Sequence[str], inputs: Mapping[str, Any], training: bool) -> Arrays:
-    embedded = {name: network.get_layer(name.partition("/")[0]) for name in names if name.endswith(f"/{EMBEDDINGS}")}
-    wanted = {name: network.get_layer(name).output for name in names if name not in embedded}
-    wanted |= {name: _codes(layer) for name, layer in embedded.items()}
-    given = {tensor.name: inputs[tensor.name] for tensor in network.inputs}
-    # The same draw as in the pass: the generator is set back to where it stood.
-    seeds = {name: ops.convert_to_numpy(layer.seeds.state) for name, layer in embedded.items()}
-    found = keras.Model(network.inputs, wanted)(given, training=training)
-    for name, layer in embedded.items():
-        layer.seeds.state.assign(seeds[name])
-        found[name] = layer.embed(found[name], training)
-    return {name: np.asarray(ops.convert_to_numpy(tensor)) for name, tensor in found.items()}
+    def __call__(self, inputs: Mapping[str, Any], training: bool) -> tuple[Arrays, Any]:
+        seeds = {name: ops.convert_to_numpy(layer.seeds.state) for name, layer in self._embedded.items()}
+        found, end = self._network({name: inputs[name] for name in self._inputs}, training=training)
+        for name, layer in self._embedded.items():
+            # The same draw as in the pass: the generator is set back to where it stood.
+            layer.seeds.state.assign(seeds[name])
+            found[name] = layer.embed(found[name], training)
+        return {name: np.asarray(ops.convert_to_numpy(tensor)) for name, tensor in found.items()}, end
 
 
 def _codes(layer: EmbeddingDense) -> Any:

@@ -8,13 +8,15 @@ from typing import Any
 
 import keras
 
+from pipeline.models.precision import to_float32
 from pipeline.storage import write_bytes
 
 EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write `.keras`, without the date and the memory addresses that Keras puts into it."""
+    """Write `.keras`, without the date and the memory addresses that Keras puts into it; it computes in float32."""
+    to_float32(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = path.with_name(f".{path.stem}.raw.keras")
     try:

@@ -44,8 +44,8 @@ class TableTask(Task):
         return Schema.load(PROCESSED)
 
     @property
-    def headline(self) -> str:
-        return MONITORS[self.schema.kind][0]
+    def monitors(self) -> tuple[str, ...]:
+        return MONITORS[self.schema.kind]
 
     def preprocess(self) -> str:
         data = self.config.data
@@ -89,10 +89,10 @@ class TableTask(Task):
                 "model.merge: 'wide' leaves nothing for the hidden layers where no column is categorical; list some in "
                 "data.categorical, or set model.merge to concat"
             )
-        if train.monitor not in ("auto", *MONITORS[schema.kind]):
+        if self.monitor not in self.monitors:
             faults.append(
                 f"train.monitor: {train.monitor!r} is no score of a {schema.kind} target; set it to auto, or to one of "
-                f"{', '.join(MONITORS[schema.kind])}"
+                f"{', '.join(self.monitors)}"
             )
         if schema.kind == "regression":
             faults += [
@@ -119,14 +119,13 @@ class TableTask(Task):
 
         settings = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
-        monitor = self.headline if settings.monitor == "auto" else settings.monitor
         objective = Objective(
             loss=loss_of(
                 self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
             ),
             validate=lambda network: self._score(val, outputs(network, val.inputs))(np.ones(len(val))),
-            monitor=monitor,
-            higher_is_better=HIGHER_IS_BETTER[monitor],
+            monitor=self.monitor,
+            higher_is_better=HIGHER_IS_BETTER[self.monitor],
         )
         schedule = Schedule(
             settings.batch_size,

@@ -86,6 +86,33 @@ class TablePredictor(Predictor):
         names = [column.name for column in self._schema.categorical]
         return names + ([column.name for column in self._schema.numeric] if self._number_codes() else [])
 
+    def unit_names(self) -> dict[str, list[str]]:
+        from pipeline.models import (
+            EmbeddingDense,
+            PeriodicEmbedding,
+            PiecewiseEmbedding,
+            QuantileBins,
+            ValueAndFlag,
+            ValueCodes,
+            layers_of,
+        )
+
+        names = [column.name for column in self._schema.numeric]
+        found = {"categorical": [column.name for column in self._schema.categorical], "numeric": names}
+        for path, layer in layers_of(self.model).items():
+            if path.rpartition("/")[2] in ("categorical", "numeric"):
+                found[path] = found[path.rpartition("/")[2]]
+            elif isinstance(layer, EmbeddingDense):
+                pairs = zip(self.embedded(), layer.dims, strict=True)
+                found[f"{path}/embeddings"] = [f"{name}[{index}]" for name, dim in pairs for index in range(dim)]
+            elif isinstance(layer, ValueAndFlag):
+                found[path] = [*names, *(f"{name} is missing" for name in names)]
+            elif isinstance(layer, PeriodicEmbedding | PiecewiseEmbedding):
+                found[path] = [f"{name}[{index}]" for name in names for index in range(layer.dim)]
+            elif isinstance(layer, QuantileBins | ValueCodes):
+                found[path] = names
+        return found
+
     def embedding(self, name: str) -> Embedding:
         from pipeline.models import EmbeddingDense, layers_of
 
@@ -99,7 +126,7 @@ class TablePredictor(Predictor):
             index = place - len(categorical)
             names = self._number_names(index, self._schema.numeric[index])
         layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
-        return Embedding(names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+        return Embedding(name, names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
 
     def _number_codes(self) -> "QuantileBins | ValueCodes | None":
         from pipeline.models import QuantileBins, ValueCodes, layers_of

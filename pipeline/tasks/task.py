@@ -74,10 +74,12 @@ class Embedding:
     """The embeddings of one column.
 
     Attributes:
+        column: Its name.
         names: Of its categories, by code.
         vectors: `(codes, width)`; of a network of several, all of theirs side by side.
     """
 
+    column: str
     names: list[str]
     vectors: "npt.NDArray[np.float32]"
 
@@ -94,6 +96,10 @@ class Predictor(ABC):
     @abstractmethod
     def embedded(self) -> list[str]:
         """Return what has embeddings, in the order in which the network takes it."""
+
+    @abstractmethod
+    def unit_names(self) -> dict[str, list[str]]:
+        """Return the names of a layer's units, by the layer's path, where they stand for columns."""
 
     @abstractmethod
     def embedding(self, name: str) -> Embedding:
@@ -122,8 +128,19 @@ class Task(ABC):
 
     @property
     @abstractmethod
+    def monitors(self) -> tuple[str, ...]:
+        """Scores of the validation examples that may decide when to stop."""
+
+    @property
     def headline(self) -> str:
         """The score that the closing summary shows."""
+        return self.monitors[0]
+
+    @property
+    def monitor(self) -> str:
+        """The score that decides."""
+        asked: str = self.config.train.monitor
+        return self.headline if asked == "auto" else asked
 
     @abstractmethod
     def preprocess(self) -> str:

@@ -2,16 +2,22 @@
 
 from pipeline.tracking.lifecycle import evaluation_run, reference_to, training_run
 from pipeline.tracking.logged_model import download_model, log_model
-from pipeline.tracking.run import Run, RunReference
+from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, open_store, store_uri
+from pipeline.tracking.sweeps import FAILED, FINISHED, KILLED, SweepRecord
 
 __all__ = [
+    "FAILED",
+    "FINISHED",
+    "KILLED",
     "Run",
     "RunReference",
+    "SweepRecord",
     "TrackingError",
     "download_model",
     "evaluation_run",
     "log_model",
+    "metric_name",
     "open_store",
     "reference_to",
     "store_uri",

@@ -31,7 +31,7 @@ def training_run(config: Config, key: str, *, afresh: bool = False) -> Iterator[
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: key, EPOCHS: str(config.train.epochs)}
-    found = _find(client, config, tags)
+    found = find_run(client, config.name, tags)
     if found and afresh and client.get_metric_history(found, FIRST_SCORE):
         if client.get_run(found).info.status == RunStatus.to_string(RunStatus.RUNNING):
             client.set_terminated(found, RunStatus.to_string(RunStatus.KILLED))
@@ -61,7 +61,7 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
     tags = {EVALUATED: digest}
     if origin is None or origin.get(EVALUATED, digest) != digest:
         tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
-        run_id = _find(client, config, tags)
+        run_id = find_run(client, config.name, tags)
     with _active(client, config, run_id, tags, system_metrics=False) as run:
         yield run, run.id != reference.run_id
 
@@ -93,8 +93,9 @@ def _active(
         mlflow.end_run(RunStatus.to_string(status))
 
 
-def _find(client: MlflowClient, config: Config, tags: dict[str, str]) -> str | None:
-    found = client.get_experiment_by_name(config.name)
+def find_run(client: MlflowClient, experiment: str, tags: dict[str, str]) -> str | None:
+    """Return the latest run of an experiment that has all of the tags."""
+    found = client.get_experiment_by_name(experiment)
     if found is None or found.lifecycle_stage == "deleted":
         return None
     wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())

@@ -110,6 +110,14 @@ class Run:
         except MlflowException as error:
             raise TrackingError(f"the tracking server took no scores: {error}") from error
 
+    def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
+        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point.
+
+        Raises:
+            TrackingError: The store does not answer.
+        """
+        self.log_scores({metric_name(name): value for name, value in scores.items()}, epoch, timestamp)
+
     def log_text(self, text: str, name: str) -> None:
         """Log a text file."""
         self._client.log_text(self.id, text, name)
@@ -121,6 +129,11 @@ class Run:
     def has_model(self) -> bool:
         """Say whether a network was logged, whole."""
         return any(model.status == LoggedModelStatus.READY for model in logged_models(self._client, self.id))
+
+
+def metric_name(score: str) -> str:
+    """Return `val/auc` for `val_auc`, `train/loss` for `loss`: names in the record, of scores in the history."""
+    return f"val/{score[4:]}" if score.startswith("val_") else f"train/{score}"
 
 
 def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:

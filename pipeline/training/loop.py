@@ -127,7 +127,7 @@ class Training:
         began, first = time.monotonic(), progress.step
         while progress.step < self._steps.per_epoch:
             self._run_chunk()
-        rate = (self._steps.rows - first * self._schedule.batch_size) / (time.monotonic() - began)
+        rate = max(0, self._steps.rows - first * self._schedule.batch_size) / (time.monotonic() - began)
         with self._average.in_place():
             scores = {"loss": float(self._steps.loss_sum.numpy()) / self._steps.rows, **self._validate()}
             monitored = scores[f"val_{self._objective.monitor}"]

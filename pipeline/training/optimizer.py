@@ -17,7 +17,8 @@ class RowSparseAdam(keras.optimizers.Adam):
     Args:
         learning_rate: A number or a schedule.
         decay: Weight decay apart from the gradient (Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019),
-            of matrices and of the rows that a batch used; biases and scales have none.
+            of the matrices called kernel and of tables, of those looked up the rows that a batch used; biases, scales
+            and frequencies have none.
     """
 
     def __init__(self, learning_rate: Any, decay: float = 0.0) -> None:
@@ -25,11 +26,16 @@ class RowSparseAdam(keras.optimizers.Adam):
         # Not Keras' own weight_decay, which works through whole tables.
         self._decay = decay
 
+    def build(self, variables: Any) -> None:
+        """Make the moments, and note which variables are matrices."""
+        super().build(variables)
+        self._is_kernel = [variable.name == "kernel" for variable in variables]
+
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable and its moments."""
         kept = 1 - self._decay * tf.cast(learning_rate, variable.dtype)
         if not isinstance(gradient, tf.IndexedSlices):
-            if self._decay and len(variable.shape) > 1:
+            if self._decay and self._is_kernel[self._get_variable_index(variable)]:
                 variable.assign(variable * kept)
             super().update_step(gradient, variable, learning_rate)
             return

@@ -1,0 +1,73 @@
+"""The best trial of a study as an experiment of its own."""
+
+from typing import Any
+
+import optuna
+import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from pipeline.config import did_you_mean, figure
+from pipeline.storage import CONF
+from pipeline.sweep.report import study_best
+from pipeline.sweep.space import setting_of
+from pipeline.sweep.study import SETTINGS, SweepError, open_storage, storage_url
+
+
+def promoted(study_name: str, name: str, storage: str | None, number: int | None = None) -> str:
+    """Return the content of `conf/experiment/NAME.yaml`.
+
+    Args:
+        study_name: Of the study.
+        name: Of the new experiment.
+        storage: Optuna's; None for the file at the root.
+        number: Of the trial; None for the best.
+
+    Raises:
+        SweepError: No such study or trial.
+    """
+    backend = open_storage(storage_url(storage))
+    known = [summary.study_name for summary in optuna.get_all_study_summaries(backend, include_best_trial=False)]
+    if study_name not in known:
+        raise SweepError(f"no study {study_name!r} in {storage_url(storage)}{did_you_mean(study_name, known)}")
+    study = optuna.load_study(storage=backend, study_name=study_name)
+    done = study_best(study)
+    chosen = [trial for trial in done if number in (None, trial.number)]
+    if not chosen:
+        wanted = "finished trial" if number is None else f"finished trial {number}"
+        raise SweepError(f"study {study_name} has no {wanted}; it has {len(done)}")
+    trial, settings = chosen[0], study.user_attrs[SETTINGS]
+    reached = ", ".join(f"{m} {figure(v)}" for m, v in zip(settings["metrics"], trial.values, strict=True))
+    groups, values = _fixed(settings["overrides"])
+    for key, drawn in trial.params.items():
+        values[key] = setting_of(drawn)
+    defaults = "".join(f"  - override /{group}: {choice}\n" for group, choice in groups.items())
+    return (
+        "# @package _global_\n"
+        f"# Trial {trial.number} of sweep {study_name}: {reached}. Written by `python -m pipeline.promote`.\n"
+        f"defaults:\n  - {settings['experiment']}\n{defaults}  - _self_\n\n"
+        f"name: {name}\n" + yaml.safe_dump(_nested(values), sort_keys=False, allow_unicode=True)
+    )
+
+
+def _fixed(overrides: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
+    folders = {path.name for path in CONF.iterdir() if path.is_dir()}
+    groups, values = {}, {}
+    for text in overrides:
+        override = OverridesParser.create().parse_override(text)
+        if override.key_or_group in folders:
+            if override.key_or_group != "experiment":
+                groups[override.key_or_group] = str(override.value())
+        else:
+            values[override.key_or_group] = override.value()
+    return groups, values
+
+
+def _nested(values: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = {}
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        place = tree
+        for section in sections:
+            place = place.setdefault(section, {})
+        place[name] = value
+    return tree

@@ -1,0 +1,178 @@
+"""The end of a sweep: best trials and their cost, importances, plots, and whether the gain is real."""
+
+import csv
+import io
+import math
+import warnings
+from collections import Counter
+from collections.abc import Iterator
+from statistics import mean, stdev
+from typing import Any
+
+import optuna
+from optuna.study import Study
+from optuna.trial import FrozenTrial, TrialState
+
+from pipeline.config import check, figure
+from pipeline.sweep.plan import Plan
+from pipeline.sweep.space import with_values
+from pipeline.sweep.study import ENDED, FAILED
+from pipeline.sweep.worker import trained
+from pipeline.tracking import FINISHED, Run, SweepRecord
+
+SHOWN = 5
+PLOTS = ("optimization_history", "param_importances", "parallel_coordinate", "slice", "intermediate_values")
+
+
+def finish(plan: Plan, study: Study, record: SweepRecord, *, confirm: int, experiment: str) -> None:
+    """Print and record what the sweep found, and close its run.
+
+    Args:
+        plan: The sweep.
+        study: Its study.
+        record: Its MLflow runs.
+        confirm: Seeds with which the best trial and the config as it stands are repeated; 0 for none.
+        experiment: Of the config.
+    """
+    parent = record.run(plan.parent)
+    lines = summary(plan, study)
+    if confirm and study_best(study):
+        lines += confirmed(plan, study, record, confirm)
+    name = f"{experiment}_tuned"
+    lines += [
+        f"  make dashboard   the study in optuna-dashboard; make ui   its runs, under run {plan.parent}",
+        f"  python -m pipeline.promote {plan.study} {name}   writes the best as conf/experiment/{name}.yaml, then: "
+        f"dvc exp run -S experiment={name}",
+    ]
+    print("\n" + "\n".join(lines), flush=True)
+    parent.log_text("\n".join(lines), "sweep.txt")
+    parent.log_text(table(plan, study), "trials.csv")
+    draw(plan, study, parent)
+    record.end(plan.parent, FINISHED)
+
+
+def study_best(study: Study) -> list[FrozenTrial]:
+    """Return the finished trials, the best first; with several metrics those that no other beats in all."""
+    done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
+    if len(study.directions) > 1:
+        return study.best_trials if done else []
+    sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
+    return sorted(done, key=lambda trial: (sign * float(trial.value or 0), trial.number))
+
+
+def summary(plan: Plan, study: Study) -> list[str]:
+    """Say how many trials ended how, which were best at what cost, and which axes mattered."""
+    states = Counter(state_of(trial) for trial in study.get_trials(deepcopy=False))
+    lines = [f"sweep {plan.study}: {', '.join(f'{count} {state}' for state, count in states.items())}"]
+    for trial in study_best(study)[:SHOWN]:
+        values = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, trial.values, strict=True))
+        cost = trial.user_attrs.get("cost", {})
+        spent = f"{cost.get('seconds', 0):.0f} s, {cost.get('parameters', 0):,} parameters"
+        lines.append(f"  trial {trial.number}: {values}; {spent}; {shown(trial)}")
+    if importances := _importances(study):
+        lines.append("  importances: " + ", ".join(f"{key} {share:.0%}" for key, share in importances.items()))
+    return lines
+
+
+def state_of(trial: FrozenTrial) -> str:
+    """Return how a trial ended, crashes and kills told apart."""
+    if trial.state == TrialState.FAIL:
+        return str(trial.user_attrs.get(ENDED, FAILED))
+    return {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}.get(
+        trial.state, "waiting"
+    )
+
+
+def shown(trial: FrozenTrial) -> str:
+    """Return the settings of a trial."""
+    return " ".join(f"{key}={f'{v:.4g}' if isinstance(v, float) else v}" for key, v in trial.params.items())
+
+
+def table(plan: Plan, study: Study) -> str:
+    """Return all trials as CSV."""
+    axes = [axis.key for axis in plan.space.axes]
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["trial", "state", *plan.metrics, *axes, "epochs_reported", "seconds", "mlflow_run"])
+    for trial in study.get_trials(deepcopy=False):
+        values = trial.values if trial.values and trial.state == TrialState.COMPLETE else [""] * len(plan.metrics)
+        spent = trial.duration.total_seconds() if trial.duration else ""
+        settings = [trial.params.get(key, "") for key in axes]
+        reported = len(trial.intermediate_values)
+        writer.writerow(
+            [trial.number, state_of(trial), *values, *settings, reported, spent, trial.user_attrs.get("mlflow_run", "")]
+        )
+    return stream.getvalue()
+
+
+def draw(plan: Plan, study: Study, parent: Run) -> None:
+    """Record Optuna's plots: one page to click through, and pictures."""
+    pages: list[str] = []
+    for name, page, picture in _plots(plan, study):
+        pages.append(page.to_html(full_html=False, include_plotlyjs=not pages))
+        picture.set_size_inches(9, 5)
+        parent.log_figure(picture, f"plots/{name}.png")
+    if pages:
+        body = "\n".join(pages)
+        parent.log_text(f"<!doctype html><meta charset='utf-8'><title>{plan.study}</title>\n{body}", "sweep.html")
+
+
+def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list[str]:
+    """Repeat the best trial and the config as it stands, both with the same seeds; say whether the gain is real."""
+    best = study_best(study)[0]
+    values = {axis.key: axis.value(best.params[axis.key]) for axis in plan.space.axes if axis.key in best.params}
+    found: dict[str, list[float]] = {"as it stands": [], f"trial {best.number}": []}
+    for seed in range(1, seeds + 1):
+        for label, changes in zip(found, ({}, values), strict=True):
+            run = record.child(plan.parent, f"confirm {label}, seed {seed}", {"onehot.confirm": label})
+            config = check(with_values(plan.tree, {**changes, "seed": seed}))
+            run.log_config(config)
+            folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}"
+            outcome = trained(
+                config, folder, lambda e, run=run: run.log_epoch(e.scores, e.epoch, e.timestamp), plan.trial_seconds
+            )
+            record.end(run.id, FINISHED)
+            found[label].append(outcome.values(plan.metrics)[0])
+    (_, old), (label, new) = found.items()
+    gains = [b - a for a, b in zip(old, new, strict=True)]
+    lines = [f"  {name}: {plan.metrics[0]} {figure(mean(each))} over {seeds} seeds" for name, each in found.items()]
+    if seeds > 1:
+        from scipy.stats import t
+
+        width = t.ppf(0.975, seeds - 1) * stdev(gains) / math.sqrt(seeds)
+        better = mean(gains) if plan.directions[0] == "maximize" else -mean(gains)
+        verdict = "real" if better > width else "worse" if better < -width else "no more than chance"
+        ends = f"{mean(gains) - width:+.4f} … {mean(gains) + width:+.4f}"
+        lines.append(f"  gain of {label}: {mean(gains):+.4f} (95% interval {ends}): {verdict}")
+    return lines
+
+
+def _importances(study: Study) -> dict[str, float]:
+    done = [t for t in study.get_trials(deepcopy=False) if t.state == TrialState.COMPLETE]
+    if len(study.directions) > 1 or len(done) < 4 or len({trial.value for trial in done}) < 2:
+        return {}
+    try:
+        return dict(optuna.importance.get_param_importances(study))
+    except ValueError:  # no axis that all trials have, or none that varies
+        return {}
+
+
+def _plots(plan: Plan, study: Study) -> Iterator[tuple[str, Any, Any]]:
+    import optuna.visualization as pages
+    import optuna.visualization.matplotlib as pictures
+    from matplotlib import pyplot
+
+    pyplot.switch_backend("Agg")
+    if len(study.directions) > 1 or not study_best(study):
+        return
+    names = [name for name in PLOTS if name != "param_importances" or _importances(study)]
+    if plan.pruner["name"] == "none" and not any(t.intermediate_values for t in study.get_trials(deepcopy=False)):
+        names.remove("intermediate_values")
+    for name in names:
+        with warnings.catch_warnings():
+            # Matplotlib's side of Optuna is experimental, and short of labels or axes it warns.
+            warnings.simplefilter("ignore")
+            page, axes = getattr(pages, f"plot_{name}")(study), getattr(pictures, f"plot_{name}")(study)
+        first = axes.flat[0] if hasattr(axes, "flat") else axes
+        yield name, page, first.figure
+        pyplot.close("all")

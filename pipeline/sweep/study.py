@@ -1,0 +1,229 @@
+"""Optuna's side: storage, study, sampler, pruner; which trials count, and which are lost."""
+
+import json
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import optuna
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.config import PipelineError, did_you_mean
+from pipeline.storage import root
+from pipeline.sweep.owner import is_alive
+from pipeline.sweep.plan import Plan
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
+
+OWNER, SEEN, RUN, ENDED, RETRY_OF = "owner", "seen", "mlflow_run", "ended", "retry_of"
+"""What a trial carries besides its settings: who runs it, its last sign of life, its MLflow run, how it ended where
+Optuna knows only FAIL, and the trial that it repeats."""
+FAILED, INTERRUPTED, KILLED = "failed", "interrupted", "killed"
+SPACE, SETTINGS = "space", "settings"
+SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
+PRUNERS = ("median", "percentile", "hyperband", "patient", "none")
+
+
+class SweepError(PipelineError):
+    """The sweep cannot go on."""
+
+
+def storage_url(url: str | None) -> str:
+    """Return the given URL, or the SQLite file at the root."""
+    return url or f"sqlite:///{root() / 'optuna.db'}"
+
+
+def open_storage(url: str) -> optuna.storages.BaseStorage:
+    """Connect.
+
+    Raises:
+        SweepError: A driver is missing, or the server does not answer.
+    """
+    try:
+        arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+        return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+    except (ImportError, ModuleNotFoundError) as error:
+        driver = "psycopg[binary]" if url.startswith("postgres") else "the driver of this database"
+        raise SweepError(f"hydra.sweeper.storage: {url}: {error}; `uv pip install '{driver}'`") from error
+    except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+        reason = str(error.__cause__ or error).splitlines()[0]
+        start = (
+            "`docker run -e POSTGRES_PASSWORD=… -p 5432:5432 postgres` starts a server; " if "postgres" in url else ""
+        )
+        raise SweepError(
+            f"hydra.sweeper.storage: {_without_password(url)} does not answer: {reason}. {start}"
+            f"hydra.sweeper.storage=null keeps the study in {root() / 'optuna.db'}"
+        ) from error
+
+
+def open_study(plan: Plan, settings: Mapping[str, Any]) -> Study:
+    """Create the study, or go on with it.
+
+    Args:
+        plan: The sweep.
+        settings: What makes two sweeps the same, as plain values.
+
+    Raises:
+        SweepError: A study of this name has another space or other settings.
+    """
+    directions: list[Any] = list(plan.directions)
+    study = optuna.create_study(
+        storage=open_storage(plan.storage), study_name=plan.study, directions=directions, load_if_exists=True
+    )
+    known, wanted = study.user_attrs.get(SETTINGS), json.loads(json.dumps(settings))
+    if known is None:
+        study.set_user_attr(SETTINGS, wanted)
+    elif known != wanted:
+        differ = [key for key in {**known, **wanted} if known.get(key) != wanted.get(key)]
+        shown = "\n".join(f"  {key}: the study has {known.get(key)}, asked for {wanted.get(key)}" for key in differ)
+        raise SweepError(
+            f"study {plan.study} exists with other settings:\n{shown}\nTrials of the two cannot be compared. Give "
+            "another hydra.sweeper.study_name (null: one made of experiment, space and data), or ask for what the "
+            "study has."
+        )
+    return study
+
+
+def load_study(plan: Plan, worker: int) -> Study:
+    """Return the study as a worker uses it, with sampler and pruner."""
+    study = optuna.load_study(storage=open_storage(plan.storage), study_name=plan.study)
+    # Other draws in every worker and at every start: a sampler begun again would repeat itself.
+    seed = plan.tree["seed"] + 1009 * worker + 9176 * len(study.get_trials(deepcopy=False))
+    study.sampler = sampler_of(plan, seed)
+    study.pruner = pruner_of(plan)
+    return study
+
+
+def sampler_of(plan: Plan, seed: int) -> optuna.samplers.BaseSampler:
+    """Make a sampler.
+
+    Raises:
+        SweepError: An unknown name or setting; a package is missing.
+    """
+    name, settings = _named(plan.sampler, SAMPLERS, "sampler")
+    settings = {"seed": seed, **{key: value for key, value in settings.items() if key != "seed" or value is not None}}
+    try:
+        if name == "tpe":
+            conditional = any(axis.when for axis in plan.space.axes)
+            liar = {"constant_liar": plan.n_jobs > 1, "group": conditional and settings.get("multivariate", False)}
+            return optuna.samplers.TPESampler(**{**liar, **settings})
+        if name == "cmaes":
+            import cmaes  # noqa: F401  (Optuna asks for it at the first trial only)
+
+            return optuna.samplers.CmaEsSampler(**settings)
+        if name == "gp":
+            import torch  # noqa: F401
+
+            return optuna.samplers.GPSampler(**settings)
+        # The points of a grid wait in the study already.
+        return optuna.samplers.RandomSampler(seed=settings["seed"])
+    except ImportError as error:
+        raise SweepError(
+            f"hydra/sweeper/sampler={name}: needs a package that is not installed ({error}); "
+            f"`uv pip install {error.name}`, or choose another: {', '.join(SAMPLERS)}"
+        ) from error
+    except TypeError as error:
+        raise SweepError(f"hydra.sweeper.sampler: {error}") from error
+
+
+def pruner_of(plan: Plan) -> optuna.pruners.BasePruner:
+    """Make a pruner.
+
+    Raises:
+        SweepError: An unknown name or setting.
+    """
+    name, settings = _named(plan.pruner, PRUNERS, "pruner")
+    try:
+        if name == "none":
+            return optuna.pruners.NopPruner()
+        if name == "median":
+            return optuna.pruners.MedianPruner(**settings)
+        if name == "percentile":
+            return optuna.pruners.PercentilePruner(**settings)
+        if name == "hyperband":
+            return optuna.pruners.HyperbandPruner(max_resource=plan.tree["train"]["epochs"], **settings)
+        patience = settings.pop("patience", 1)
+        return optuna.pruners.PatientPruner(optuna.pruners.MedianPruner(**settings), patience=patience)
+    except (TypeError, ValueError) as error:
+        raise SweepError(f"hydra.sweeper.pruner: {error}") from error
+
+
+def counted(study: Study) -> list[FrozenTrial]:
+    """Return the trials that count: finished, pruned, failed for good, and those that run."""
+    return [
+        trial
+        for trial in study.get_trials(deepcopy=False)
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+        or (trial.state == TrialState.FAIL and trial.user_attrs.get(ENDED, FAILED) == FAILED)
+    ]
+
+
+def failures(study: Study) -> list[FrozenTrial]:
+    """Return the trials that failed for good."""
+    return [trial for trial in counted(study) if trial.state == TrialState.FAIL]
+
+
+def recover(study: Study, end_run: Callable[[str], None]) -> list[str]:
+    """Find trials whose process is gone, or that were interrupted, and have each repeated.
+
+    One that is lost a second time fails.
+
+    Args:
+        study: To look through.
+        end_run: Closes the MLflow run of a lost trial as killed.
+
+    Returns:
+        A line for each.
+    """
+    told = []
+    trials = study.get_trials(deepcopy=False)
+    repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
+    for trial in trials:
+        attributes = trial.user_attrs
+        if trial.state == TrialState.RUNNING and not is_alive(attributes.get(OWNER), _last_seen(trial)):
+            if run := attributes.get(RUN):
+                end_run(run)
+            again = attributes.get(RETRY_OF) is None or attributes.get("after") == INTERRUPTED
+            Trial(study, trial._trial_id).set_user_attr(ENDED, KILLED if again else FAILED)
+            study.tell(trial.number, state=TrialState.FAIL)
+            told.append(
+                f"trial {trial.number}: its process is gone; {'it is repeated' if again else 'it failed twice'}"
+            )
+            if again:
+                _repeat(study, trial, KILLED)
+        elif attributes.get(ENDED) == INTERRUPTED and trial.number not in repeated:
+            _repeat(study, trial, INTERRUPTED)
+            told.append(f"trial {trial.number} was interrupted; it is repeated")
+    return told
+
+
+def origin(trial: Trial) -> int:
+    """Return the number of the trial that this one repeats, its own where it repeats none."""
+    return int(trial.user_attrs.get("origin", trial.number))
+
+
+def _repeat(study: Study, trial: FrozenTrial, after: str) -> None:
+    first = trial.user_attrs.get("origin", trial.number)
+    # A trial that died before it drew its settings is drawn anew.
+    study.enqueue_trial(dict(trial.params), user_attrs={RETRY_OF: trial.number, "origin": first, "after": after})
+
+
+def _last_seen(trial: FrozenTrial) -> float | None:
+    begun = trial.datetime_start.timestamp() if trial.datetime_start else None
+    return trial.user_attrs.get(SEEN, begun)
+
+
+def _named(settings: Mapping[str, Any], known: Sequence[str], kind: str) -> tuple[str, dict[str, Any]]:
+    rest = dict(settings)
+    name = str(rest.pop("name", ""))
+    if name not in known:
+        raise SweepError(f"hydra.sweeper.{kind}.name: no {kind} {name!r}{did_you_mean(name, known)}")
+    return name, rest
+
+
+def _without_password(url: str) -> str:
+    head, at, tail = url.rpartition("@")
+    return f"{head.rpartition(':')[0]}:…@{tail}" if at else url

@@ -1,0 +1,275 @@
+"""A worker: draws trials until the study is full, trains each, reports every epoch."""
+
+import gc
+import logging
+import math
+import os
+import shutil
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import optuna
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+from optuna.study import Study
+from optuna.trial import Trial, TrialState
+
+from pipeline.config import Config, InterruptedRunError, check, figure
+from pipeline.storage import FolderLock
+from pipeline.sweep.owner import SEEN_SECONDS, this_process
+from pipeline.sweep.plan import Plan
+from pipeline.sweep.space import with_values
+from pipeline.sweep.study import (
+    ENDED,
+    FAILED,
+    INTERRUPTED,
+    OWNER,
+    RUN,
+    SEEN,
+    counted,
+    failures,
+    load_study,
+    origin,
+    recover,
+)
+
+if TYPE_CHECKING:
+    from pipeline.tracking import Run, SweepRecord
+    from pipeline.training import EpochRecord
+
+LOG = "log.txt"
+
+
+class _BudgetSpent(Exception):  # noqa: N818  (no error: the trial ends with what it has)
+    """A trial has used its time."""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Hydra's task function: what a launcher runs in each process."""
+
+    plan: Plan
+
+    def __call__(self, _config: DictConfig) -> int:
+        """Work until the study is full; return how many trials this worker ran."""
+        share_threads(self.plan.n_jobs)
+        return work(self.plan, int(HydraConfig.get().job.num))
+
+
+def share_threads(workers: int) -> None:
+    """Give each of several workers its part of the processors; TensorFlow asks once, when it is imported."""
+    if workers > 1:
+        threads = str(max(1, (os.cpu_count() or 1) // workers))
+        for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+            os.environ[name] = threads
+
+
+def work(plan: Plan, number: int) -> int:
+    """Run trials until the study is full, the time is over, or too many have failed.
+
+    Args:
+        plan: The sweep.
+        number: Of this worker.
+
+    Returns:
+        Trials run.
+    """
+    from pipeline.tracking import KILLED, SweepRecord
+
+    study = load_study(plan, number)
+    record = SweepRecord(plan.tree["tracking"]["uri"], plan.tree["name"])
+    began, done = time.monotonic(), 0
+    while True:
+        # One worker at a time looks how many are wanted and takes one: none is drawn too many.
+        with FolderLock(plan.folder, "draws a trial", wait_seconds=300):
+            for line in recover(study, lambda run: record.end(run, KILLED)):
+                print(line, flush=True)
+            if is_over(plan, study, time.monotonic() - began):
+                return done
+            trial = study.ask()
+            trial.set_user_attr(OWNER, this_process())
+        _Attempt(plan, study, trial, record).run()
+        done += 1
+
+
+def is_over(plan: Plan, study: Study, seconds: float) -> bool:
+    """Tell whether no further trial is wanted."""
+    return (
+        len(counted(study)) >= plan.n_trials
+        or too_many_failed(plan, study)
+        or (plan.timeout is not None and seconds > plan.timeout)
+    )
+
+
+def too_many_failed(plan: Plan, study: Study) -> bool:
+    """Tell whether more trials failed than may."""
+    return len(failures(study)) > plan.max_failure_rate * plan.n_trials
+
+
+@dataclass
+class Outcome:
+    """What a training reached: scores of its best epoch, and what it cost."""
+
+    scores: dict[str, float]
+    epoch: int
+    epochs: int
+    parameters: int
+    seconds: float
+
+    def values(self, metrics: Sequence[str]) -> list[float]:
+        """Return what is optimised, by the names of the record."""
+        known = {**self.scores, "parameters": float(self.parameters), "seconds": self.seconds}
+        return [known[name] for name in metrics]
+
+
+class _Attempt:
+    """One trial, from its settings to its end in Optuna and MLflow."""
+
+    def __init__(self, plan: Plan, study: Study, trial: Trial, record: "SweepRecord") -> None:
+        self._plan, self._study, self._trial, self._record = plan, study, trial, record
+        self._label = f"trial {trial.number}"
+
+    def run(self) -> None:
+        plan, trial = self._plan, self._trial
+        values = plan.space.suggest(trial, plan.tree)
+        shown = " ".join(
+            f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()
+        )
+        run = self._record.child(
+            plan.parent, self._label, {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
+        )
+        trial.set_user_attr(RUN, run.id)
+        folder = plan.folder / str(origin(trial))
+        began = time.monotonic()
+        try:
+            with sign_of_life(trial):
+                config = check(with_values(plan.tree, values))
+                run.log_config(config)
+                outcome = trained(config, folder, lambda epoch: self._report(run, epoch), plan.trial_seconds)
+                results = outcome.values(plan.metrics)
+                trial.set_user_attr("cost", {"seconds": outcome.seconds, "parameters": outcome.parameters})
+            self._study.tell(trial, results)
+            self._end(run, "complete", "FINISHED")
+            reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
+            at = f"at epoch {outcome.epoch}/{outcome.epochs}, {outcome.seconds:.0f} s"
+            print(f"{self._label}: {reached} {at}: {shown}", flush=True)
+            self._tell_best(run)
+        except optuna.TrialPruned as pruned:
+            self._study.tell(trial, state=TrialState.PRUNED)
+            self._end(run, "pruned", "FINISHED")
+            print(f"{self._label}: pruned {pruned}, {time.monotonic() - began:.0f} s: {shown}", flush=True)
+        except (InterruptedRunError, KeyboardInterrupt, SystemExit):
+            trial.set_user_attr(ENDED, INTERRUPTED)
+            self._study.tell(trial, state=TrialState.FAIL)
+            self._end(run, "interrupted", "KILLED")
+            raise
+        except Exception as error:  # a crash of one trial is no end of the sweep
+            trial.set_user_attr(ENDED, FAILED)
+            self._study.tell(trial, state=TrialState.FAIL)
+            run.log_text(traceback.format_exc(), "traceback.txt")
+            self._end(run, "failed", "FAILED")
+            reason = str(error).strip().splitlines() or [type(error).__name__]
+            print(f"{self._label}: failed: {reason[0]}: {shown} (traceback: run {run.id})", flush=True)
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+    def _report(self, run: "Run", epoch: "EpochRecord") -> None:
+        from pipeline.tracking import metric_name
+
+        run.log_epoch(epoch.scores, epoch.epoch, epoch.timestamp)
+        if len(self._plan.metrics) == 1:
+            scores = {metric_name(name): value for name, value in epoch.scores.items()}
+            name = self._plan.metrics[0]
+            if name in scores:
+                self._trial.report(scores[name], epoch.epoch)
+                if self._trial.should_prune():
+                    raise optuna.TrialPruned(f"at epoch {epoch.epoch} with {name} {figure(scores[name])}")
+
+    def _tell_best(self, run: "Run") -> None:
+        if len(self._plan.metrics) == 1:
+            best = self._study.best_trial
+            parent = self._record.run(self._plan.parent)
+            parent.log_scores({f"best/{self._plan.metrics[0]}": float(best.value or 0)}, self._trial.number, _now())
+
+    def _end(self, run: "Run", state: str, status: str) -> None:
+        run.tag("trial.state", state)
+        self._record.end(run.id, status)
+
+
+def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) -> Outcome:
+    """Train one network, from its checkpoint where an earlier attempt left one; nothing of it is kept.
+
+    Args:
+        config: Of the trial.
+        folder: For its checkpoints, and what the loop prints.
+        on_epoch: Told of every epoch.
+        seconds: After which it ends with what it has; None for no limit.
+
+    Raises:
+        TrainingError: The loss or a score is no number.
+    """
+    import keras
+
+    from pipeline.metrics import HIGHER_IS_BETTER
+    from pipeline.tasks import task_for
+    from pipeline.tracking import metric_name
+    from pipeline.training import Checkpoints, TrainingError, make_deterministic
+
+    # A graph a network is what a sweep is; TensorFlow warns that it makes many.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Keras keeps names and graphs of every network until it is told.
+    keras.backend.clear_session()
+    gc.collect()
+    folder.mkdir(parents=True, exist_ok=True)
+    began, records = time.monotonic(), []
+
+    def told(record: "EpochRecord") -> None:
+        records.append(record)
+        on_epoch(record)
+        if seconds is not None and time.monotonic() - began > seconds:
+            raise _BudgetSpent
+
+    with (folder / LOG).open("a", encoding="utf-8") as log, redirect_stdout(log):
+        task = task_for(config)
+        task.check()
+        make_deterministic(config.seed)
+        model = task.build()
+        parameters = model.count_params()
+        checkpoints = Checkpoints(folder / "checkpoints")
+        try:
+            task.train(model, checkpoints.latest(config.train.epochs), checkpoints, told)
+        except _BudgetSpent:
+            print(f"ended after {seconds:g} s")
+    sign = 1 if HIGHER_IS_BETTER[task.monitor] else -1
+    best = max(records, key=lambda record: sign * record.scores[f"val_{task.monitor}"])
+    scores = {metric_name(name): value for name, value in best.scores.items()}
+    if not all(math.isfinite(value) for value in scores.values()):
+        raise TrainingError(f"a score of epoch {best.epoch} is no number: {scores}")
+    return Outcome(scores, best.epoch, len(records), parameters, time.monotonic() - began)
+
+
+@contextmanager
+def sign_of_life(trial: Trial) -> Iterator[None]:
+    """Note down every few seconds that a trial runs: workers on other hosts cannot see this process."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(SEEN_SECONDS):
+            trial.set_user_attr(SEEN, time.time())
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,134 @@
+"""The search space: Hydra's grammar, conditions, what lies in it, what is refused."""
+
+from typing import Any
+
+import optuna
+import pytest
+from tiny import tiny
+
+from pipeline.config import ConfigError
+from pipeline.sweep.space import Space, check_space, parse
+
+TREE = tiny().tree
+
+
+def space(**axes: Any) -> Space:
+    return parse({key.replace("__", "."): text for key, text in axes.items()}, [], {})[0]
+
+
+def drawn(axes: Space, **values: Any) -> dict[str, Any]:
+    fixed = {key.replace("__", "."): value for key, value in values.items()}
+    return axes.suggest(optuna.trial.FixedTrial(fixed), TREE)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "corners", "kind"),
+    [
+        ("choice(8,16,32)", [8, 16, 32], int),
+        ("8,16", [8, 16], int),
+        ("choice(0.1,auto)", [0.1, "auto"], None),
+        ("choice([1,2],[3])", [[1, 2], [3]], list),
+        ("choice('a b',c)", ["a b", "c"], str),
+        ("choice(true,false)", [True, False], bool),
+        ("range(1,4)", [1, 3], int),
+        ("range(1,10,3)", [1, 7], int),
+        ("range(0.0,0.5,0.1)", [0.0, 0.4], float),
+        ("interval(0,1)", [0.0, 1.0], float),
+        ("int(interval(2,20))", [2, 20], int),
+        ("tag(log,interval(1e-4,1e-2))", [1e-4, 1e-2], float),
+        ("tag(log,int(interval(16,512)))", [16, 512], int),
+    ],
+)
+def test_axes_keep_the_types_of_hydra_s_grammar(text: str, corners: list[Any], kind: type | None) -> None:
+    (axis,) = space(x=text).axes
+    assert axis.corners() == corners
+    assert kind is None or all(type(corner) is kind for corner in axis.corners())
+    assert getattr(axis.distribution, "log", False) == ("log" in text)
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "outside"),
+    [
+        ("choice(8,16)", [8, 16], [32, "8", 8.0]),
+        ("range(1,10,3)", [1, 4, 7], [0, 2, 10, True]),
+        ("range(0.0,0.5,0.1)", [0.0, 0.2, 0.4], [0.25, 0.5]),
+        ("interval(0,1)", [0, 0.5, 1.0], [1.1, "0.5"]),
+        ("choice([1,2])", [[1, 2]], [[2, 1], 1]),
+    ],
+)
+def test_what_lies_in_an_axis(text: str, inside: list[Any], outside: list[Any]) -> None:
+    (axis,) = space(x=text).axes
+    assert [axis.holds(value) for value in inside] == [True] * len(inside)
+    assert [axis.holds(value) for value in outside] == [False] * len(outside)
+    assert [axis.value(axis.draw(value)) for value in inside] == inside
+
+
+def test_the_command_line_adds_replaces_and_takes_out() -> None:
+    params = {"model.dropout": "interval(0,0.5)", "model.merge": "choice(none,bin)", "train.epochs": 7}
+    arguments = ["model.dropout=0.3", "model.merge=concat,wide", "train.ema=0,0.9", "seed=5"]
+    found, fixed = parse(params, arguments, {})
+    assert {axis.key: axis.corners() for axis in found.axes} == {
+        "model.merge": ["concat", "wide"],
+        "train.ema": [0, 0.9],
+    }
+    assert sorted(fixed) == ["model.dropout=0.3", "seed=5", "train.epochs=7"]
+
+
+def test_an_axis_with_a_condition_is_drawn_only_where_it_matters() -> None:
+    axes = {"model.bins": "choice(4,8)", "model.merge": "choice(concat,bin,piecewise)"}
+    found, _ = parse(axes, [], {"model.bins": {"model.merge": ["bin", "piecewise"]}})
+    assert [axis.key for axis in found.axes] == ["model.merge", "model.bins"]
+    assert drawn(found, model__merge="concat", model__bins=4) == {"model.merge": "concat"}
+    assert drawn(found, model__merge="bin", model__bins=4) == {"model.merge": "bin", "model.bins": 4}
+    fixed, _ = parse(axes, ["model.merge=bin"], {"model.bins": {"model.merge": "bin"}})
+    assert drawn(fixed, model__bins=8) == {}  # by the config, merge is concat
+    assert len(found.grid(TREE)) == 1 + 2 + 2
+
+
+def test_a_grid_is_every_point() -> None:
+    points = space(model__dropout="range(0.0,0.3,0.1)", model__hidden_layers="1,2").grid(TREE)
+    assert len(points) == 6
+    assert {"model.dropout": 0.2, "model.hidden_layers": 2} in points
+    with pytest.raises(ConfigError, match=r"model.dropout: a grid takes choice\(…\) and range\(…\), received interval"):
+        space(model__dropout="interval(0,1)").grid(TREE)
+
+
+def test_the_config_as_it_stands_is_a_trial_where_it_lies_in_the_space() -> None:
+    inside = space(model__hidden_units="choice(8,16)", model__dropout="interval(0,0.9)")
+    assert inside.draws({}, TREE) == ({"model.hidden_units": 8, "model.dropout": 0.5}, [])
+    _, outside = space(model__hidden_units="choice(16,32)").draws({}, TREE)
+    assert outside == ["model.hidden_units=8 is not in choice(16,32)"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "fault"),
+    [
+        ({"model.hiden_units": "1,2"}, "model.hiden_units: unknown key; did you mean model.hidden_units?"),
+        ({"model.dropout": "choice(0.5,1.5)"}, "model.dropout: must be less than 1, received 1.5"),
+        ({"model.dropout": "interval(0,1)"}, "model.dropout: must be less than 1, received 1.0"),
+        ({"train.epochs": "interval(1,9)"}, r"received 1.0 \(whole numbers: int\(interval\(a,b\)\)\)"),
+        ({"data.min_count": "1,2"}, "data.min_count: no axis of a sweep: it would change preprocess"),
+        ({"evaluate.confidence": "0.9,0.95"}, "evaluate.confidence: no axis of a sweep: it changes no training"),
+    ],
+)
+def test_axes_that_no_trial_could_run_are_refused(axes: dict[str, str], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        check_space(parse(axes, [], {})[0], TREE)
+
+
+@pytest.mark.parametrize(
+    ("axes", "when", "fault"),
+    [
+        ({}, {}, r"the search space is empty: name a file of it \(\+sweep=table\)"),
+        ({"a": "interval(2,1)"}, {}, "a=interval.*: the interval is empty"),
+        ({"a": "tag(log,interval(0,1))"}, {}, "a logarithmic interval begins above 0"),
+        ({"a": "range(3,1)"}, {}, "the range is empty"),
+        ({"a": "choice(1,1)"}, {}, "a choice stands there twice"),
+        ({"a": "choice(1,"}, {}, "not in Hydra's grammar"),
+        ({"a": "1,2"}, {"b": {"a": 1}}, "hydra.sweeper.when.b: no axis of this name; there is a"),
+        ({"a": "1,2", "b": "1,2"}, {"a": {"b": 1}, "b": {"a": 1}}, "hydra.sweeper.when: a, b hang on each other"),
+    ],
+)
+def test_a_space_that_makes_no_sense_is_refused(axes: dict[str, str], when: dict[str, Any], fault: str) -> None:
+    with pytest.raises(ConfigError, match=fault):
+        parse(axes, [], when)
