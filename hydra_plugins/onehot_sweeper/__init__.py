@@ -36,8 +36,7 @@ class StudySweeper(Sweeper):
         """Run a worker in each of several processes, or one in this process; return what they returned."""
         config = self._config.copy()
         with open_dict(config):
-            config.hydra.sweep.dir, config.hydra.sweep.subdir = str(folder), "."
-            config.hydra.output_subdir = None
+            config.hydra.sweep.dir = str(folder)
             if workers > 1 and "BasicLauncher" in config.hydra.launcher._target_:
                 config.hydra.launcher = {"_target_": JOBLIB}
             if workers > 1 and config.hydra.launcher._target_ == JOBLIB:
@@ -45,4 +44,6 @@ class StudySweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=worker, config=config
         )
-        return [job.return_value for job in launcher.launch([[]] * workers, initial_job_idx=0)]
+        # Launchers compose anew for each job: without these, Hydra would leave a folder multirun/DATE behind.
+        job = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
+        return [each.return_value for each in launcher.launch([job] * workers, initial_job_idx=0)]

@@ -1,0 +1,257 @@
+"""Sweeps within this process: what is tried, reported, pruned, counted, recorded; and what is refused."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import optuna
+import pytest
+import yaml
+from conftest import write_tiny
+from mlflow import MlflowClient
+from omegaconf import OmegaConf
+from optuna.trial import TrialState
+from tiny import committed, tiny
+
+from pipeline.config import ConfigError, PipelineError
+from pipeline.storage import PROCESSED, RAW
+from pipeline.sweep import run_sweep, sweep, worker
+from pipeline.sweep.study import SweepError, open_storage, storage_url
+from pipeline.tasks import task_for
+from pipeline.training import TrainingError
+
+AXES = {"model.dropout": "range(0.0,0.6,0.1)", "model.hidden_units": "choice(4,8,16)"}
+
+
+@pytest.fixture
+def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Data of the synthetic table, and a configuration that composes to it."""
+    write_tiny(RAW)
+    config = tiny(train__epochs=2)
+    task_for(config).preprocess()
+    monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
+    return workspace
+
+
+def changed(override: str) -> tuple[str, Any]:
+    key, _, value = override.partition("=")
+    return key.replace(".", "__"), yaml.safe_load(value)
+
+
+def settings(**changes: Any) -> dict[str, Any]:
+    content = committed("hydra/sweeper/study.yaml")
+    kept = {key: value for key, value in content.items() if key not in ("defaults", "_target_", "_recursive_")}
+    sampler = committed("hydra/sweeper/sampler/tpe.yaml")
+    pruner = committed("hydra/sweeper/pruner/none.yaml")
+    return {**kept, "sampler": sampler, "pruner": pruner, "params": AXES, "n_trials": 3, **changes}
+
+
+def here(function: Any, _folder: Path, _workers: int) -> list[Any]:
+    """Run one worker in this process, as Hydra's basic launcher does."""
+    return [worker.work(function.plan, 0)]
+
+
+def search(*arguments: str, **changes: Any) -> optuna.Study:
+    run_sweep(settings(**changes), list(arguments), here)
+    return the_study()
+
+
+def the_study() -> optuna.Study:
+    storage = open_storage(storage_url(None))
+    (summary,) = optuna.get_all_study_summaries(storage)
+    return optuna.load_study(storage=storage, study_name=summary.study_name)
+
+
+def states(study: optuna.Study) -> list[str]:
+    return [trial.state.name for trial in study.trials]
+
+
+@pytest.mark.slow
+def test_the_config_as_it_stands_is_first_and_the_same_command_goes_on(
+    prepared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    study = search(n_trials=2)
+    assert states(study) == ["COMPLETE"] * 2
+    assert study.trials[0].params == {"model.dropout": 0.5, "model.hidden_units": 8}
+    shown = capsys.readouterr().out
+    assert f"sweep {study.study_name} begins: 2 trials, 1 at a time; 2 axes" in shown
+    assert "trial 0: val/auc 0." in shown
+    assert f"python -m pipeline.promote {study.study_name} tiny_tuned" in shown
+    assert study.study_name.startswith("tiny-")
+    again = search(n_trials=3)
+    assert states(again) == ["COMPLETE"] * 3
+    assert "goes on with 2 of 3 trials" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_a_sweep_never_sees_the_test_split(prepared: Path) -> None:
+    shutil.rmtree(PROCESSED / "test")
+    study = search(n_trials=2)
+    assert states(study) == ["COMPLETE"] * 2
+    assert not Path("models").exists()
+
+
+@pytest.mark.slow
+def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
+    study = search(n_trials=2)
+    client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
+    (experiment,) = [each for each in client.search_experiments() if each.name == "tiny"]
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if "onehot.sweep" in run.data.tags]
+    children = {run.data.tags["onehot.trial"]: run for run in runs if run.data.tags.get("mlflow.parentRunId")}
+    assert sorted(children) == ["0", "1"]
+    for number, child in children.items():
+        trial = study.trials[int(number)]
+        assert child.info.status == "FINISHED"
+        assert child.data.tags["trial.state"] == "complete"
+        assert child.data.params["model.hidden_units"] == str(trial.params["model.hidden_units"])
+        history = client.get_metric_history(child.info.run_id, "val/auc")
+        assert [point.step for point in history] == [1, 2]
+        assert max(point.value for point in history) == trial.value
+        assert [trial.intermediate_values[step] for step in (1, 2)] == [point.value for point in history]
+    assert parent.info.status == "FINISHED"
+    assert parent.data.metrics["best/val/auc"] == study.best_value
+    assert parent.data.tags["axis.model.dropout"] == "range(0.0,0.6,0.1)"
+    names = {each.path for each in client.list_artifacts(parent.info.run_id)}
+    assert {"sweep.yaml", "sweep.txt", "trials.csv", "sweep.html", "plots"} <= names
+    pictures = {each.path for each in client.list_artifacts(parent.info.run_id, "plots")}
+    assert {"plots/optimization_history.png", "plots/slice.png", "plots/intermediate_values.png"} <= pictures
+
+
+@pytest.mark.slow
+def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
+    study = search("train.epochs=3", n_trials=6, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
+    found = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    assert found
+    assert all(len(trial.intermediate_values) < 3 for trial in found)
+    assert "pruned at epoch" in capsys.readouterr().out
+    client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
+    run = client.get_run(found[0].user_attrs["mlflow_run"])
+    assert (run.info.status, run.data.tags["trial.state"]) == ("FINISHED", "pruned")
+
+
+def crash(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> None:
+    calls = iter(range(100))
+    real = worker.trained
+
+    def trained(*arguments: Any) -> Any:
+        if next(calls) in numbers:
+            raise TrainingError("the loss is not finite at epoch 1")
+        return real(*arguments)
+
+    monkeypatch.setattr(worker, "trained", trained)
+
+
+@pytest.mark.slow
+def test_a_crash_of_one_trial_is_no_end_of_the_sweep(
+    prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crash(monkeypatch, {1})
+    study = search(n_trials=3, max_failure_rate=0.5)
+    assert states(study) == ["COMPLETE", "FAIL", "COMPLETE"]
+    assert "trial 1: failed: the loss is not finite at epoch 1" in capsys.readouterr().out
+    client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
+    run = client.get_run(study.trials[1].user_attrs["mlflow_run"])
+    assert (run.info.status, run.data.tags["trial.state"]) == ("FAILED", "failed")
+    folder = client.download_artifacts(run.info.run_id, "traceback.txt")
+    assert "TrainingError: the loss is not finite" in Path(folder).read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    crash(monkeypatch, {0, 1, 2, 3})
+    with pytest.raises(SweepError, match=r"stops: more than 20% of 5 trials failed \(hydra.sweeper.max_failure_rate\)"):
+        search(n_trials=5)
+    assert states(the_study()) == ["FAIL"] * 2
+
+
+@pytest.mark.slow
+def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
+    grid = {"name": "grid", "seed": None}
+    study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=grid, n_trials=40)
+    points = {(trial.params["model.hidden_units"], trial.params["model.dropout"]) for trial in study.trials}
+    assert states(study) == ["COMPLETE"] * 4
+    assert points == {(4, 0.1), (4, 0.5), (8, 0.1), (8, 0.5)}
+
+
+@pytest.mark.slow
+def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = search(metric=["val/auc", "parameters"], n_trials=3)
+    assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert all(trial.values[1] == trial.user_attrs["cost"]["parameters"] for trial in study.trials)
+    assert "parameters" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_best_is_confirmed_with_other_seeds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    search(n_trials=2, confirm=2)
+    shown = capsys.readouterr().out
+    assert "as it stands: val/auc 0." in shown
+    assert "over 2 seeds" in shown
+    assert "95% interval" in shown
+
+
+@pytest.mark.slow
+def test_trials_to_try_first(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first = [{"model.hidden_units": 16}, {"model.hidden_units": 5}]
+    study = search("model.dropout=0.3", enqueue=first, n_trials=2)
+    assert [trial.params for trial in study.trials] == [{"model.hidden_units": 8}, {"model.hidden_units": 16}]
+    told = "the trial {'model.hidden_units': 5} is not tried first: model.hidden_units=5 is not in choice(4,8,16)"
+    assert told in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"params": {}}, "the search space is empty"),
+        ({"params": {"data.min_count": "1,2"}}, "data.min_count: no axis of a sweep: it would change preprocess"),
+        ({"params": {"model.dropuot": "0.1,0.2"}}, "model.dropuot: unknown key; did you mean model.dropout?"),
+        ({"metric": "val/acu"}, "hydra.sweeper.metric: no metric 'val/acu'; did you mean val/auc?"),
+        ({"metric": "test/auc"}, "hydra.sweeper.metric: no metric 'test/auc'"),
+        ({"n_trials": 0}, "hydra.sweeper.n_trials: must be greater than or equal to 1, received 0"),
+        ({"direction": "up"}, "hydra.sweeper.direction"),
+        (
+            {"metric": ["val/auc", "seconds"], "pruner": {"name": "median"}},
+            "hydra.sweeper.pruner: Optuna cannot prune with several metrics",
+        ),
+        ({"pruner": {"name": "medain"}}, "hydra.sweeper.pruner.name: no pruner 'medain'; did you mean median?"),
+        ({"pruner": {"name": "median", "startup": 1}}, "hydra.sweeper.pruner: .*startup"),
+        ({"sampler": {"name": "grid"}, "params": {"model.dropout": "interval(0,0.5)"}}, "a grid takes choice"),
+        ({"enqueue": [{"model.units": 3}]}, "hydra.sweeper.enqueue: model.units: no axis"),
+        ({"storage": "postgresql+nodriver://h/d"}, "hydra.sweeper.storage: postgresql\\+nodriver"),
+        (
+            {"storage": "sqlite:////nowhere/at/all.db"},
+            "does not answer: .*hydra.sweeper.storage=null keeps the study in",
+        ),
+    ],
+)
+def test_what_cannot_be_searched_is_refused_before_the_first_trial(
+    prepared: Path, changes: dict[str, Any], fault: str
+) -> None:
+    with pytest.raises(PipelineError, match=fault):
+        run_sweep(settings(**changes), [], lambda *_: pytest.fail("a worker was started"))
+
+
+def test_data_of_another_configuration_are_refused(prepared: Path) -> None:
+    with pytest.raises(PipelineError, match=r"data.min_count: prepared with 1, asked for 3"):
+        run_sweep(settings(), ["data.min_count=3"], lambda *_: pytest.fail("a worker was started"))
+
+
+@pytest.mark.slow
+def test_a_named_study_with_another_space_is_refused(prepared: Path) -> None:
+    search(study_name="mine", n_trials=1)
+    with pytest.raises(SweepError, match=r"study mine exists with other settings:\n  space: (.|\n)*Give another"):
+        search(study_name="mine", params={"model.dropout": "0.1,0.5"})
+
+
+def test_a_package_that_is_missing_is_named(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "torch", None)
+    with pytest.raises(SweepError, match="hydra/sweeper/sampler=gp: needs a package that is not installed"):
+        search(sampler={"name": "gp", "seed": None})
+
+
+def test_settings_come_as_hydra_gives_them(prepared: Path) -> None:
+    given = {key: OmegaConf.create(value) if isinstance(value, dict) else value for key, value in settings().items()}
+    with pytest.raises(ConfigError, match=r"model.dropout: must be less than 1"):
+        run_sweep({**given, "params": OmegaConf.create({"model.dropout": "interval(0,2)"})}, [], here)
