@@ -2,8 +2,8 @@
 
 A small table (the Red Hat look-alike at a hundredth: 22,000 rows, 52 columns), one grid of networks, the same trainings
 for every contender, in a clone of this project. `overhead_s` is the time between trials and around their training:
-Optuna's and MLflow's books, drawing, checking the settings, cleaning up; building the network and its graph belongs to
-the training. `vs_dvc_queue` compares whole commands, imports included: `dvc exp run --queue` and `dvc queue start` of the
+Optuna's and MLflow's books, drawing, checking the settings, cleaning up; building network and graph belongs to the
+training. `vs_dvc_queue` compares whole commands, imports included: `dvc exp run --queue` and `dvc queue start` of the
 train stage against `--multirun` with the grid sampler. `vs_one_worker` compares trials a minute, from the first one's
 beginning to the last one's end, where a trial computes with one thread.
 """
@@ -25,7 +25,13 @@ from pipeline.storage import PROJECT
 
 GRID = {"model.hidden_units": "64,128", "train.batch_size": "512,1024"}
 LARGE = {"model.hidden_units": "64,96,128", "train.batch_size": "256,512,1024,2048"}
-FIXED = ["experiment=redhat", "train.epochs=3", "train.patience=0", "train.precision=float32", "tracking.log_model=false"]
+FIXED = [
+    "experiment=redhat",
+    "train.epochs=3",
+    "train.patience=0",
+    "train.precision=float32",
+    "tracking.log_model=false",
+]
 
 
 class Clone:

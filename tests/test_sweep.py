@@ -1,6 +1,7 @@
 """Sweeps within this process: what is tried, reported, pruned, counted, recorded; and what is refused."""
 
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ from tiny import committed, tiny
 from pipeline.config import ConfigError, PipelineError
 from pipeline.storage import PROCESSED, RAW
 from pipeline.sweep import run_sweep, sweep, worker
-from pipeline.sweep.study import SweepError, open_storage, storage_url
+from pipeline.sweep.owner import is_alive, this_process
+from pipeline.sweep.plan import Plan
+from pipeline.sweep.space import parse
+from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url
 from pipeline.tasks import task_for
 from pipeline.training import TrainingError
 
@@ -243,6 +247,42 @@ def test_a_named_study_with_another_space_is_refused(prepared: Path) -> None:
     search(study_name="mine", n_trials=1)
     with pytest.raises(SweepError, match=r"study mine exists with other settings:\n  space: (.|\n)*Give another"):
         search(study_name="mine", params={"model.dropout": "0.1,0.5"})
+
+
+def plan_with(sampler: str, pruner: str) -> Plan:
+    space, _ = parse(AXES, [], {})
+    named = committed(f"hydra/sweeper/sampler/{sampler}.yaml"), committed(f"hydra/sweeper/pruner/{pruner}.yaml")
+    limits = {"n_trials": 1, "n_jobs": 1, "timeout": None, "trial_seconds": None, "max_failure_rate": 0.0}
+    tree = tiny().tree
+    return Plan(
+        "s", "", space, [], tree, ["val/auc"], ["maximize"], sampler=named[0], pruner=named[1], parent="", **limits
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [("tpe", "TPESampler"), ("random", "RandomSampler"), ("cmaes", "CmaEsSampler"), ("grid", "RandomSampler")],
+)
+def test_samplers(name: str, kind: str) -> None:
+    assert type(sampler_of(plan_with(name, "none"), 1)).__name__ == kind
+
+
+@pytest.mark.parametrize("name", ["median", "percentile", "hyperband", "patient", "none"])
+def test_pruners(name: str) -> None:
+    kind = type(pruner_of(plan_with("tpe", name))).__name__
+    assert kind == {"none": "NopPruner"}.get(name, f"{name.capitalize()}Pruner")
+
+
+def test_a_process_is_known_by_more_than_its_number() -> None:
+    here = this_process()
+    assert is_alive(here, None)
+    assert not is_alive({**here, "started": here["started"] - 5}, None)  # its number was used again
+    assert not is_alive({**here, "boot": "another"}, time.time())
+    assert not is_alive({**here, "pid": 2**22 - 3}, time.time())
+    elsewhere = {**here, "host": "elsewhere"}
+    assert is_alive(elsewhere, time.time() - 5)
+    assert not is_alive(elsewhere, time.time() - 300)
+    assert not is_alive(None, None)
 
 
 def test_a_package_that_is_missing_is_named(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:

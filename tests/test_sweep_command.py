@@ -186,3 +186,21 @@ def test_interrupted_it_says_so_and_goes_on(tiny_project: Project) -> None:
     assert runs["sweep"] == ["FINISHED"]
     log = (project.folder / ".sweeps").glob("*/0/log.txt")
     assert "epoch 12/12" in next(log).read_text(encoding="utf-8")  # the repetition went on from the checkpoint
+
+
+def test_a_grid_through_dvc_s_queue(tiny_project: Project) -> None:
+    project = tiny_project
+    project.run("git", "add", "--force", "data/own", "conf")
+    project.run("git", "commit", "-q", "-m", "own data")
+    fixed = ("-S", "experiment=tiny", "-S", "train.epochs=1", "-S", "tracking.log_model=false")
+    shown = project.run("dvc", "exp", "run", "--queue", *fixed, "-S", "train.batch_size=256,512", "train")
+    assert shown.count("Queued experiment") == 2
+    project.run("dvc", "queue", "start", "--jobs", "1")
+    deadline = time.monotonic() + 240
+    while (status := project.run("dvc", "queue", "status")).count("Success") < 2 and time.monotonic() < deadline:
+        assert "Failed" not in status, status
+        time.sleep(1)
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    (experiment,) = [each.experiment_id for each in client.search_experiments() if each.name == "tiny"]
+    sizes = {run.data.params["train.batch_size"] for run in client.search_runs([experiment])}
+    assert sizes == {"256", "512"}
