@@ -11,7 +11,7 @@ import optuna
 import psutil
 import pytest
 import yaml
-from conftest import Project, copy_project, write_experiment, write_tiny
+from conftest import Project, copy_project
 from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 
@@ -24,8 +24,6 @@ LONG = ("train.epochs=12", "train.batch_size=4", "hydra/sweeper/pruner=none")
 @pytest.fixture
 def tiny_project(tmp_path: Path) -> Project:
     project = copy_project(tmp_path / "project")
-    write_tiny(project.folder / "data" / "own")
-    write_experiment(project.folder)
     for stage in ("fetch", "preprocess"):
         project.run("python", "-m", f"pipeline.{stage}", "experiment=tiny")
     return project
@@ -190,8 +188,6 @@ def test_interrupted_it_says_so_and_goes_on(tiny_project: Project) -> None:
 
 def test_a_grid_through_dvc_s_queue(tiny_project: Project) -> None:
     project = tiny_project
-    project.run("git", "add", "--force", "data/own", "conf")
-    project.run("git", "commit", "-q", "-m", "own data")
     fixed = ("-S", "experiment=tiny", "-S", "train.epochs=1", "-S", "tracking.log_model=false")
     shown = project.run("dvc", "exp", "run", "--queue", *fixed, "-S", "train.batch_size=256,512", "train")
     assert shown.count("Queued experiment") == 2
