@@ -177,7 +177,7 @@ def test_a_stage_whose_dvc_is_gone_stops(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("DVC_STAGE", "train")
     assert interruption.Interruption().reason() is None
     monkeypatch.setattr(interruption, "PARENT_PID", -1)  # as noted when the command began
-    assert interruption.Interruption().reason() == "the dvc that started this stage has ended"
+    assert interruption.Interruption().reason() == "the process that started this one has ended"
     monkeypatch.delenv("DVC_STAGE")
     assert interruption.Interruption().reason() is None
 

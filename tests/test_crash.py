@@ -92,7 +92,7 @@ def test_when_dvc_alone_is_killed_its_stage_ends_and_the_next_goes_on(
     assert first.stdout is not None
     left = first.stdout.read()
     first.stdout.close()
-    assert "the dvc that started this stage has ended" in left
+    assert "the process that started this one has ended" in left
     assert "resuming run" in output
     assert content(project.folder / "models") == whole
     (run,) = runs(project)

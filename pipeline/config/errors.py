@@ -37,7 +37,7 @@ def no_such(absent: Iterable[str], known: Iterable[str]) -> str:
 
 
 def _nearest(name: str, names: list[str]) -> str | None:
-    return next(iter(get_close_matches(name, names, n=1, cutoff=0.7)), None)
+    return next(iter(get_close_matches(name, names, n=1, cutoff=0.6)), None)
 
 
 def _bounded(names: list[str]) -> str:

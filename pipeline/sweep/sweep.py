@@ -59,11 +59,11 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
         begin(plan, study, asked.enqueue)
         _launch(plan, study, launch)
         finish(plan, study, record, confirm=asked.confirm, experiment=config.name)
+    except (InterruptedRunError, KeyboardInterrupt, SystemExit):
+        record.end(parent.id, KILLED)
+        raise
     except Exception:
         record.end(parent.id, FAILED)
-        raise
-    except BaseException:
-        record.end(parent.id, KILLED)
         raise
 
 

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
+from pipeline import PARENT_PID
 from pipeline.config import Config, InterruptedRunError, check, figure
 from pipeline.storage import FolderLock
 from pipeline.sweep.owner import SEEN_SECONDS, this_process
@@ -59,7 +60,14 @@ class Worker:
     def __call__(self, _config: DictConfig) -> int:
         """Work until the study is full; return how many trials this worker ran."""
         share_threads(self.plan.n_jobs)
-        return work(self.plan, int(HydraConfig.get().job.num))
+        if self.plan.n_jobs > 1:
+            os.environ["PIPELINE_ENDS_WITH_PARENT"] = "1"  # as pipeline/training/interruption.py reads it
+        try:
+            return work(self.plan, int(HydraConfig.get().job.num))
+        except InterruptedRunError:
+            if os.getppid() != PARENT_PID:
+                os._exit(1)  # nobody is left to report to; joblib's processes would wait for work for minutes
+            raise
 
 
 def share_threads(workers: int) -> None:

@@ -8,21 +8,25 @@ from types import FrameType
 
 from pipeline import PARENT_PID
 
+ENDS_WITH_PARENT = "PIPELINE_ENDS_WITH_PARENT"
+"""Environment variable that workers of a sweep set for themselves."""
+
 
 class Interruption:
     """Collects reasons to stop; the loop asks between two chunks of steps."""
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        # A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it.
-        self._watches_parent = "DVC_STAGE" in os.environ
+        # A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it. So does a
+        # killed sweep with its workers.
+        self._watches_parent = bool({"DVC_STAGE", ENDS_WITH_PARENT} & set(os.environ))
 
     def reason(self) -> str | None:
         """Say why to stop, or None."""
         if self._signal is not None:
             return f"received {signal.Signals(self._signal).name}"
         if self._watches_parent and os.getppid() != PARENT_PID:
-            return "the dvc that started this stage has ended"
+            return "the process that started this one has ended"
         return None
 
     def note(self, number: int, _frame: FrameType | None) -> None:
