@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help kaggle repro test test-fast check format ui dashboard bench audit lock
+.PHONY: help kaggle repro test test-fast test-faults check format ui dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 SOURCES := pipeline hydra_plugins tests benchmarks
@@ -18,7 +18,10 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: fetch, preprocess, tra
 	@dvc repro
 
 test: check ## format, lint, types, layer contracts and every test
-	pytest -q --numprocesses 2 --dist loadfile
+	pytest -q --numprocesses 2 --dist loadfile -m "not faults"
+
+test-faults: $(INSTALLED) ## every kill at every stage, for the night
+	pytest -q -m faults
 
 test-fast: $(INSTALLED) ## the tests that take under a minute together
 	pytest -q --numprocesses 2 --dist loadfile -m "not slow"

@@ -77,6 +77,7 @@ def test_a_killed_worker_ends_neither_the_others_nor_the_sweep(tiny_project: Pro
     )
 
 
+@pytest.mark.faults
 def test_killed_with_all_its_workers_the_next_start_finishes(tiny_project: Project) -> None:
     project = tiny_project
     command = (*SWEEP, *LONG, "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=3")
@@ -111,6 +112,7 @@ def test_workers_end_with_their_parent(tiny_project: Project) -> None:
     assert "interrupted" in states
 
 
+@pytest.mark.faults
 def test_interrupted_it_says_so_and_goes_on(tiny_project: Project) -> None:
     project = tiny_project
     command = (*SWEEP, *LONG, "hydra.sweeper.n_trials=2")
