@@ -26,11 +26,15 @@ def promote(given: argparse.Namespace) -> None:
     if path.exists() and not given.force:
         raise PipelineError(f"{path.relative_to(CONF.parent)} exists; choose another name, or replace it with --force")
     content = promoted(given.study, given.name, given.storage, given.trial)
+    before = path.read_text(encoding="utf-8") if path.exists() else None
     write_text(path, content)
     try:
         load([f"experiment={given.name}"])
-    except PipelineError:
-        path.unlink()
+    except BaseException:
+        if before is None:
+            path.unlink()
+        else:
+            write_text(path, before)
         raise
     print(f"{content}\nwrote {path.relative_to(CONF.parent)}; `dvc exp run -S experiment={given.name}` runs it")
 

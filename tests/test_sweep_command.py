@@ -40,11 +40,14 @@ def test_from_a_sweep_to_an_experiment(tiny_project: Project) -> None:
     assert params["data"] == yaml.safe_load((project.folder / "conf/data/tiny.yaml").read_text(encoding="utf-8"))
     again = project.run("python", "-m", "pipeline.promote", study.study_name, "better", fails=True)
     assert "conf/experiment/better.yaml exists; choose another name, or replace it with --force" in again
+    itself = project.run("python", "-m", "pipeline.promote", study.study_name, "tiny", "--force", fails=True)
+    assert "tiny is the experiment that was searched" in itself
     wrong = project.run("python", "-m", "pipeline.promote", study.study_name[:-1] + "x", "worse", fails=True)
     assert f"did you mean {study.study_name}?" in wrong
     for arguments, fault in (
         (["+sweep=tabel"], "+sweep=tabel: no file conf/sweep/tabel.yaml; did you mean table?"),
-        (["hydra.sweeper.n_trial=3"], "n_trial"),
+        (["hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial=3: unknown key; did you mean n_trials?"),
+        (["name=other"], "name=other: a sweep belongs to its experiment; leave the name out"),
         (["hydra/sweeper/pruner=medain"], "medain"),
         (["train.epocs=3"], "epocs"),
     ):

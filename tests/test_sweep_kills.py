@@ -129,5 +129,5 @@ def test_interrupted_it_says_so_and_goes_on(tiny_project: Project) -> None:
     states, runs = ended(project)
     assert states == ["interrupted", "COMPLETE", "COMPLETE"]
     assert runs["sweep"] == ["FINISHED"]
-    log = (project.folder / ".sweeps").glob("*/0/log.txt")
+    log = (project.folder / ".sweeps").glob("*/0-*/log.txt")
     assert "epoch 30/30" in next(log).read_text(encoding="utf-8")  # the repetition went on from the checkpoint

@@ -9,6 +9,7 @@ from types import FrameType
 from typing import Any
 
 import hydra
+import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -71,7 +72,7 @@ def _run(main: Command, sweeps: bool) -> None:
     if given.hydra_help or given.shell_completion:
         _ask_hydra()
         return
-    if given.multirun:
+    if given.multirun and not given.cfg and not given.info:
         if not sweeps:
             raise ConfigError(
                 ["--multirun: only training is searched: python -m pipeline.train --multirun +sweep=table"]
@@ -98,6 +99,12 @@ def _sweep(overrides: list[str]) -> None:
         choice = override.partition("=")[2]
         if choice not in known:
             raise ConfigError([f"{override}: no file conf/sweep/{choice}.yaml{did_you_mean(choice, known)}"])
+    settings = yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text(encoding="utf-8"))
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+")
+        name = key.removeprefix("hydra.sweeper.").partition(".")[0]
+        if key.startswith("hydra.sweeper.") and name not in {*settings, "sampler", "pruner"}:
+            raise ConfigError([f"{override}: unknown key{did_you_mean(name, settings)}"])
     try:
         with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
             GlobalHydra.instance().hydra.multirun("config", _never, overrides, with_log_configuration=False)

@@ -32,6 +32,8 @@ class Plan:
         sampler: `name` and its own settings.
         pruner: `name` and its own settings.
         parent: The MLflow run of the sweep.
+        failed_before: Trials that had failed when this start began.
+        mark: Of the study and the code: checkpoints of others are never picked up.
     """
 
     study: str
@@ -48,7 +50,9 @@ class Plan:
     max_failure_rate: float
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any]
-    parent: str
+    parent: str = ""
+    failed_before: int = 0
+    mark: str = ""
 
     @property
     def folder(self) -> Path:

@@ -5,12 +5,13 @@ from typing import Any
 import optuna
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from optuna.trial import FrozenTrial
 
 from pipeline.config import did_you_mean, figure
 from pipeline.storage import CONF
-from pipeline.sweep.report import study_best
+from pipeline.sweep.report import study_done
 from pipeline.sweep.space import setting_of
-from pipeline.sweep.study import SETTINGS, SweepError, open_storage, storage_url
+from pipeline.sweep.study import ABOUT, SweepError, open_storage, storage_url
 
 
 def promoted(study_name: str, name: str, storage: str | None, number: int | None = None) -> str:
@@ -30,23 +31,38 @@ def promoted(study_name: str, name: str, storage: str | None, number: int | None
     if study_name not in known:
         raise SweepError(f"no study {study_name!r} in {storage_url(storage)}{did_you_mean(study_name, known)}")
     study = optuna.load_study(storage=backend, study_name=study_name)
-    done = study_best(study)
-    chosen = [trial for trial in done if number in (None, trial.number)]
-    if not chosen:
-        wanted = "finished trial" if number is None else f"finished trial {number}"
-        raise SweepError(f"study {study_name} has no {wanted}; it has {len(done)}")
-    trial, settings = chosen[0], study.user_attrs[SETTINGS]
-    reached = ", ".join(f"{m} {figure(v)}" for m, v in zip(settings["metrics"], trial.values, strict=True))
-    groups, values = _fixed(settings["overrides"])
+    about = study.user_attrs[ABOUT]
+    if name == about["experiment"]:
+        raise SweepError(
+            f"{name} is the experiment that was searched, and what the new one is built on; choose another name"
+        )
+    trial = _chosen(study, number)
+    reached = ", ".join(f"{m} {figure(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
+    groups, values = _fixed(about["overrides"])
     for key, drawn in trial.params.items():
         values[key] = setting_of(drawn)
     defaults = "".join(f"  - override /{group}: {choice}\n" for group, choice in groups.items())
     return (
         "# @package _global_\n"
         f"# Trial {trial.number} of sweep {study_name}: {reached}. Written by `python -m pipeline.promote`.\n"
-        f"defaults:\n  - {settings['experiment']}\n{defaults}  - _self_\n\n"
+        f"defaults:\n  - {about['experiment']}\n{defaults}  - _self_\n\n"
         f"name: {name}\n" + yaml.safe_dump(_nested(values), sort_keys=False, allow_unicode=True)
     )
+
+
+def _chosen(study: optuna.Study, number: int | None) -> FrozenTrial:
+    done = study_done(study)
+    if number is not None:
+        done = [trial for trial in done if trial.number == number]
+    if not done:
+        wanted = "finished trial" if number is None else f"finished trial {number}"
+        raise SweepError(f"study {study.study_name} has no {wanted}")
+    if number is None and len(study.directions) > 1:
+        front = ", ".join(str(trial.number) for trial in study.best_trials)
+        raise SweepError(
+            f"study {study.study_name} has several metrics, and no best trial; choose one of {front} by --trial"
+        )
+    return done[0]
 
 
 def _fixed(overrides: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -57,7 +73,7 @@ def _fixed(overrides: list[str]) -> tuple[dict[str, str], dict[str, Any]]:
         if override.key_or_group in folders:
             if override.key_or_group != "experiment":
                 groups[override.key_or_group] = str(override.value())
-        else:
+        elif not override.key_or_group.startswith("tracking."):
             values[override.key_or_group] = override.value()
     return groups, values
 

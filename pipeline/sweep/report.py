@@ -3,6 +3,7 @@
 import csv
 import io
 import math
+import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -36,6 +37,10 @@ def finish(plan: Plan, study: Study, record: SweepRecord, *, confirm: int, exper
     """
     parent = record.run(plan.parent)
     lines = summary(plan, study)
+    print("\n" + "\n".join(lines), flush=True)
+    parent.log_text(table(plan, study), "trials.csv")
+    draw(plan, study, parent)
+    said = len(lines)
     if confirm and study_best(study):
         lines += confirmed(plan, study, record, confirm)
     name = f"{experiment}_tuned"
@@ -44,18 +49,22 @@ def finish(plan: Plan, study: Study, record: SweepRecord, *, confirm: int, exper
         f"  python -m pipeline.promote {plan.study} {name}   writes the best as conf/experiment/{name}.yaml, then: "
         f"dvc exp run -S experiment={name}",
     ]
-    print("\n" + "\n".join(lines), flush=True)
+    print("\n".join(lines[said:]), flush=True)
     parent.log_text("\n".join(lines), "sweep.txt")
-    parent.log_text(table(plan, study), "trials.csv")
-    draw(plan, study, parent)
     record.end(plan.parent, FINISHED)
 
 
 def study_best(study: Study) -> list[FrozenTrial]:
     """Return the finished trials, the best first; with several metrics those that no other beats in all."""
+    done = study_done(study)
+    return study.best_trials if done and len(study.directions) > 1 else done
+
+
+def study_done(study: Study) -> list[FrozenTrial]:
+    """Return the finished trials, with one metric the best first."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
     if len(study.directions) > 1:
-        return study.best_trials if done else []
+        return done
     sign = -1 if study.direction == optuna.study.StudyDirection.MAXIMIZE else 1
     return sorted(done, key=lambda trial: (sign * float(trial.value or 0), trial.number))
 
@@ -122,16 +131,18 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
     best = study_best(study)[0]
     values = {axis.key: axis.value(best.params[axis.key]) for axis in plan.space.axes if axis.key in best.params}
     found: dict[str, list[float]] = {"as it stands": [], f"trial {best.number}": []}
-    for seed in range(1, seeds + 1):
+    # Other seeds than the search had: with its own, the best would be measured by the run that it was chosen for.
+    for seed in range(plan.tree["seed"] + 1, plan.tree["seed"] + seeds + 1):
         for label, changes in zip(found, ({}, values), strict=True):
             run = record.child(plan.parent, f"confirm {label}, seed {seed}", {"onehot.confirm": label})
             config = check(with_values(plan.tree, {**changes, "seed": seed}))
             run.log_config(config)
-            folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}"
+            folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}-{plan.mark}"
             outcome = trained(
                 config, folder, lambda e, run=run: run.log_epoch(e.scores, e.epoch, e.timestamp), plan.trial_seconds
             )
             record.end(run.id, FINISHED)
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             found[label].append(outcome.values(plan.metrics)[0])
     (_, old), (label, new) = found.items()
     gains = [b - a for a, b in zip(old, new, strict=True)]

@@ -49,4 +49,6 @@ class SweepSettings(Section):
             faults.append(
                 "pruner: Optuna cannot prune with several metrics; choose hydra/sweeper/pruner=none, or one metric"
             )
+        if len(self.metrics) > 1 and self.confirm:
+            faults.append("confirm: several metrics have no best trial to repeat; set it to 0, or give one metric")
         return faults

@@ -172,7 +172,7 @@ def parse(
     """
     faults: list[str] = []
     found: dict[str, Override] = {}
-    for text in [*(f"{key}={value}" for key, value in params.items()), *arguments]:
+    for text in [*(f"{key}={'null' if value is None else value}" for key, value in params.items()), *arguments]:
         try:
             override = OverridesParser.create().parse_override(text)
         except HydraException as error:
@@ -259,8 +259,11 @@ def _out_of_range(axis: Axis, tree: dict[str, Any]) -> list[str]:
 
 def _distribution(override: Override) -> BaseDistribution:
     sweep = override.value()
+    tags = set(getattr(sweep, "tags", ()))
+    if tags - ({"log"} if isinstance(sweep, IntervalSweep) else set()):
+        raise ValueError(f"tag {', '.join(sorted(tags))}: the only one is log, of an interval")
     if isinstance(sweep, ChoiceSweep):
-        choices = [json.dumps(item) if isinstance(item, list) else _plain(item) for item in sweep.list]
+        choices = [json.dumps(_plain(item)) if isinstance(item, list) else _plain(item) for item in sweep.list]
         if len(set(map(repr, choices))) < len(choices):
             raise ValueError("a choice stands there twice")
         return CategoricalDistribution(choices)
@@ -304,6 +307,8 @@ def _numeric(distribution: BaseDistribution) -> IntDistribution | FloatDistribut
 
 
 def _plain(item: Any) -> Any:
+    if isinstance(item, list):
+        return [_plain(each) for each in item]
     text = getattr(item, "text", item)  # of a quoted string
     if isinstance(text, bool | int | float | str):
         return text

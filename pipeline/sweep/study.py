@@ -1,6 +1,7 @@
 """Optuna's side: storage, study, sampler, pruner; which trials count, and which are lost."""
 
 import json
+import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,7 +23,9 @@ OWNER, SEEN, RUN, ENDED, RETRY_OF = "owner", "seen", "mlflow_run", "ended", "ret
 """What a trial carries besides its settings: who runs it, its last sign of life, its MLflow run, how it ended where
 Optuna knows only FAIL, and the trial that it repeats."""
 FAILED, INTERRUPTED, KILLED = "failed", "interrupted", "killed"
-SPACE, SETTINGS = "space", "settings"
+SETTINGS, ABOUT, UID = "settings", "about", "uid"
+"""What a study carries: what makes two sweeps the same, what a promotion needs besides, and what tells it from an
+earlier one of its name."""
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
 PRUNERS = ("median", "percentile", "hyperband", "patient", "none")
 
@@ -59,12 +62,13 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         ) from error
 
 
-def open_study(plan: Plan, settings: Mapping[str, Any]) -> Study:
+def open_study(plan: Plan, settings: Mapping[str, Any], about: Mapping[str, Any]) -> Study:
     """Create the study, or go on with it.
 
     Args:
         plan: The sweep.
         settings: What makes two sweeps the same, as plain values.
+        about: What a promotion needs besides.
 
     Raises:
         SweepError: A study of this name has another space or other settings.
@@ -75,6 +79,8 @@ def open_study(plan: Plan, settings: Mapping[str, Any]) -> Study:
     )
     known, wanted = study.user_attrs.get(SETTINGS), json.loads(json.dumps(settings))
     if known is None:
+        study.set_user_attr(UID, uuid.uuid4().hex)
+        study.set_user_attr(ABOUT, dict(about))
         study.set_user_attr(SETTINGS, wanted)
     elif known != wanted:
         differ = [key for key in {**known, **wanted} if known.get(key) != wanted.get(key)]
@@ -91,7 +97,10 @@ def load_study(plan: Plan, worker: int) -> Study:
     """Return the study as a worker uses it, with sampler and pruner."""
     study = optuna.load_study(storage=open_storage(plan.storage), study_name=plan.study)
     # Other draws in every worker and at every start: a sampler begun again would repeat itself.
-    seed = plan.tree["seed"] + 1009 * worker + 9176 * len(study.get_trials(deepcopy=False))
+    given = plan.sampler.get("seed")
+    seed = (
+        (plan.tree["seed"] if given is None else given) + 1009 * worker + 9176 * len(study.get_trials(deepcopy=False))
+    )
     study.sampler = sampler_of(plan, seed)
     study.pruner = pruner_of(plan)
     return study
@@ -104,7 +113,7 @@ def sampler_of(plan: Plan, seed: int) -> optuna.samplers.BaseSampler:
         SweepError: An unknown name or setting; a package is missing.
     """
     name, settings = _named(plan.sampler, SAMPLERS, "sampler")
-    settings = {"seed": seed, **{key: value for key, value in settings.items() if key != "seed" or value is not None}}
+    settings["seed"] = seed
     try:
         if name == "tpe":
             conditional = any(axis.when for axis in plan.space.axes)
@@ -194,9 +203,9 @@ def recover(study: Study, end_run: Callable[[str], None]) -> list[str]:
             )
             if again:
                 _repeat(study, trial, KILLED)
-        elif attributes.get(ENDED) == INTERRUPTED and trial.number not in repeated:
-            _repeat(study, trial, INTERRUPTED)
-            told.append(f"trial {trial.number} was interrupted; it is repeated")
+        elif (ended := attributes.get(ENDED)) in (INTERRUPTED, KILLED) and trial.number not in repeated:
+            _repeat(study, trial, ended)
+            told.append(f"trial {trial.number} was {ended}; it is repeated")
     return told
 
 

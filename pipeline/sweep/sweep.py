@@ -1,5 +1,6 @@
 """A sweep from its settings to its report."""
 
+import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,13 +10,13 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, load
-from pipeline.storage import PROCESSED, digest, folder_digest
+from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
 from pipeline.sweep.plan import COSTS, Plan
 from pipeline.sweep.settings import SweepSettings
 from pipeline.sweep.space import Space, check_space, parse
-from pipeline.sweep.study import SweepError, counted, open_study, pruner_of, sampler_of, storage_url
+from pipeline.sweep.study import UID, SweepError, counted, failures, open_study, pruner_of, sampler_of, storage_url
 from pipeline.sweep.worker import Worker, too_many_failed
-from pipeline.tasks import Task, task_for
+from pipeline.tasks import CODE, Task, task_for
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
 RESTARTS = 20
@@ -36,13 +37,17 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     plain = {key: _plain(value) for key, value in settings.items()}
     asked = checked("hydra.sweeper", SweepSettings, plain)
     space, overrides = parse(asked.params, [text for text in arguments if not _is_sweep_file(text)], asked.when)
+    _refuse_overrides(overrides)
     config = load([text for text in overrides if not text.startswith("hydra")])
     check_space(space, config.tree)
     task = task_for(config)
     task.require_prepared()
     plan = _plan(asked, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
-    study = open_study(plan, _identity(plan))
+    about = {"experiment": config.name, "overrides": list(plan.overrides), "metrics": list(plan.metrics)}
+    study = open_study(plan, _identity(plan), about)
+    mark = digest([study.user_attrs[UID], code_digest(*CODE)])[:8]
+    plan = replace(plan, failed_before=len(failures(study)), mark=mark)
 
     # Late: whatever is wrong is told before MLflow has loaded.
     from pipeline.sweep.report import finish
@@ -79,9 +84,6 @@ def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
         f"sweep {plan.study} {how} {plan.n_trials} trials, {plan.n_jobs} at a time; {len(plan.space.axes)} axes",
         flush=True,
     )
-    if study.get_trials(deepcopy=False):
-        return
-    points = plan.space.grid(plan.tree) if plan.sampler["name"] == "grid" else []
     known = {axis.key for axis in plan.space.axes}
     faults = [
         f"hydra.sweeper.enqueue: {key}: no axis{did_you_mean(key, known)}"
@@ -91,13 +93,21 @@ def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
     ]
     if faults:
         raise ConfigError(faults)
+    points = plan.space.grid(plan.tree)[: plan.n_trials] if plan.sampler["name"] == "grid" else []
+    # At every start: one that was killed here left some of them out.
+    there = {_canonical(t.params or t.system_attrs.get("fixed_params", {})) for t in study.get_trials(deepcopy=False)}
     for values in [{}, *enqueue, *points]:
         draws, outside = plan.space.draws(values, plan.tree)
         if outside:
             shown = "the config as it stands" if not values else f"the trial {values}"
             print(f"{shown} is not tried first: {'; '.join(outside)}", flush=True)
-        else:
-            study.enqueue_trial(draws, skip_if_exists=True)
+        elif _canonical(draws) not in there:
+            there.add(_canonical(draws))
+            study.enqueue_trial(draws)
+
+
+def _canonical(draws: dict[str, Any]) -> str:
+    return json.dumps(draws, sort_keys=True)
 
 
 def _launch(plan: Plan, study: Any, launch: Launch) -> None:
@@ -156,7 +166,6 @@ def _plan(asked: SweepSettings, space: Space, overrides: Sequence[str], config: 
         max_failure_rate=asked.max_failure_rate,
         sampler=asked.sampler,
         pruner=asked.pruner,
-        parent="",
     )
     return replace(plan, study=asked.study_name or f"{config.name}-{digest(_identity(plan))[:8]}")
 
@@ -167,9 +176,9 @@ def _identity(plan: Plan) -> dict[str, Any]:
     data = [folder_digest(PROCESSED / split) for split in ("train", "val")]
     fixed = {key: value for key, value in plan.tree.items() if key not in ("evaluate", "tracking")}
     return {
-        "experiment": plan.tree["name"],
-        "overrides": list(plan.overrides),
         "space": plan.space.describe(),
+        "is_grid": plan.sampler.get("name") == "grid",
+        "trial_seconds": plan.trial_seconds,
         "config": digest(fixed),
         "data": digest(data),
         "metrics": list(plan.metrics),
@@ -181,6 +190,17 @@ def _direction(metric: str) -> str:
     from pipeline.metrics import HIGHER_IS_BETTER
 
     return "maximize" if HIGHER_IS_BETTER.get(metric.removeprefix("val/"), False) else "minimize"
+
+
+def _refuse_overrides(overrides: Sequence[str]) -> None:
+    faults = [f"{text}: a sweep deletes no key; give it a value" for text in overrides if text.startswith("~")]
+    faults += [
+        f"{text}: a sweep belongs to its experiment; leave the name out"
+        for text in overrides
+        if text.startswith("name=")
+    ]
+    if faults:
+        raise ConfigError(faults)
 
 
 def _is_sweep_file(text: str) -> bool:

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,8 +117,9 @@ def is_over(plan: Plan, study: Study, seconds: float) -> bool:
 
 
 def too_many_failed(plan: Plan, study: Study) -> bool:
-    """Tell whether more trials failed than may."""
-    return len(failures(study)) > plan.max_failure_rate * plan.n_trials
+    """Tell whether more trials failed since this start than may: of few trials one, unless none may."""
+    allowed = max(1.0, plan.max_failure_rate * plan.n_trials) if plan.max_failure_rate else 0.0
+    return len(failures(study)) - plan.failed_before > allowed
 
 
 @dataclass
@@ -145,33 +147,25 @@ class _Attempt:
 
     def run(self) -> None:
         plan, trial = self._plan, self._trial
-        values = plan.space.suggest(trial, plan.tree)
-        shown = " ".join(
-            f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()
-        )
-        run = self._record.child(
-            plan.parent, self._label, {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
-        )
-        trial.set_user_attr(RUN, run.id)
-        folder = plan.folder / str(origin(trial))
+        folder = plan.folder / f"{origin(trial)}-{plan.mark}"
         began = time.monotonic()
+        values: dict[str, Any] = {}
+        run: Run | None = None
         try:
             with sign_of_life(trial):
+                values = plan.space.suggest(trial, plan.tree)
+                tags = {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
+                run = self._record.child(plan.parent, self._label, tags)
+                trial.set_user_attr(RUN, run.id)
                 config = check(with_values(plan.tree, values))
                 run.log_config(config)
-                outcome = trained(config, folder, lambda epoch: self._report(run, epoch), plan.trial_seconds)
+                outcome = trained(config, folder, partial(self._report, run), plan.trial_seconds)
                 results = outcome.values(plan.metrics)
                 trial.set_user_attr("cost", {"seconds": outcome.seconds, "parameters": outcome.parameters})
-            self._study.tell(trial, results)
-            self._end(run, "complete", "FINISHED")
-            reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
-            at = f"at epoch {outcome.epoch}/{outcome.epochs}, {outcome.seconds:.0f} s"
-            print(f"{self._label}: {reached} {at}: {shown}", flush=True)
-            self._tell_best(run)
         except optuna.TrialPruned as pruned:
             self._study.tell(trial, state=TrialState.PRUNED)
             self._end(run, "pruned", "FINISHED")
-            print(f"{self._label}: pruned {pruned}, {time.monotonic() - began:.0f} s: {shown}", flush=True)
+            self._say(f"pruned {pruned}, {time.monotonic() - began:.0f} s", values)
         except (InterruptedRunError, KeyboardInterrupt, SystemExit):
             trial.set_user_attr(ENDED, INTERRUPTED)
             self._study.tell(trial, state=TrialState.FAIL)
@@ -180,11 +174,24 @@ class _Attempt:
         except Exception as error:  # a crash of one trial is no end of the sweep
             trial.set_user_attr(ENDED, FAILED)
             self._study.tell(trial, state=TrialState.FAIL)
-            run.log_text(traceback.format_exc(), "traceback.txt")
+            if run is not None:
+                run.log_text(traceback.format_exc(), "traceback.txt")
             self._end(run, "failed", "FAILED")
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            print(f"{self._label}: failed: {reason[0]}: {shown} (traceback: run {run.id})", flush=True)
+            self._say(f"failed: {reason[0]} (traceback: run {run.id if run else 'none'})", values)
+        else:
+            self._study.tell(trial, results)
+            self._end(run, "complete", "FINISHED")
+            reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
+            self._say(f"{reached} at epoch {outcome.epoch}/{outcome.epochs}, {outcome.seconds:.0f} s", values)
+            self._tell_best()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+
+    def _say(self, how: str, values: dict[str, Any]) -> None:
+        shown = " ".join(
+            f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()
+        )
+        print(f"{self._label}: {how}: {shown}", flush=True)
 
     def _report(self, run: "Run", epoch: "EpochRecord") -> None:
         from pipeline.tracking import metric_name
@@ -198,15 +205,16 @@ class _Attempt:
                 if self._trial.should_prune():
                     raise optuna.TrialPruned(f"at epoch {epoch.epoch} with {name} {figure(scores[name])}")
 
-    def _tell_best(self, run: "Run") -> None:
+    def _tell_best(self) -> None:
         if len(self._plan.metrics) == 1:
             best = self._study.best_trial
             parent = self._record.run(self._plan.parent)
             parent.log_scores({f"best/{self._plan.metrics[0]}": float(best.value or 0)}, self._trial.number, _now())
 
-    def _end(self, run: "Run", state: str, status: str) -> None:
-        run.tag("trial.state", state)
-        self._record.end(run.id, status)
+    def _end(self, run: "Run | None", state: str, status: str) -> None:
+        if run is not None:
+            run.tag("trial.state", state)
+            self._record.end(run.id, status)
 
 
 def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) -> Outcome:
@@ -221,7 +229,9 @@ def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) 
     Raises:
         TrainingError: The loss or a score is no number.
     """
-    import keras
+    import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+
+    import keras  # isort: skip
 
     from pipeline.metrics import HIGHER_IS_BETTER
     from pipeline.tasks import task_for
