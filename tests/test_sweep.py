@@ -125,7 +125,7 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
 @pytest.mark.slow
 def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
-    study = search("train.epochs=3", n_trials=6, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
+    study = search("train.epochs=3", n_trials=5, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
     found = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
     assert found
     assert all(len(trial.intermediate_values) < 3 for trial in found)
@@ -174,7 +174,7 @@ def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPat
 @pytest.mark.slow
 def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
     grid = {"name": "grid", "seed": None}
-    study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=grid, n_trials=40)
+    study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=grid, n_trials=9)
     points = {(trial.params["model.hidden_units"], trial.params["model.dropout"]) for trial in study.trials}
     assert states(study) == ["COMPLETE"] * 4
     assert points == {(4, 0.1), (4, 0.5), (8, 0.1), (8, 0.5)}
@@ -191,7 +191,7 @@ def test_a_sampler_begun_again_does_not_repeat_itself(prepared: Path) -> None:
 
 @pytest.mark.slow
 def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    study = search(metric=["val/auc", "parameters"], n_trials=3)
+    study = search("train.epochs=1", metric=["val/auc", "parameters"], n_trials=2)
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert all(trial.values[1] == trial.user_attrs["cost"]["parameters"] for trial in study.trials)
     assert "parameters" in capsys.readouterr().out
@@ -199,7 +199,7 @@ def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 def test_the_best_is_confirmed_with_other_seeds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    search(n_trials=2, confirm=2)
+    search("train.epochs=1", n_trials=2, confirm=2)
     shown = capsys.readouterr().out
     assert "as it stands: val/auc 0." in shown
     assert "over 2 seeds" in shown
