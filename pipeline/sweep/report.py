@@ -120,7 +120,9 @@ def draw(plan: Plan, study: Study, parent: Run) -> None:
     for name, page, picture in _plots(plan, study):
         pages.append(page.to_html(full_html=False, include_plotlyjs=not pages))
         picture.set_size_inches(9, 5)
-        parent.log_figure(picture, f"plots/{name}.png")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of long names of axes, which leave little room
+            parent.log_figure(picture, f"plots/{name}.png")
     if pages:
         body = "\n".join(pages)
         parent.log_text(f"<!doctype html><meta charset='utf-8'><title>{plan.study}</title>\n{body}", "sweep.html")
