@@ -1,6 +1,5 @@
 """Score the trained network on the held-out splits, with intervals and plots."""
 
-import csv
 import json
 import shlex
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from pipeline.storage import (
     PROCESSED,
     REPORTS,
     code_digest,
+    csv_text,
     digest,
     folder_digest,
     new_folder,
@@ -74,10 +74,8 @@ def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline
 
     with new_folder(PLOTS) as scratch:
         for name, curve in evaluation.curves.items():
-            with (scratch / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
-                writer = csv.writer(stream, lineterminator="\n")
-                writer.writerow(curve)
-                writer.writerows(zip(*curve.values(), strict=True))
+            text = csv_text(curve, zip(*curve.values(), strict=True))
+            (scratch / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
         title = f"{config.name}: test {headline(task, config, evaluation)}"
         plots.overview(title, evaluation.curves, CURVES_WITH_DIAGONAL).savefig(scratch / "overview.png", dpi=100)
     with new_folder(PREDICTIONS) as scratch:

@@ -1,7 +1,6 @@
 """Look into the network: summary, picture, weights, outputs of its layers for given input, embeddings."""
 
 import argparse
-import csv
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import quote
 
 from pipeline.config import PARAMS, Config, PipelineError, guarded, load, no_such
 from pipeline.predict import folder_of
-from pipeline.storage import MODELS, REPORTS, new_folder
+from pipeline.storage import MODELS, REPORTS, csv_text, new_folder
 from pipeline.tasks import Embedding, Predictor, predictor_for, task_for
 
 if TYPE_CHECKING:
@@ -273,10 +272,7 @@ def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
     """Write a table."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)
+    path.write_text(csv_text(header, rows), encoding="utf-8", newline="")
 
 
 if __name__ == "__main__":

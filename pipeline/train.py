@@ -1,12 +1,10 @@
 """Train the network; interrupted, the same command goes on where it stood. With --multirun, search for its settings."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config, command
-from pipeline.storage import MODELS, FolderLock, checkpoints, new_folder, write_text
+from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_text
 from pipeline.tasks import Task, task_for
 
 if TYPE_CHECKING:
@@ -102,11 +100,7 @@ def record_end(run: "Run", config: Config, task: Task, history: Sequence["EpochR
 
 def table_of(history: Sequence["EpochRecord"]) -> str:
     """Return scores by epoch as CSV."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["epoch", *history[0].scores])
-    writer.writerows([record.epoch, *record.scores.values()] for record in history)
-    return stream.getvalue()
+    return csv_text(["epoch", *history[0].scores], ([record.epoch, *record.scores.values()] for record in history))
 
 
 main = command(train, sweeps=True)

@@ -145,12 +145,15 @@ def opening(stage: str, config: Config) -> str:
     usual = dict(flatten(composed))
     changed = [
         f"{key}={value} (not {usual[key]})" if key in usual else f"{key}={value}"
-        for key, value in changes(config).items()
+        for key, value in _differing(config, usual).items()
     ]
     return f"{stage}: experiment {config.name}" + (f" with {', '.join(changed)}" if changed else "")
 
 
 def changes(config: Config) -> dict[str, Any]:
     """Return the settings that differ from those of the experiment as it stands in conf/."""
-    usual = dict(flatten(tree_of(config.name) or {}))
+    return _differing(config, dict(flatten(tree_of(config.name) or {})))
+
+
+def _differing(config: Config, usual: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flatten(config.tree) if key not in usual or usual[key] != value}

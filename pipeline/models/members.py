@@ -27,6 +27,11 @@ def averaged(build: Callable[[str], keras.Model], members: int, name: str) -> ke
     return keras.Model(inputs, mean, name=name)
 
 
+def shown_of(model: keras.Model) -> list[keras.Model]:
+    """Return what a summary or a picture shows: the network, and of several side by side the first besides."""
+    return list(dict.fromkeys([model, members_of(model)[0]]))
+
+
 def members_of(model: keras.Model) -> list[keras.Model]:
     """Return the networks that learn on their own: those that `averaged` put together, else the network itself."""
     return [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from pipeline.models.members import members_of
+from pipeline.models.members import shown_of
 from pipeline.models.structure import Part, parts_of
 
 BOX, ROW = (4.2, 0.62), 1.05
@@ -52,12 +52,11 @@ def write_pictures(model: keras.Model, folder: Path) -> str:
 
 def _graph(model: keras.Model) -> pydot.Dot:
     graph = pydot.Dot("network", graph_type="digraph", dpi=100)
-    for number, network in enumerate(dict.fromkeys([model, members_of(model)[0]])):
+    for number, network in enumerate(shown_of(model)):
         title = f'"{network.name}: {network.count_params():,} parameters"'
         cluster = pydot.Cluster(str(number), label=title, fontname="sans-serif", color="white")
         for part in parts_of(network):
-            count = f", {part.parameters:,} parameters" if part.parameters else ""
-            label = f'"{part.name}: {part.kind}\\n{part.shapes}{count}"'
+            label = '"' + "\\n".join(part.lines) + '"'
             cluster.add_node(pydot.Node(f'"{number} {part.name}"', label=label, **BOX_STYLE))
             for parent in part.parents:
                 cluster.add_edge(pydot.Edge(f'"{number} {parent}"', f'"{number} {part.name}"', color='"#33536b"'))
@@ -67,7 +66,7 @@ def _graph(model: keras.Model) -> pydot.Dot:
 
 def figure(model: keras.Model) -> Figure:
     """Draw a network; of several side by side the whole, and the first of them."""
-    networks = list(dict.fromkeys([model, members_of(model)[0]]))
+    networks = shown_of(model)
     boxes = [_boxes(network) for network in networks]
     sizes = [(1 + max(box.row for box in each), _widest(each)) for each in boxes]
     height, width = ROW * sum(rows for rows, _ in sizes), (BOX[0] + 0.4) * max(wide for _, wide in sizes)
@@ -111,9 +110,9 @@ def _draw(axes: Axes, boxes: list[_Box]) -> None:
         axes.add_patch(
             FancyBboxPatch(corner, *BOX, boxstyle="round,pad=0.02", facecolor="#eef3f8", edgecolor="#33536b")
         )
-        count = f", {part.parameters:,} parameters" if part.parameters else ""
-        axes.text(x, y + 0.12, f"{part.name}: {part.kind}", ha="center", va="center", fontsize=9, weight="bold")
-        axes.text(x, y - 0.14, f"{part.shapes}{count}", ha="center", va="center", fontsize=8)
+        first, second = part.lines
+        axes.text(x, y + 0.12, first, ha="center", va="center", fontsize=9, weight="bold")
+        axes.text(x, y - 0.14, second, ha="center", va="center", fontsize=8)
         for parent in part.parents:
             above = places[parent]
             # Around the boxes between, where there are any.

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from pipeline.models.embedding import EmbeddingDense
-from pipeline.models.members import members_of
+from pipeline.models.members import shown_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,12 @@ class Part:
     parameters: int
     parents: list[str]
 
+    @property
+    def lines(self) -> tuple[str, str]:
+        """What a picture says of it."""
+        count = f", {self.parameters:,} parameters" if self.parameters else ""
+        return f"{self.name}: {self.kind}", f"{self.shapes}{count}"
+
 
 def parts_of(model: keras.Model) -> list[Part]:
     """Return the layers of a network, each after its parents."""
@@ -41,7 +47,7 @@ def parts_of(model: keras.Model) -> list[Part]:
 def summary(model: keras.Model) -> str:
     """Return a table of the layers; of several networks side by side, of the whole and of the first."""
     lines = []
-    for network in dict.fromkeys([model, members_of(model)[0]]):
+    for network in shown_of(model):
         rows = [("layer", "kind", "shapes", "parameters", "after")] + [
             (part.name, part.kind, part.shapes, f"{part.parameters:,}", ", ".join(part.parents))
             for part in parts_of(network)

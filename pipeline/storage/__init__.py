@@ -1,6 +1,6 @@
 """Files and folders: where they belong, written whole or not at all, hashed, locked."""
 
-from pipeline.storage.atomic import new_file, new_folder, write_bytes, write_json, write_text
+from pipeline.storage.atomic import csv_text, new_file, new_folder, write_bytes, write_json, write_text
 from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
@@ -19,6 +19,7 @@ __all__ = [
     "PipelineError",
     "checkpoints",
     "code_digest",
+    "csv_text",
     "digest",
     "folder_digest",
     "new_file",

@@ -56,10 +56,5 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where its trials write."""
-        return sweep_folder(self.study)
-
-
-def sweep_folder(study: str) -> Path:
-    """Return `.sweeps/STUDY` at the root."""
-    return root() / ".sweeps" / study
+        """Where its trials write: `.sweeps/STUDY` at the root."""
+        return root() / ".sweeps" / self.study

@@ -1,7 +1,5 @@
 """The end of a sweep: best trials and their cost, importances, plots, and whether the gain is real."""
 
-import csv
-import io
 import math
 import shutil
 import warnings
@@ -15,6 +13,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.config import check, figure
+from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
 from pipeline.sweep.study import ENDED, FAILED
@@ -100,18 +99,17 @@ def shown(trial: FrozenTrial) -> str:
 def table(plan: Plan, study: Study) -> str:
     """Return all trials as CSV."""
     axes = [axis.key for axis in plan.space.axes]
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(["trial", "state", *plan.metrics, *axes, "epochs_reported", "seconds", "mlflow_run"])
+    rows = []
     for trial in study.get_trials(deepcopy=False):
         values = trial.values if trial.values and trial.state == TrialState.COMPLETE else [""] * len(plan.metrics)
         spent = trial.duration.total_seconds() if trial.duration else ""
         settings = [trial.params.get(key, "") for key in axes]
         reported = len(trial.intermediate_values)
-        writer.writerow(
+        rows.append(
             [trial.number, state_of(trial), *values, *settings, reported, spent, trial.user_attrs.get("mlflow_run", "")]
         )
-    return stream.getvalue()
+    header = ["trial", "state", *plan.metrics, *axes, "epochs_reported", "seconds", "mlflow_run"]
+    return csv_text(header, rows)
 
 
 def draw(plan: Plan, study: Study, parent: Run) -> None:

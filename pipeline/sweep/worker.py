@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
-from pipeline import PARENT_PID
+from pipeline import ENDS_WITH_PARENT, PARENT_PID
 from pipeline.config import Config, InterruptedRunError, check, figure
 from pipeline.storage import FolderLock
 from pipeline.sweep.owner import SEEN_SECONDS, this_process
@@ -62,7 +62,7 @@ class Worker:
         """Work until the study is full; return how many trials this worker ran."""
         share_threads(self.plan.n_jobs)
         if self.plan.n_jobs > 1:
-            os.environ["PIPELINE_ENDS_WITH_PARENT"] = "1"  # as pipeline/training/interruption.py reads it
+            os.environ[ENDS_WITH_PARENT] = "1"
         try:
             return work(self.plan, int(HydraConfig.get().job.num))
         except InterruptedRunError:

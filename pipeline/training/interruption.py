@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline import PARENT_PID
-
-ENDS_WITH_PARENT = "PIPELINE_ENDS_WITH_PARENT"
-"""Environment variable that workers of a sweep set for themselves."""
+from pipeline import ENDS_WITH_PARENT, PARENT_PID
 
 
 class Interruption:
