@@ -17,7 +17,7 @@ from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
 from pipeline.sweep.study import ENDED, FAILED
-from pipeline.sweep.worker import trained
+from pipeline.sweep.worker import load_training, trained
 from pipeline.tracking import FINISHED, Run, SweepRecord
 
 SHOWN = 5
@@ -128,6 +128,7 @@ def draw(plan: Plan, study: Study, parent: Run) -> None:
 
 def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list[str]:
     """Repeat the best trial and the config as it stands, both with the same seeds; say whether the gain is real."""
+    load_training()
     best = study_best(study)[0]
     values = {axis.key: axis.value(best.params[axis.key]) for axis in plan.space.axes if axis.key in best.params}
     found: dict[str, list[float]] = {"as it stands": [], f"trial {best.number}": []}

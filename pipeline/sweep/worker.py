@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,8 @@ def work(plan: Plan, number: int) -> int:
     """
     from pipeline.tracking import KILLED, SweepRecord
 
+    # Before the first trial is drawn: imports are no part of what one costs.
+    load_training()
     study = load_study(plan, number)
     record = SweepRecord(plan.tree["tracking"]["uri"], plan.tree["name"])
     began, done = time.monotonic(), 0
@@ -105,6 +107,19 @@ def work(plan: Plan, number: int) -> int:
             trial.set_user_attr(OWNER, this_process())
         _Attempt(plan, study, trial, record).run()
         done += 1
+
+
+@cache
+def load_training() -> None:
+    """Import what trains, and take all that is loaded out of the sight of Python's garbage collector."""
+    import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+    import pipeline.tasks
+    import pipeline.training  # noqa: F401
+
+    # TensorFlow graphs a network; it warns that they are many, which is what a sweep is.
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # A collection looks at every object there is: .4 s for modules alone, at each trial.
+    gc.freeze()
 
 
 def is_over(plan: Plan, study: Study, seconds: float) -> bool:
@@ -229,20 +244,15 @@ def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) 
     Raises:
         TrainingError: The loss or a score is no number.
     """
-    import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
-
-    import keras  # isort: skip
+    import keras
 
     from pipeline.metrics import HIGHER_IS_BETTER
     from pipeline.tasks import task_for
     from pipeline.tracking import metric_name
     from pipeline.training import Checkpoints, TrainingError, make_deterministic
 
-    # A graph a network is what a sweep is; TensorFlow warns that it makes many.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # Keras keeps names and graphs of every network until it is told.
+    # Keras keeps names and graphs of every network until it is told; it collects garbage too.
     keras.backend.clear_session()
-    gc.collect()
     folder.mkdir(parents=True, exist_ok=True)
     began, records = time.monotonic(), []
 
