@@ -40,7 +40,7 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> 
         raise ConfigError([f"{folder / name}.yaml: no such file; `python -m pipeline.compose` writes params.yaml"])
     groups = {path.name for path in folder.iterdir() if path.is_dir()} if name == ROOT_CONFIG else set()
     chosen = [o for o in parsed if o.key_or_group in groups]
-    faults += [fault for o in chosen if (fault := _unknown_choice(o, folder))]
+    faults += [fault for o in chosen if (fault := unknown_choice(o, folder))]
     if faults:
         raise ConfigError(faults)
     base = _compose([o.input_line for o in chosen], folder, name)
@@ -96,7 +96,8 @@ def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
     return parsed, faults
 
 
-def _unknown_choice(override: Override, folder: Path) -> str | None:
+def unknown_choice(override: Override, folder: Path) -> str | None:
+    """Say what is wrong with a choice of a group, `experiment=NAME`, of which there is no file; else None."""
     choice = str(override.value())
     known = [path.stem for path in (folder / override.key_or_group).glob("*.yaml")]
     if choice in known:

@@ -12,11 +12,12 @@ import hydra
 import yaml
 from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import flatten, load, tree_of
+from pipeline.config.compose import flatten, load, tree_of, unknown_choice
 from pipeline.config.config import Config
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
 from pipeline.storage import CONF, PipelineError
@@ -94,11 +95,9 @@ def _run(main: Command, sweeps: bool) -> None:
 
 def _sweep(overrides: list[str]) -> None:
     # Hydra composes `hydra.sweeper` and hands over to the sweeper that it names; faults come as our own messages.
-    for override in (text for text in overrides if text.startswith("+sweep=")):
-        known = [path.stem for path in (CONF / "sweep").glob("*.yaml")]
-        choice = override.partition("=")[2]
-        if choice not in known:
-            raise ConfigError([f"{override}: no file conf/sweep/{choice}.yaml{did_you_mean(choice, known)}"])
+    spaces = [OverridesParser.create().parse_override(text) for text in overrides if text.startswith("+sweep=")]
+    if faults := [fault for space in spaces if (fault := unknown_choice(space, CONF))]:
+        raise ConfigError(faults)
     settings = yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text(encoding="utf-8"))
     for override in overrides:
         key = override.partition("=")[0].lstrip("+")

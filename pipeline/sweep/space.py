@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Override, RangeSweep
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from optuna.distributions import (
     BaseDistribution,
@@ -20,6 +20,7 @@ from optuna.distributions import (
 from optuna.trial import Trial
 
 from pipeline.config import ConfigError, check, did_you_mean, flatten
+from pipeline.sweep.grammar import distribution_of
 
 FIXED_SECTIONS = {
     "data": "would change preprocess, and with it what the trials are compared on",
@@ -184,7 +185,7 @@ def parse(
         if override.is_sweep_override():
             try:
                 axes[key] = Axis(
-                    key, override.input_line.partition("=")[2], _distribution(override), _conditions(when.get(key))
+                    key, override.input_line.partition("=")[2], distribution_of(override), _conditions(when.get(key))
                 )
             except ValueError as error:
                 faults.append(f"{override.input_line}: {error}")
@@ -221,13 +222,12 @@ def check_space(space: Space, tree: dict[str, Any]) -> None:
             faults.append(f"{axis.key}: no axis of a sweep: it {FIXED_SECTIONS[section]}")
         elif axis.key not in leaves:
             faults.append(f"{axis.key}: unknown key{did_you_mean(axis.key, leaves)}")
+        elif unknown := [key for key in axis.when if key not in leaves]:
+            faults += [
+                f"hydra.sweeper.when.{axis.key}.{key}: unknown key{did_you_mean(key, leaves)}" for key in unknown
+            ]
         else:
             faults += _out_of_range(axis, tree)
-        faults += [
-            f"hydra.sweeper.when.{axis.key}.{key}: unknown key{did_you_mean(key, leaves)}"
-            for key in axis.when
-            if key not in leaves
-        ]
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
 
@@ -248,48 +248,15 @@ def _out_of_range(axis: Axis, tree: dict[str, Any]) -> list[str]:
     faults = []
     for value in axis.corners():
         try:
-            check(with_values(tree, {axis.key: value}))
+            # Under its own conditions: elsewhere no trial has it.
+            conditions = {key: wanted[0] for key, wanted in axis.when.items()}
+            check(with_values(tree, {**conditions, axis.key: value}))
         except ConfigError as error:
             hint = (
                 " (whole numbers: int(interval(a,b)))" if isinstance(value, float) and "integer" in str(error) else ""
             )
             faults += [f"{fault}{hint}" for fault in error.faults]
     return faults
-
-
-def _distribution(override: Override) -> BaseDistribution:
-    sweep = override.value()
-    tags = set(getattr(sweep, "tags", ()))
-    if tags - ({"log"} if isinstance(sweep, IntervalSweep) else set()):
-        raise ValueError(f"tag {', '.join(sorted(tags))}: the only one is log, of an interval")
-    if isinstance(sweep, ChoiceSweep):
-        choices = [json.dumps(_plain(item)) if isinstance(item, list) else _plain(item) for item in sweep.list]
-        if len(set(map(repr, choices))) < len(choices):
-            raise ValueError("a choice stands there twice")
-        return CategoricalDistribution(choices)
-    if isinstance(sweep, RangeSweep):
-        return _steps(sweep)
-    if isinstance(sweep, IntervalSweep):
-        low, high, is_log = sweep.start, sweep.end, "log" in sweep.tags
-        if low is None or high is None or low >= high:
-            raise ValueError("the interval is empty")
-        if is_log and low <= 0:
-            raise ValueError("a logarithmic interval begins above 0")
-        if isinstance(low, int) and isinstance(high, int):
-            return IntDistribution(low, high, log=is_log)
-        return FloatDistribution(float(low), float(high), log=is_log)
-    raise ValueError("no axis; give choice(…), range(…) or interval(…)")
-
-
-def _steps(sweep: RangeSweep) -> BaseDistribution:
-    start, stop, step = sweep.start, sweep.stop, sweep.step
-    if start is None or stop is None or step <= 0 or start >= stop:
-        raise ValueError("the range is empty")
-    # As in Python, the stop is not reached.
-    last = math.ceil((stop - start) / step - 1e-9) - 1
-    if all(isinstance(each, int) for each in (start, stop, step)):
-        return IntDistribution(int(start), int(start + last * step), step=int(step))
-    return FloatDistribution(float(start), float(f"{start + last * step:.12g}"), step=float(step))
 
 
 def _points(axis: Axis) -> list[Any] | None:
@@ -304,15 +271,6 @@ def _points(axis: Axis) -> list[Any] | None:
 
 def _numeric(distribution: BaseDistribution) -> IntDistribution | FloatDistribution:
     return cast(IntDistribution | FloatDistribution, distribution)
-
-
-def _plain(item: Any) -> Any:
-    if isinstance(item, list):
-        return [_plain(each) for each in item]
-    text = getattr(item, "text", item)  # of a quoted string
-    if isinstance(text, bool | int | float | str):
-        return text
-    raise ValueError(f"{text!r} is no value of a setting")
 
 
 def _conditions(when: Mapping[str, Any] | None) -> dict[str, list[Any]]:

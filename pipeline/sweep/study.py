@@ -35,8 +35,9 @@ class SweepError(PipelineError):
 
 
 def storage_url(url: str | None) -> str:
-    """Return the given URL, or the SQLite file at the root."""
-    return url or f"sqlite:///{root() / 'optuna.db'}"
+    """Return the given URL, or the SQLite file at the root; PostgreSQL's with the driver that is in the lock."""
+    scheme, found, rest = (url or f"sqlite:///{root() / 'optuna.db'}").partition("://")
+    return f"{'postgresql+psycopg' if scheme in ('postgres', 'postgresql') else scheme}{found}{rest}"
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:

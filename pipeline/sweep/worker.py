@@ -112,7 +112,7 @@ def work(plan: Plan, number: int) -> int:
 @cache
 def load_training() -> None:
     """Import what trains, and take all that is loaded out of the sight of Python's garbage collector."""
-    import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+    import pipeline.models.backend  # first: it loads Keras without its notices
     import pipeline.tasks
     import pipeline.training  # noqa: F401
 
@@ -179,24 +179,24 @@ class _Attempt:
                 trial.set_user_attr("cost", {"seconds": outcome.seconds, "parameters": outcome.parameters})
         except optuna.TrialPruned as pruned:
             self._study.tell(trial, state=TrialState.PRUNED)
-            self._end(run, "pruned", "FINISHED")
+            self._end(run, "pruned")
             self._say(f"pruned {pruned}, {time.monotonic() - began:.0f} s", values)
         except (InterruptedRunError, KeyboardInterrupt, SystemExit):
             trial.set_user_attr(ENDED, INTERRUPTED)
             self._study.tell(trial, state=TrialState.FAIL)
-            self._end(run, "interrupted", "KILLED")
+            self._end(run, INTERRUPTED)
             raise
         except Exception as error:  # a crash of one trial is no end of the sweep
             trial.set_user_attr(ENDED, FAILED)
             self._study.tell(trial, state=TrialState.FAIL)
             if run is not None:
                 run.log_text(traceback.format_exc(), "traceback.txt")
-            self._end(run, "failed", "FAILED")
+            self._end(run, FAILED)
             reason = str(error).strip().splitlines() or [type(error).__name__]
             self._say(f"failed: {reason[0]} (traceback: run {run.id if run else 'none'})", values)
         else:
             self._study.tell(trial, results)
-            self._end(run, "complete", "FINISHED")
+            self._end(run, "complete")
             reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
             self._say(f"{reached} at epoch {outcome.epoch}/{outcome.epochs}, {outcome.seconds:.0f} s", values)
             self._tell_best()
@@ -226,9 +226,12 @@ class _Attempt:
             parent = self._record.run(self._plan.parent)
             parent.log_scores({f"best/{self._plan.metrics[0]}": float(best.value or 0)}, self._trial.number, _now())
 
-    def _end(self, run: "Run | None", state: str, status: str) -> None:
+    def _end(self, run: "Run | None", state: str) -> None:
+        from pipeline import tracking
+
         if run is not None:
             run.tag("trial.state", state)
+            status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run.id, status)
 
 
