@@ -48,7 +48,7 @@ def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic
 def ours(shape: str, rows: int, precision: str = "auto") -> float:
     """Return rows a second of the second epoch."""
     from pipeline.models import Features, Head, MlpSettings, embedding_mlp, loss_of, resolved
-    from pipeline.training import Checkpoints, Objective, Schedule, Training, make_deterministic
+    from pipeline.training import ArrayExamples, Checkpoints, Objective, Schedule, Training, make_deterministic
 
     make_deterministic(1)
     inputs, target = table(SHAPES[shape], rows)
@@ -60,21 +60,20 @@ def ours(shape: str, rows: int, precision: str = "auto") -> float:
     few = {name: array[:BATCH] for name, array in inputs.items()}
     objective = Objective(
         loss=loss_of("binary", 1.0),
-        validate=lambda network: {"auc": float(np.mean(network.predict_on_batch(few)))},
+        validate=lambda network: ({"auc": float(np.mean(network.predict_on_batch(few)))}, ""),
         monitor="auc",
         higher_is_better=True,
     )
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
-        schedule = Schedule(BATCH, 2, 1e-3, seed=1)
         Training(
             model,
-            inputs,
-            target,
+            ArrayExamples(inputs, target, BATCH),
             objective,
-            schedule,
+            Schedule(2, 1e-3, seed=1),
             Checkpoints(Path(scratch) / "c"),
             lambda _: ends.append(time.monotonic()),
+            lambda _: None,
         ).run(None)
     return rows / (ends[1] - ends[0])
 

@@ -81,7 +81,7 @@ def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
-        if written := task.submit(MODELS, scratch):
+        if written := task.write_besides(MODELS, scratch):
             print(f"evaluate: {written}", flush=True)
     write_json(METRICS, merged(evaluation, baseline))
 

@@ -1,40 +1,69 @@
-"""Score new rows with the trained network: raw rows in, probabilities out, in the same order."""
+"""Predict with the trained network: raw rows or sentences in, probabilities or translations out, in the same order."""
 
 import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from pipeline.config import PipelineError, guarded
 from pipeline.storage import MODELS
 from pipeline.tasks import predictor_for
+
+OPTIONS = {
+    "keep": "columns of the input to repeat, comma-separated: ids (tables)",
+    "beam": "translations followed at a time; 1: greedy; default: 5 (translation)",
+    "nbest": "translations of each sentence, with its number and their scores, separated by tabs (translation)",
+}
 
 
 def main() -> None:
     """Read the arguments and predict."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
     parser.add_argument(
-        "input", type=Path, help="CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data"
+        "input",
+        type=Path,
+        nargs="?",
+        help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; translation: text, a "
+        "sentence a line; default: standard input, line by line",
     )
-    parser.add_argument("-o", "--output", type=Path, required=True, help="CSV file to write")
-    parser.add_argument(
-        "--keep", default="", metavar="COLUMNS", help="columns of the input to repeat, comma-separated: ids"
-    )
+    parser.add_argument("-o", "--output", type=Path, help="file to write; needed where there is an input file")
+    parser.add_argument("--keep", metavar="COLUMNS", help=OPTIONS["keep"])
+    parser.add_argument("--beam", type=_positive, help=OPTIONS["beam"])
+    parser.add_argument("--nbest", type=_positive, help=OPTIONS["nbest"])
     parser.add_argument(
         "--model", default=str(MODELS), help="folder, MLflow run id or models:/NAME@ALIAS; default: models"
     )
-    arguments = parser.parse_args()
-    guarded(lambda: predict(arguments.input, arguments.output, arguments.keep, arguments.model))
+    given = parser.parse_args()
+    options = {name: value for name in OPTIONS if (value := getattr(given, name)) is not None}
+    guarded(lambda: predict(given.input, given.output, options, given.model))
 
 
-def predict(source: Path, output: Path, keep: str, model: str) -> None:
-    """Score a file; the output appears whole or not at all."""
-    if source.resolve() == output.resolve():
+def predict(source: Path | None, output: Path | None, options: dict[str, Any], model: str) -> None:
+    """Predict a file, whose output appears whole or not at all, or standard input."""
+    if (source is None) != (output is None):
+        raise PipelineError("INPUT and -o OUTPUT go together; without both, standard input goes to standard output")
+    if source is not None and output is not None and source.resolve() == output.resolve():
         raise PipelineError(f"{output} is the input; name another file for the output")
+    if source is not None and not source.is_file():
+        raise PipelineError(f"{source}: no such file")
     predictor = predictor_for(folder_of(model))
+    if foreign := [name for name in options if name not in predictor.options]:
+        known = ", ".join(f"--{name}" for name in predictor.options)
+        raise PipelineError(f"--{', --'.join(foreign)}: not for a network of this kind, which takes {known}")
     began = time.monotonic()
-    rows = predictor.predict_file(source, output, [name for name in keep.split(",") if name])
-    print(f"{output}: {rows:,} rows, {rows / (time.monotonic() - began):,.0f} a second", file=sys.stderr)
+    if source is None or output is None:
+        predictor.predict_stream(options)
+        return
+    count = predictor.predict_file(source, output, options)
+    print(f"{output}: {count:,} rows, {count / (time.monotonic() - began):,.0f} a second", file=sys.stderr)
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"must be at least 1, received {value}")
+    return value
 
 
 def folder_of(model: str) -> Path:

@@ -1,5 +1,6 @@
 """Train the network; interrupted, the same command goes on where it stood. With --multirun, search for its settings."""
 
+import shutil
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     import keras
 
     from pipeline.tracking import Run
-    from pipeline.training import Checkpoint, EpochRecord
+    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
 
 def train(config: Config) -> None:
@@ -36,7 +37,7 @@ def train(config: Config) -> None:
             model = task.build()
             record_start(run, config, model)
             history = task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
-            save(task, model, history)
+            save(task, model, history, saved)
             record_end(run, config, task, history)
             reference_to(run, config).save()
 
@@ -75,14 +76,21 @@ def record_epoch(run: "Run", record: "EpochRecord") -> None:
 
     try:
         run.log_epoch(record.scores, record.epoch, record.timestamp)
+        if record.note:
+            run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
     except TrackingError as error:
         print(f"  {error}; the training goes on, its scores are sent at the end", flush=True)
 
 
-def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"]) -> None:
-    """Write models/: the network, what it takes to use it, and the scores by epoch."""
+def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"], saved: "Checkpoints") -> None:
+    """Write models/: the network, what it takes to use it, the scores by epoch, and networks of single epochs."""
     with new_folder(MODELS) as scratch:
         task.save(model, scratch)
+        if task.config.train.save_every:
+            epochs = [record.epoch for record in history if record.epoch % task.config.train.save_every == 0]
+            for folder in (saved.kept / f"{epoch:03}" for epoch in epochs):
+                if folder.is_dir():  # of epochs that an earlier training went through, which kept others
+                    shutil.copytree(folder, scratch / "epochs" / folder.name)
         write_text(scratch / "history.csv", table_of(history))
 
 

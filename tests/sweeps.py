@@ -1,5 +1,8 @@
 """What the tests of sweeps as typed share."""
 
+import sqlite3
+from contextlib import closing
+
 import optuna
 from conftest import Project
 
@@ -17,6 +20,12 @@ def study_of(project: Project) -> optuna.Study | None:
     path = project.folder / "optuna.db"
     if not path.is_file():
         return None
+    # Opened while its tables are being made, Optuna would make them too, and the command that does would fail.
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        try:
+            database.execute("SELECT version_num FROM alembic_version").fetchone()[0]
+        except (sqlite3.OperationalError, TypeError):
+            return None
     try:
         storage = optuna.storages.RDBStorage(f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 60}})
         summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)

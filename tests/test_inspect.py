@@ -83,7 +83,7 @@ def test_weights_are_written_by_layer_and_the_kernel_s_rows_are_named(raw: Path)
 def test_outputs_are_those_of_predict_batch_by_batch(raw: Path) -> None:
     saved()
     look("--input", ROWS, "--batch", "300", "--layer", "probability", "--rows", "2000")
-    predictor_for(MODELS).predict_file(Path(ROWS), Path("out.csv"), [])
+    predictor_for(MODELS).predict_file(Path(ROWS), Path("out.csv"), {})
     expected = pyarrow.csv.read_csv("out.csv")["probability"].to_numpy()
     np.testing.assert_allclose(units("probability")[:, 0], expected, atol=1e-6)
     table = pq.read_table(FOLDER / "outputs" / "probability.parquet")

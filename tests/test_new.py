@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from test_audit import write_people
 from test_tables import write_houses
 
 from pipeline.config import PipelineError, load
-from pipeline.new import new
+from pipeline.new import new as run_new
 
 
 @pytest.fixture
@@ -30,6 +31,15 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_houses(tmp_path)
     write_people(tmp_path)
     return folder
+
+
+def new(name: str, file: Path, target: str | None, unlabelled: Path | None, *, whole: bool, force: bool) -> None:
+    run_new(Namespace(name=name, files=[file], target=target, unlabelled=unlabelled, all=whole, force=force))
+
+
+def sentences(name: str, *files: Path, **options: Any) -> None:
+    given = {"target": None, "unlabelled": None, "all": False, "force": False, **options}
+    run_new(Namespace(name=name, files=list(files), **given))
 
 
 def proposed(clone: Path, name: str) -> dict[str, Any]:
@@ -209,6 +219,38 @@ def test_what_is_refused(clone: Path, name: str, file: str, target: str, fault: 
         new(name, clone.parent / file, target, None, whole=False, force=False)
     assert not (clone / "data").exists()
     assert not (clone / "conf" / "data" / "mine.yaml").exists()
+
+
+def test_two_files_are_sentences(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source, target = clone.parent / "own.en", clone.parent / "own.ja"
+    source.write_text("".join(f"This is number {n}.\n" for n in range(300)) + "\n", encoding="utf-8")
+    target.write_text("".join(f"これは{n}番です。\n" for n in range(300)) + "空\n", encoding="utf-8")
+    sentences("mine", source, target)
+    tree = proposed(clone, "mine")
+    data = tree["data"]
+    assert (data["source_lang"], data["target_lang"]) == ("en", "ja")
+    assert data["tokenizer"] == {"en": "word", "ja": "character"}
+    assert data["source"] == {"name": "own", "folder": "data/own/mine", "files": {"own.en": None, "own.ja": None}}
+    assert data["test_fraction"] == 0.2  # of so few
+    assert tree["model"]["hidden_units"] == 256
+    output = capsys.readouterr().out
+    assert "301 lines: 1 empty and 0 doubled pairs are left out" in output
+    assert "dvc exp run -S experiment=mine" in output
+    assert (clone / "data/own/mine/own.en").read_bytes() == source.read_bytes()
+    source.write_text("".join(f"this is {n} .\n" for n in range(300)), encoding="utf-8")
+    other = source.with_name("translated.txt")
+    other.write_text("".join(f"das ist {n} .\n" for n in range(300)), encoding="utf-8")
+    sentences("cut", source, other)
+    data = proposed(clone, "cut")["data"]
+    assert data["tokenizer"] == {"source": "whitespace", "target": "whitespace"}
+    other.write_text("only one\n", encoding="utf-8")
+    with pytest.raises(PipelineError, match=r"300 lines and .*translated\.txt 1: the n-th lines"):
+        sentences("bad", source, other)
+    with pytest.raises(PipelineError, match="--target: for a table; two files are sentences"):
+        sentences("bad", source, target, target="x")
+    with pytest.raises(PipelineError, match="3 files: a table is one"):
+        sentences("bad", source, target, other)
+    assert not (clone / "conf" / "data" / "bad.yaml").exists()
 
 
 @pytest.mark.slow

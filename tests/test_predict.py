@@ -43,7 +43,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def test_order_and_ids_are_kept(trained: Path) -> None:
-    predict.predict(Path("new.csv"), Path("out.csv"), "date,shop", "models")
+    predict.predict(Path("new.csv"), Path("out.csv"), {"keep": "date,shop"}, "models")
     found = rows(Path("out.csv"))
     assert [(row["date"], row["shop"]) for row in found] == [
         ("2024-03-01", "s1"),
@@ -51,15 +51,15 @@ def test_order_and_ids_are_kept(trained: Path) -> None:
         ("2024-03-03", "s2"),
     ]
     assert all(0 < float(row["probability"]) < 1 for row in found)
-    predict.predict(Path("new.csv"), Path("out.csv"), "", "models")
+    predict.predict(Path("new.csv"), Path("out.csv"), {}, "models")
     assert [row["row"] for row in rows(Path("out.csv"))] == ["1", "2", "3"]
 
 
 def test_in_batches_as_at_once_and_as_at_training(trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole, parts = Path("whole.csv"), Path("parts.csv")
-    predictor_for(MODELS).predict_file(RAW / "rows.csv", whole, [])
+    predictor_for(MODELS).predict_file(RAW / "rows.csv", whole, {})
     monkeypatch.setattr(reading, "BLOCK", 2000)
-    predictor_for(MODELS).predict_file(RAW / "rows.csv", parts, [])
+    predictor_for(MODELS).predict_file(RAW / "rows.csv", parts, {})
     by_file = [float(row["probability"]) for row in rows(whole)]
     assert [row["row"] for row in rows(parts)] == [str(i) for i in range(1, 2001)]
     assert np.allclose(by_file, [float(row["probability"]) for row in rows(parts)], atol=1e-6)
@@ -72,12 +72,12 @@ def test_joined_columns_in_the_rows_are_taken_as_they_are(trained: Path) -> None
     table = pyarrow.csv.read_csv("new.csv")
     table = table.append_column("shop_town", [["t1", None, "t2"]]).append_column("shop_size", [[101, None, 102]])
     pyarrow.csv.write_csv(table, "joined.csv")
-    predict.predict(Path("new.csv"), Path("a.csv"), "", "models")
+    predict.predict(Path("new.csv"), Path("a.csv"), {}, "models")
     (RAW / "shops.csv").unlink()
-    predict.predict(Path("joined.csv"), Path("b.csv"), "", "models")
+    predict.predict(Path("joined.csv"), Path("b.csv"), {}, "models")
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
     with pytest.raises(DataError, match=r"new\.csv: no column 'shop_size'.*'shop_town'.*; there is colour, date"):
-        predict.predict(Path("new.csv"), Path("c.csv"), "", "models")
+        predict.predict(Path("new.csv"), Path("c.csv"), {}, "models")
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ def test_joined_columns_in_the_rows_are_taken_as_they_are(trained: Path) -> None
 def test_bad_rows_leave_no_output(trained: Path, content: str, keep: str, fault: str) -> None:
     (trained / "new.csv").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=fault):
-        predict.predict(Path("new.csv"), Path("out.csv"), keep, "models")
+        predict.predict(Path("new.csv"), Path("out.csv"), {"keep": keep}, "models")
     assert not list(trained.glob("*out.csv*"))
 
 
 def test_bad_places_are_named(trained: Path) -> None:
     with pytest.raises(PipelineError, match=r"new\.csv is the input; name another file"):
-        predict.predict(Path("new.csv"), Path("./new.csv"), "", "models")
+        predict.predict(Path("new.csv"), Path("./new.csv"), {}, "models")
     (trained / "empty").mkdir()
     with pytest.raises(TaskError, match=r"empty: no trained network .*`dvc repro` writes one to models/"):
-        predict.predict(Path("new.csv"), Path("out.csv"), "", "empty")
+        predict.predict(Path("new.csv"), Path("out.csv"), {}, "empty")
     with pytest.raises(PipelineError, match=r"ffff: no network of this name in sqlite:///.*mlflow\.db"):
-        predict.predict(Path("new.csv"), Path("out.csv"), "", "ffff")
+        predict.predict(Path("new.csv"), Path("out.csv"), {}, "ffff")
     shutil.rmtree(MODELS)
     with pytest.raises(PipelineError, match="models: no such folder; `dvc repro` trains a network"):
-        predict.predict(Path("new.csv"), Path("out.csv"), "", "models")
+        predict.predict(Path("new.csv"), Path("out.csv"), {}, "models")

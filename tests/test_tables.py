@@ -145,7 +145,7 @@ def test_several_classes(raw: Path) -> None:
     assert rivals["constant"] == 0.5
     assert rivals["linear"] > 0.8
     assert rivals["lightgbm"] > 0.8
-    predictor_for(MODELS).predict_file(RAW / "houses.csv", Path("out.csv"), ["house"])
+    predictor_for(MODELS).predict_file(RAW / "houses.csv", Path("out.csv"), {"keep": "house"})
     first = pyarrow.csv.read_csv("out.csv").to_pylist()[0]
     likeliest = max(schema.classes, key=lambda name: first[f"probability_{name}"])
     assert (first["house"], first["prediction"]) == ("h0", likeliest)
@@ -222,12 +222,12 @@ def test_rows_without_a_target_get_a_submission(raw: Path) -> None:
     pq.write_table(table.drop_columns(["price", "grade", "part"]), RAW / "new.parquet")
     task = houses(data__unlabelled="new.parquet", train__epochs=1)
     trained(task, raw)
-    assert task.submit(MODELS, raw) == "submission.csv: 20 rows of new.parquet"
+    assert task.write_besides(MODELS, raw) == "submission.csv: 20 rows of new.parquet"
     with (raw / "submission.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["house"] for row in rows] == [f"h{i}" for i in range(20)]
     assert all(10_000 < float(row["price"]) < 500_000 for row in rows)
-    assert houses(train__epochs=1).submit(MODELS, raw) is None
+    assert houses(train__epochs=1).write_besides(MODELS, raw) is None
 
 
 def test_a_category_may_be_a_number_in_one_file_and_text_in_another(raw: Path) -> None:
@@ -235,10 +235,10 @@ def test_a_category_may_be_a_number_in_one_file_and_text_in_another(raw: Path) -
     table = pyarrow.csv.read_csv(RAW / "houses.csv", convert_options=pyarrow.csv.ConvertOptions(column_types=text))
     pq.write_table(table.slice(0, 20), RAW / "new.parquet")
     trained(houses(train__epochs=1), raw)
-    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("text.csv"), [])
+    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("text.csv"), {})
     numbers = table.set_column(4, "rooms", table["rooms"].cast(pa.float64()))  # as pandas has it beside missing values
     pq.write_table(numbers.slice(0, 20), RAW / "new.parquet")
-    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("numbers.csv"), [])
+    predictor_for(MODELS).predict_file(RAW / "new.parquet", Path("numbers.csv"), {})
     assert Path("numbers.csv").read_bytes() == Path("text.csv").read_bytes()
 
 

@@ -5,13 +5,15 @@ from pipeline.config.config import Config, check, checked
 from pipeline.config.entry import changes, command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
-from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, Source, TableData
+from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, TableData, TableTrain
 from pipeline.config.text import figure
+from pipeline.config.translation import TRANSLATION_MONITORS, TranslationData, TranslationEvaluate, TranslationTrain
 from pipeline.storage import PipelineError
 
 __all__ = [
     "MONITORS",
     "PARAMS",
+    "TRANSLATION_MONITORS",
     "Calendar",
     "Config",
     "ConfigError",
@@ -21,10 +23,13 @@ __all__ = [
     "Join",
     "PipelineError",
     "Section",
-    "Source",
     "TableData",
+    "TableTrain",
     "Tracking",
     "Train",
+    "TranslationData",
+    "TranslationEvaluate",
+    "TranslationTrain",
     "changes",
     "check",
     "checked",

@@ -7,35 +7,59 @@ from pydantic import ValidationError
 
 from pipeline.config.errors import ConfigError, did_you_mean
 from pipeline.config.sections import Evaluate, Head, Section, Tracking, Train
-from pipeline.config.table import MONITORS, EmbeddingMlp, TableData
+from pipeline.config.table import MONITORS, EmbeddingMlp, TableData, TableTrain
+from pipeline.config.translation import (
+    TRANSLATION_MONITORS,
+    Attention,
+    Seq2Seq,
+    Transformer,
+    TranslationData,
+    TranslationEvaluate,
+    TranslationTrain,
+)
 
 Kind = TypeVar("Kind", bound=Section)
-SHARED: dict[str, type[Section]] = {"train": Train, "evaluate": Evaluate, "tracking": Tracking}
+SECTIONS = ("data", "model", "train", "evaluate", "tracking")
 
 
 @dataclass(frozen=True)
 class Family:
-    """What a family (`task:`) adds to the shared sections: its own, and the scores that may be monitored."""
+    """The sections of a family (`task:`), its networks by their names, and the scores that may be monitored."""
 
-    sections: dict[str, type[Section]]
+    data: type[Section]
+    models: dict[str, type[Section]]
+    train: type[Train]
+    evaluate: type[Evaluate]
     monitors: tuple[str, ...]
 
 
-TABLE_MONITORS = ("auto", *dict.fromkeys(name for names in MONITORS.values() for name in names))
-FAMILIES = {"table": Family({"data": TableData, "model": EmbeddingMlp}, TABLE_MONITORS)}
+TABLE_MONITORS = tuple(dict.fromkeys(name for names in MONITORS.values() for name in names))
+FAMILIES = {
+    "table": Family(TableData, {"embedding_mlp": EmbeddingMlp}, TableTrain, Evaluate, TABLE_MONITORS),
+    "translation": Family(
+        TranslationData,
+        {"seq2seq": Seq2Seq, "attention": Attention, "transformer": Transformer},
+        TranslationTrain,
+        TranslationEvaluate,
+        TRANSLATION_MONITORS,
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Config:
-    """What one experiment is. `tree` holds the same as plain dictionaries, for records and comparisons."""
+    """What one experiment is. `tree` holds the same as plain dictionaries, for records and comparisons.
+
+    Which type `data`, `model`, `train` and `evaluate` have hangs on the family; each task names its own.
+    """
 
     name: str
     task: str
     seed: int
-    data: TableData
-    model: EmbeddingMlp
-    train: Train
-    evaluate: Evaluate
+    data: Any
+    model: Any
+    train: Any
+    evaluate: Any
     tracking: Tracking
     tree: dict[str, Any]
 
@@ -47,21 +71,32 @@ def check(tree: dict[str, Any]) -> Config:
         ConfigError: With all faults: unknown or absent keys, wrong types, values out of range, contradictions.
     """
     family = FAMILIES.get(str(tree.get("task")))
-    sections = {**SHARED, **(family.sections if family else {})}
     faults: list[str] = []
     head = _section("", Head, {k: v for k, v in tree.items() if k in Head.model_fields}, faults)
-    if isinstance(head, Head) and head.task not in FAMILIES:
+    if isinstance(head, Head) and family is None:
         faults.append(f"task: no family of this name, received {head.task!r}{did_you_mean(head.task, FAMILIES)}")
-    known = [*Head.model_fields, *SHARED, "data", "model"]
+    known = [*Head.model_fields, *SECTIONS]
     faults += [f"{key}: unknown key{did_you_mean(key, known)}" for key in tree if key not in known]
-    built = {name: _section(name, kind, tree.get(name), faults) for name, kind in sections.items()}
-    train = built["train"]
-    if family and isinstance(train, Train) and train.monitor not in family.monitors:
-        near = did_you_mean(train.monitor, family.monitors)
+    kinds: dict[str, type[Section]] = {"tracking": Tracking}
+    if family:
+        kinds |= {"data": family.data, "train": family.train, "evaluate": family.evaluate}
+        kinds |= _network(tree.get("model"), family, faults)
+    built = {name: _section(name, kind, tree.get(name), faults) for name, kind in kinds.items()}
+    train = built.get("train")
+    if family and isinstance(train, Train) and train.monitor not in ("auto", *family.monitors):
+        near = did_you_mean(train.monitor, ("auto", *family.monitors))
         faults.append(f"train.monitor: no score of task {tree['task']}, received {train.monitor!r}{near}")
     if faults:
         raise ConfigError(faults)
     return Config(**{**head.model_dump(), **built, "tree": tree})  # type: ignore[union-attr]
+
+
+def _network(content: Any, family: Family, faults: list[str]) -> dict[str, type[Section]]:
+    name = content.get("name") if isinstance(content, dict) else None
+    if content is None or name in family.models:
+        return {"model": family.models.get(str(name), next(iter(family.models.values())))}
+    faults.append(f"model.name: no network of this task, received {name!r}{did_you_mean(str(name), family.models)}")
+    return {}
 
 
 def checked(name: str, kind: type[Kind], content: Any) -> Kind:

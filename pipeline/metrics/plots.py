@@ -1,7 +1,9 @@
 """Pictures of curves."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -26,13 +28,23 @@ def overview(title: str, curves: Mapping[str, Curve], diagonal: Collection[str])
 
 
 def _draw(axes: Axes, title: str, curve: Curve, diagonal: bool) -> None:
-    (x_name, x), (y_name, y) = curve.items()
+    (x_name, x), (y_name, y), *_ = curve.items()
     axes.set(title=title, xlabel=_words(x_name), ylabel=_words(y_name))
     if diagonal:
         axes.plot([min(x), max(x)], [min(x), max(x)], color="0.7", linestyle="--", linewidth=1)
     axes.plot(x, y, marker="." if len(x) <= 30 else None)
     axes.xaxis.set_major_locator(MaxNLocator(5))
     axes.grid(alpha=0.3)
+
+
+def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -> Figure:
+    """Draw a matrix with a name a row and a column; darker is more."""
+    figure = Figure(figsize=(1.5 + 0.4 * len(across), 1.5 + 0.35 * len(down)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    axes.set_xticks(range(len(across)), across, rotation=60, ha="right")
+    axes.set_yticks(range(len(down)), down)
+    return figure
 
 
 def history(rows: Sequence[Mapping[str, float]]) -> Figure:

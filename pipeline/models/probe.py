@@ -10,6 +10,7 @@ from keras import ops
 
 from pipeline.models.embedding import EmbeddingDense
 from pipeline.models.members import members_of
+from pipeline.models.structure import nodes_of
 
 Arrays = dict[str, npt.NDArray[Any]]
 EMBEDDINGS = "embeddings"
@@ -28,10 +29,14 @@ def layers_of(model: keras.Model) -> dict[str, keras.layers.Layer]:
 
 
 def output_names(model: keras.Model) -> list[str]:
-    """Return what a `Probe` can be asked for."""
-    names = []
-    for path, layer in layers_of(model).items():
-        names += [path, f"{path}/{EMBEDDINGS}"] if isinstance(layer, EmbeddingDense) else [path]
+    """Return what a `Probe` can be asked for.
+
+    `LAYER`; its further outputs are `LAYER.2`, …; what a layer puts out that is used again is `LAYER:2`, ….
+    """
+    names: list[str] = []
+    for name in _tensors(model):
+        inner = model.get_layer(name) if name in {layer.name for layer in model.layers} else None
+        names += [f"{name}/{each}" for each in _tensors(inner)] if isinstance(inner, keras.Model) else [name]
     return names
 
 
@@ -91,8 +96,8 @@ class _Pass:
         self._inputs = [tensor.name for tensor in network.inputs]
         ends = {name: name.partition("/")[0] for name in names if name.endswith(f"/{EMBEDDINGS}")}
         self._embedded = {name: network.get_layer(layer) for name, layer in ends.items()}
-        wanted = {name: network.get_layer(name).output for name in names if name not in ends}
-        wanted |= {name: _codes(layer) for name, layer in self._embedded.items()}
+        known = _tensors(network)
+        wanted = {name: known[name] for name in names}
         self._network = keras.Model(network.inputs, [wanted, network.output])
 
     def __call__(self, inputs: Mapping[str, Any], training: bool) -> tuple[Arrays, Any]:
@@ -105,5 +110,12 @@ class _Pass:
         return {name: np.asarray(ops.convert_to_numpy(tensor)) for name, tensor in found.items()}, end
 
 
-def _codes(layer: EmbeddingDense) -> Any:
-    return layer.input[0] if isinstance(layer.input, list | tuple) else layer.input
+def _tensors(network: keras.Model) -> dict[str, Any]:
+    """Return what the layers of a network put out, by name; for embeddings within a layer, the codes that it takes."""
+    found = {}
+    for name, (layer, node) in nodes_of(network).items():
+        for place, tensor in enumerate(node.outputs, start=1):
+            found[name if place == 1 else f"{name}.{place}"] = tensor
+        if isinstance(layer, EmbeddingDense):
+            found[f"{name}/{EMBEDDINGS}"] = node.input_tensors[0]
+    return found

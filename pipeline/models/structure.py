@@ -1,6 +1,5 @@
 """What a network consists of: its layers with shapes, parameters and what comes before each."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -16,7 +15,7 @@ class Part:
     """A layer, or a network within the network.
 
     Attributes:
-        name: Of the layer.
+        name: Of the layer; a layer that is used again is `NAME:2` then.
         kind: Its class.
         shapes: What goes in and comes out; `n` is the number of rows.
         parameters: Their number.
@@ -36,11 +35,36 @@ class Part:
         return f"{self.name}: {self.kind}", f"{self.shapes}{count}"
 
 
+def nodes_of(model: keras.Model) -> dict[str, tuple[Any, Any]]:
+    """Return each use of a layer, after those whose output it takes: name → layer and Keras' node of the use."""
+    names: dict[int, str] = {}
+    waiting: dict[str, tuple[Any, Any]] = {}
+    for layer in model.layers:
+        # Keras' own drawing goes the same way: a layer may be part of other networks too.
+        nodes = [n for i, n in enumerate(layer._inbound_nodes) if f"{id(layer)}_ib-{i}" in model._nodes]
+        for use, node in enumerate(nodes, start=1):
+            names[id(node)] = layer.name if use == 1 else f"{layer.name}:{use}"
+            waiting[names[id(node)]] = layer, node
+    found: dict[str, tuple[Any, Any]] = {}
+    while waiting:
+        name = next(n for n, (_, node) in waiting.items() if all(names[id(p)] in found for p in node.parent_nodes))
+        found[name] = waiting.pop(name)
+    return found
+
+
 def parts_of(model: keras.Model) -> list[Part]:
-    """Return the layers of a network, each after its parents."""
+    """Return the layers of a network, each after its parents; its weights count where it is used first."""
+    found = nodes_of(model)
+    names = {id(node): name for name, (_, node) in found.items()}
     return [
-        Part(layer.name, _kind(layer), _shapes(layer), layer.count_params(), list(_parents(model, layer)))
-        for layer in model.layers
+        Part(
+            name,
+            _kind(layer),
+            _shapes(layer, node),
+            layer.count_params() if name == layer.name else 0,
+            list(dict.fromkeys(names[id(parent)] for parent in node.parent_nodes)),
+        )
+        for name, (layer, node) in found.items()
     ]
 
 
@@ -78,19 +102,12 @@ def _kind(layer: keras.layers.Layer) -> str:
     return type(layer).__name__
 
 
-def _shapes(layer: keras.layers.Layer) -> str:
-    outputs = ", ".join(_shape(tensor) for tensor in keras.tree.flatten(layer.output))
+def _shapes(layer: keras.layers.Layer, node: Any) -> str:
+    outputs = ", ".join(_shape(tensor) for tensor in node.outputs)
     if isinstance(layer, keras.layers.InputLayer):
         return outputs
-    return f"{', '.join(_shape(tensor) for tensor in keras.tree.flatten(layer.input))} → {outputs}"
+    return f"{', '.join(_shape(tensor) for tensor in node.input_tensors)} → {outputs}"
 
 
 def _shape(tensor: keras.KerasTensor) -> str:
     return " × ".join("n" if size is None else f"{size:,}" for size in tensor.shape)
-
-
-def _parents(model: keras.Model, layer: Any) -> Iterator[str]:
-    # Keras' own drawing goes the same way: a layer may be part of other networks too.
-    for index, node in enumerate(layer._inbound_nodes):
-        if f"{id(layer)}_ib-{index}" in model._nodes:
-            yield from dict.fromkeys(parent.operation.name for parent in node.parent_nodes)

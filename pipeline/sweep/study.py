@@ -1,6 +1,7 @@
 """Optuna's side: storage, study, sampler, pruner; which trials count, and which are lost."""
 
 import json
+import time
 import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -48,7 +49,12 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     """
     try:
         arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
-        return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+        try:
+            return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
+            # Two that start at once both make the tables, and one of them fails.
+            time.sleep(1)
+            return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     except (ImportError, ModuleNotFoundError) as error:
         driver = "psycopg[binary]" if url.startswith("postgres") else "the driver of this database"
         raise SweepError(f"hydra.sweeper.storage: {url}: {error}; `uv pip install '{driver}'`") from error

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.config import MONITORS
+from pipeline.config import MONITORS, TableTrain
 from pipeline.data import SPLITS, Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
@@ -115,33 +115,23 @@ class TableTask(Task):
     ) -> Sequence["EpochRecord"]:
         from pipeline.metrics import HIGHER_IS_BETTER
         from pipeline.models import loss_of
-        from pipeline.training import Objective, Schedule, Training
+        from pipeline.training import ArrayExamples, Objective, Schedule, Training
 
-        settings = self.config.train
+        settings: TableTrain = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
         objective = Objective(
             loss=loss_of(
                 self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
             ),
-            validate=lambda network: self._score(val, outputs(network, val.inputs))(np.ones(len(val))),
+            validate=lambda network: (self._score(val, outputs(network, val.inputs))(np.ones(len(val))), ""),
             monitor=self.monitor,
             higher_is_better=HIGHER_IS_BETTER[self.monitor],
         )
-        schedule = Schedule(
-            settings.batch_size,
-            settings.epochs,
-            settings.learning_rate,
-            seed=self.config.seed,
-            patience=settings.patience,
-            checkpoint_minutes=settings.checkpoint_minutes,
-            shape=settings.schedule,
-            warmup=settings.warmup,
-            weight_decay=settings.weight_decay,
-            ema=settings.ema,
-        )
         inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
-        training = Training(model, inputs, np.asarray(train.target), objective, schedule, checkpoints, on_epoch)
-        return training.run(start)
+        examples = ArrayExamples(inputs, np.asarray(train.target), settings.batch_size)
+        schedule = Schedule.of(settings, self.config.seed, rests=True)
+        keep = self.keeper(model, checkpoints)
+        return Training(model, examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
 
     def save(self, model: "keras.Model", folder: Path) -> None:
         from pipeline.models import save_model
@@ -172,7 +162,7 @@ class TableTask(Task):
         for name, baseline in table_baselines.available().items():
             yield name, self._scores(splits["test"], baseline(splits, self.schema))
 
-    def submit(self, folder: Path, out: Path) -> str | None:
+    def write_besides(self, folder: Path, out: Path) -> str | None:
         data = self.config.data
         if data.unlabelled is None:
             return None

@@ -37,6 +37,8 @@ class TablePredictor(Predictor):
         model: The network.
     """
 
+    options = ("keep",)
+
     def __init__(self, schema: Schema, model: "keras.Model") -> None:
         self._schema, self.model = schema, model
 
@@ -56,7 +58,8 @@ class TablePredictor(Predictor):
         table = self._table(rows.column_names, "rows")
         return predictions(self._schema, self._outputs(table, len(rows), *table.index(rows)))
 
-    def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
+        keep = [name for name in options.get("keep", "").split(",") if name]
         return self._write(source, output, keep, {c.name: c for c in output_columns(self._schema)})
 
     def submission(self, source: Path, output: Path, id_column: str | None) -> int:

@@ -3,7 +3,7 @@
 import importlib
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from pipeline.metrics import Curve
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
-FAMILIES = {"table": "pipeline.tasks.table:TableTask"}
+FAMILIES = {
+    "table": "pipeline.tasks.table:TableTask",
+    "translation": "pipeline.tasks.translation:TranslationTask",
+}
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
-CODE = ("data", "metrics", "models", "tasks", "training")
+CODE = ("data", "decoding", "metrics", "models", "portable", "tasks", "training")
 """Libraries whose code decides what a training, and what an evaluation, computes."""
 
-NOT_IN_KEY = {"epochs", "checkpoint_minutes"}
+NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every"}
 """Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint, unless the
 learning rate hangs on their number."""
 
@@ -109,15 +112,30 @@ class Predictor(ABC):
             TaskError: There is none of this name.
         """
 
+    options: tuple[str, ...]
+    """Options of `predict_file` that mean something to this family."""
+
     @abstractmethod
-    def predict_file(self, source: Path, output: Path, keep: Sequence[str]) -> int:
+    def __call__(self, rows: "pa.Table") -> "pa.Table":
+        """Return a row of predictions for each raw row."""
+
+    @abstractmethod
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         """Predict every example of a file, in its order; return how many there were.
 
         Args:
             source: Raw input.
             output: Appears whole or not at all.
-            keep: Columns of the input to repeat.
+            options: Those of `options` that are given.
         """
+
+    def predict_stream(self, options: Mapping[str, Any]) -> int:
+        """Predict line by line from standard input to standard output; return how many there were.
+
+        Raises:
+            TaskError: This family's examples are no lines.
+        """
+        raise TaskError("this network takes a table, from a file: name it, and -o FILE for its predictions")
 
 
 class Task(ABC):
@@ -176,6 +194,10 @@ class Task(ABC):
     def save(self, model: "keras.Model", folder: Path) -> None:
         """Write what `evaluate` and a prediction need."""
 
+    def keeper(self, model: "keras.Model", checkpoints: "Checkpoints") -> Callable[[int], None]:
+        """Return what keeps the network of an epoch beside the checkpoints, for `train.save_every`."""
+        return lambda epoch: self.save(model, checkpoints.kept / f"{epoch:03}")
+
     @abstractmethod
     def evaluate(self, folder: Path) -> Evaluation:
         """Score a saved network on the held-out splits."""
@@ -185,8 +207,8 @@ class Task(ABC):
         """Fit simple models, one after the other, and score each on the test split."""
 
     @abstractmethod
-    def submit(self, folder: Path, out: Path) -> str | None:
-        """Predict the examples that came without a target, where there are some; return what was written."""
+    def write_besides(self, folder: Path, out: Path) -> str | None:
+        """Write what the family shows besides scores, curves and predictions, which lie in `out` already; say what."""
 
     @classmethod
     @abstractmethod

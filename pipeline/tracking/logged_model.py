@@ -1,7 +1,7 @@
 """Log the trained network so that MLflow can load and serve it."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ from pipeline.tracking.run import logged_models
 from pipeline.tracking.store import TrackingError, open_store, store_uri
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
+WHERE_USED = ("sentencepiece",)
+"""Needed by some networks; these were trained where it was installed."""
 SCRIPT = Path(__file__).with_name("pyfunc.py")
 
 
@@ -45,8 +47,17 @@ def log_model(
         code_paths=[str(PROJECT / "pipeline")],
         signature=ModelSignature(inputs=taken, outputs=given),
         input_example=frame,
-        pip_requirements=[f"{name}=={importlib.metadata.version(name)}" for name in NEEDED],
+        pip_requirements=[f"{name}=={version}" for name, version in _installed()],
     )
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    for name in (*NEEDED, *WHERE_USED):
+        try:
+            yield name, importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            if name in NEEDED:
+                raise
 
 
 def download_model(name: str) -> Path:

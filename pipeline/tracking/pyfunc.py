@@ -10,14 +10,14 @@ from mlflow.pyfunc import PythonModel
 from mlflow.pyfunc.model import PythonModelContext
 
 
-class TableModel(PythonModel):
+class RawModel(PythonModel):
     """Loads what the train stage saved."""
 
     def load_context(self, context: PythonModelContext) -> None:
         """Load network and schema."""
-        from pipeline.tasks.table_predictor import TablePredictor
+        from pipeline.tasks import predictor_for
 
-        self._predictor = TablePredictor.load(Path(context.artifacts["models"]))
+        self._predictor = predictor_for(Path(context.artifacts["models"]))
 
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
@@ -28,4 +28,4 @@ class TableModel(PythonModel):
         return found.set_index(model_input.index)
 
 
-mlflow.models.set_model(TableModel())
+mlflow.models.set_model(RawModel())

@@ -4,16 +4,19 @@ import pipeline.models  # noqa: F401  (first: it loads Keras without its notices
 from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.determinism import epoch_order, make_deterministic
 from pipeline.training.errors import TrainingError
+from pipeline.training.examples import ArrayExamples, SentenceExamples
 from pipeline.training.loop import Objective, Schedule, Training
 from pipeline.training.progress import EpochRecord, Progress
 
 __all__ = [
+    "ArrayExamples",
     "Checkpoint",
     "Checkpoints",
     "EpochRecord",
     "Objective",
     "Progress",
     "Schedule",
+    "SentenceExamples",
     "Training",
     "TrainingError",
     "epoch_order",

@@ -39,6 +39,11 @@ class Checkpoints:
         self.folder = folder
         self._keep = keep
 
+    @property
+    def kept(self) -> Path:
+        """Where networks of single epochs are kept, a folder each."""
+        return self.folder / "epochs"
+
     def save(self, checkpoint: Checkpoint) -> None:
         """Write one and remove the oldest."""
         buffer = io.BytesIO()

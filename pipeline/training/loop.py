@@ -1,9 +1,9 @@
 """The training loop: epochs, validation, checkpoints, early stopping; resumed, it goes on bit for bit."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import keras
 import numpy as np
@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from pipeline.config import InterruptedRunError, figure
 from pipeline.training.averaging import WeightAverage
-from pipeline.training.checkpoint import Checkpoint, Checkpoints, State
-from pipeline.training.determinism import epoch_order
+from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.errors import TrainingError
+from pipeline.training.examples import Examples
 from pipeline.training.interruption import interruptible
 from pipeline.training.optimizer import LearningRate, RowSparseAdam
 from pipeline.training.progress import EpochRecord, Progress
@@ -22,14 +22,22 @@ from pipeline.training.steps import Loss, Steps
 CHUNK_SECONDS = 1.0
 """How long the graph runs before Python may save, report and stop."""
 REPORT_SECONDS = 5.0
+Weights = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """What is learned: a loss for the steps, scores of the validation rows, and the one among them that decides."""
+    """What is learned: a loss for the steps, scores of the validation examples, and the one among them that decides.
+
+    Attributes:
+        loss: Of a batch.
+        validate: Network → scores by name, and what else is worth to be shown, as text.
+        monitor: Name of the score that decides.
+        higher_is_better: Of that score.
+    """
 
     loss: Loss
-    validate: Callable[[keras.Model], dict[str, float]]
+    validate: Callable[[keras.Model], tuple[dict[str, float], str]]
     monitor: str
     higher_is_better: bool
 
@@ -39,19 +47,21 @@ class Schedule:
     """How long and how fast.
 
     Attributes:
-        batch_size: Rows a step.
         epochs: At most.
         learning_rate: The highest.
         seed: Of the order of examples.
         patience: Epochs without a better monitor before it stops; 0 for never.
         checkpoint_minutes: Between checkpoints within an epoch.
-        shape: Of the learning rate: `constant`, `linear` or `cosine`.
+        shape: Of the learning rate: see `LearningRate`.
         warmup: Share of all steps during which the learning rate rises.
         weight_decay: See `RowSparseAdam`.
         ema: Decay of the weights' moving average; 0 for none.
+        clip_norm: Length at most of a step's gradient; 0 for any.
+        average_last: Epochs at the end whose weights are averaged; 0 for none.
+        rests: See `RowSparseAdam`.
+        save_every: Epochs after which the network is kept besides; 0 for never.
     """
 
-    batch_size: int
     epochs: int
     learning_rate: float
     seed: int
@@ -61,6 +71,29 @@ class Schedule:
     warmup: float = 0.0
     weight_decay: float = 0.0
     ema: float = 0.0
+    clip_norm: float = 0.0
+    average_last: int = 0
+    save_every: int = 0
+    rests: bool = True
+
+    @classmethod
+    def of(cls, settings: Any, seed: int, *, rests: bool) -> Self:
+        """Return the schedule of a `train` section; `rests` as for `RowSparseAdam`."""
+        return cls(
+            settings.epochs,
+            settings.learning_rate,
+            seed=seed,
+            patience=settings.patience,
+            checkpoint_minutes=settings.checkpoint_minutes,
+            shape=settings.schedule,
+            warmup=settings.warmup,
+            weight_decay=settings.weight_decay,
+            ema=settings.ema,
+            clip_norm=settings.clip_norm,
+            average_last=settings.average_last,
+            save_every=settings.save_every,
+            rests=rests,
+        )
 
 
 class Training:
@@ -68,32 +101,33 @@ class Training:
 
     Args:
         model: To train, in place; in the end it has the weights of its best epoch.
-        inputs: Training examples by input name.
-        target: `(rows,)`.
+        examples: To learn from.
         objective: What is learned.
         schedule: How long and how fast.
         checkpoints: Where to save; an earlier training of the same key goes on from there.
         on_epoch: Told of every epoch, after its checkpoint is safe; of earlier ones too when resumed.
+        keep: Keeps the network as it is after an epoch, where the schedule says so.
     """
 
     def __init__(
         self,
         model: keras.Model,
-        inputs: Mapping[str, npt.NDArray[Any]],
-        target: npt.NDArray[np.float32],
+        examples: Examples,
         objective: Objective,
         schedule: Schedule,
         checkpoints: Checkpoints,
         on_epoch: Callable[[EpochRecord], None],
+        keep: Callable[[int], None],
     ) -> None:
         self._model, self._objective, self._schedule = model, objective, schedule
-        self._checkpoints, self._on_epoch = checkpoints, on_epoch
-        steps = schedule.epochs * -(-len(target) // schedule.batch_size)
+        self._checkpoints, self._on_epoch, self._keep, self._unit = checkpoints, on_epoch, keep, examples.unit
+        steps = schedule.epochs * examples.per_epoch
         rate = LearningRate(schedule.learning_rate, schedule.shape, round(schedule.warmup * steps), steps)
-        self._optimizer = RowSparseAdam(rate, schedule.weight_decay)
+        self._optimizer = RowSparseAdam(rate, schedule.weight_decay, rests=schedule.rests)
         self._average = WeightAverage(model.trainable_variables, schedule.ema)
-        self._steps = Steps(model, self._optimizer, objective.loss, inputs, target, schedule.batch_size, self._average)
-        self._best: dict[str, npt.NDArray[Any]] = {}
+        self._steps = Steps(model, self._optimizer, objective.loss, examples, self._average, schedule.clip_norm)
+        self._best: Weights = {}
+        self._last: dict[int, Weights] = {}
         self._progress = Progress()
         self._saved_at = self._reported_at = time.monotonic()
         self._chunk = 8
@@ -115,29 +149,38 @@ class Training:
             while self._progress.epoch < self._schedule.epochs and not self._progress.stopped:
                 self._epoch()
                 self._stop_if_told()
-        for index, weight in enumerate(self._model.weights):
-            weight.assign(self._best[f"best/{index:04}"])
+        self._assign(self._best)
+        if self._schedule.average_last > 1:
+            self._try_average()
         return self._progress.history
 
     def _epoch(self) -> None:
         progress = self._progress
-        self._steps.set_order(epoch_order(self._schedule.seed, progress.epoch, self._steps.rows))
+        self._steps.begin(self._schedule.seed, progress.epoch)
         if progress.step == 0:
-            self._steps.loss_sum.assign(0.0)
+            self._steps.forget()
         began, first = time.monotonic(), progress.step
         while progress.step < self._steps.per_epoch:
             self._run_chunk()
-        rate = max(0, self._steps.rows - first * self._schedule.batch_size) / (time.monotonic() - began)
+        rate = self._steps.amount(first) / (time.monotonic() - began)
         with self._average.in_place():
-            scores = {"loss": float(self._steps.loss_sum.numpy()) / self._steps.rows, **self._validate()}
+            found, note = self._validate()
+            scores = {"loss": self._steps.loss, **found}
             monitored = scores[f"val_{self._objective.monitor}"]
             sign = 1.0 if self._objective.higher_is_better else -1.0
-            if progress.finish_epoch(scores, sign * monitored, self._schedule.patience):
-                self._best = {f"best/{i:04}": _copy(w) for i, w in enumerate(self._model.weights)}
+            if progress.finish_epoch(scores, note, sign * monitored, self._schedule.patience):
+                self._best = self._weights()
+            if self._schedule.average_last > 1:
+                self._last[progress.epoch] = self._weights()
+                self._last.pop(progress.epoch - self._schedule.average_last, None)
+            if self._schedule.save_every and progress.epoch % self._schedule.save_every == 0:
+                self._keep(progress.epoch)
         self._save()
         self._on_epoch(progress.history[-1])
         shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {figure(monitored)}"
-        print(f"epoch {progress.epoch}/{self._schedule.epochs}  {shown}  {rate:,.0f} rows/s", flush=True)
+        print(f"epoch {progress.epoch}/{self._schedule.epochs}  {shown}  {rate:,.0f} {self._unit}/s", flush=True)
+        if note:
+            print("\n".join(f"  {line}" for line in note.splitlines()), flush=True)
 
     def _run_chunk(self) -> None:
         progress = self._progress
@@ -170,8 +213,29 @@ class Training:
                 f"step {progress.step}/{self._steps.per_epoch}; the same command goes on from here"
             )
 
-    def _validate(self) -> dict[str, float]:
-        return {f"val_{name}": value for name, value in self._objective.validate(self._model).items()}
+    def _validate(self) -> tuple[dict[str, float], str]:
+        scores, note = self._objective.validate(self._model)
+        return {f"val_{name}": value for name, value in scores.items()}, note
+
+    def _try_average(self) -> None:
+        """Take the mean of the last epochs' weights where it is better than the best epoch's."""
+        best, objective = self._weights(), self._objective
+        self._assign({name: np.asarray(np.mean([w[name] for w in self._last.values()], axis=0)) for name in best})
+        scores, _ = self._validate()
+        value, sign = scores[f"val_{objective.monitor}"], 1.0 if objective.higher_is_better else -1.0
+        is_better = sign * value > (self._progress.best or 0.0)
+        epochs = f"{min(self._last)} to {max(self._last)}"
+        told = "kept" if is_better else f"not better than epoch {self._progress.best_epoch}, which is kept"
+        print(f"mean of epochs {epochs}: val_{objective.monitor} {figure(value)}, {told}", flush=True)
+        if not is_better:
+            self._assign(best)
+
+    def _weights(self) -> Weights:
+        return {f"{index:04}": _copy(weight) for index, weight in enumerate(self._model.weights)}
+
+    def _assign(self, weights: Weights) -> None:
+        for index, weight in enumerate(self._model.weights):
+            weight.assign(weights[f"{index:04}"])
 
     def _refuse_nan(self) -> None:
         step = int(self._steps.bad_step.numpy())
@@ -185,8 +249,8 @@ class Training:
             raise TrainingError(
                 f"the loss is not finite at epoch {self._progress.epoch + 1}, step {step + 1} of "
                 f"{self._steps.per_epoch}{shown}; the largest weight is {weight:.3g}, in {name}. Lower "
-                f"train.learning_rate ({self._schedule.learning_rate}), and look for extreme values among the numeric "
-                "columns"
+                f"train.learning_rate ({self._schedule.learning_rate}), set train.clip_norm"
+                f"{', and look for extreme values among the numeric columns' if given else ''}"
             )
 
     @property
@@ -195,17 +259,24 @@ class Training:
         named = {f"model/{i:04}": v for i, v in enumerate(self._model.variables)}
         named |= {f"optimizer/{i:04}": v for i, v in enumerate(self._optimizer.variables)}
         named |= {f"average/{i:04}": v for i, v in enumerate(self._average.variables)}
-        return named | {"loss_sum": self._steps.loss_sum}
+        return named | {"loss_sum": self._steps.loss_sum, "weight_sum": self._steps.weight_sum}
 
     def _save(self) -> None:
-        state: State = {**{name: _copy(v) for name, v in self._variables.items()}, **self._best}
+        state: dict[str, npt.NDArray[Any]] = {name: _copy(v) for name, v in self._variables.items()}
+        for place, weights in {"best": self._best, **{f"last{epoch}": w for epoch, w in self._last.items()}}.items():
+            state |= {f"{place}/{name}": array for name, array in weights.items()}
         self._checkpoints.save(Checkpoint(self._progress, state))
         self._saved_at = time.monotonic()
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         for name, variable in self._variables.items():
             variable.assign(checkpoint.state[name])
-        self._best = {name: array for name, array in checkpoint.state.items() if name.startswith("best/")}
+        kept: dict[str, Weights] = {}
+        for name, array in checkpoint.state.items():
+            place, _, rest = name.partition("/")
+            kept.setdefault(place, {})[rest] = array
+        self._best = kept.get("best", {})
+        self._last = {int(place[4:]): weights for place, weights in kept.items() if place.startswith("last")}
         self._progress = checkpoint.progress
 
 

@@ -19,10 +19,13 @@ class RowSparseAdam(keras.optimizers.Adam):
         decay: Weight decay apart from the gradient (Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019),
             of the matrices called kernel and of tables, of those looked up the rows that a batch used; biases, scales
             and frequencies have none.
+        rests: False: rows that a batch did not use move on as under Adam. A rare word learns several times as fast for
+            it: one gradient moves its row for some dozen steps, and here for one.
     """
 
-    def __init__(self, learning_rate: Any, decay: float = 0.0) -> None:
+    def __init__(self, learning_rate: Any, decay: float = 0.0, *, rests: bool = True) -> None:
         super().__init__(learning_rate)
+        self._rests = rests
         # Not Keras' own weight_decay, which works through whole tables.
         self._decay = decay
 
@@ -34,10 +37,26 @@ class RowSparseAdam(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable and its moments."""
         kept = 1 - self._decay * tf.cast(learning_rate, variable.dtype)
+        if not self._rests:
+            gradient = tf.convert_to_tensor(gradient)
         if not isinstance(gradient, tf.IndexedSlices):
-            if self._decay and self._is_kernel[self._get_variable_index(variable)]:
+            index = self._get_variable_index(variable)
+            if self._decay and self._is_kernel[index]:
                 variable.assign(variable * kept)
-            super().update_step(gradient, variable, learning_rate)
+            # One pass over memory where Keras' Adam, of the same formula, takes several.
+            step = tf.cast(self.iterations + 1, variable.dtype)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.handle,
+                m=self._momentums[index].value.handle,
+                v=self._velocities[index].value.handle,
+                beta1_power=tf.pow(self.beta_1, step),
+                beta2_power=tf.pow(self.beta_2, step),
+                lr=tf.cast(learning_rate, variable.dtype),
+                beta1=self.beta_1,
+                beta2=self.beta_2,
+                epsilon=self.epsilon,
+                grad=tf.cast(gradient, variable.dtype),
+            )
             return
         rows, place = tf.unique(gradient.indices)
         summed = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
@@ -61,7 +80,8 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         peak: The highest.
-        shape: `constant`, `linear` or `cosine`: how it goes on after the rise.
+        shape: How it goes on after the rise: `constant`; `linear` or `cosine`, to 0; `inverse_sqrt`: as one over the
+            root of the step, the last of the rise with the full rate.
         warmup: Steps of the rise.
         steps: Of the whole training.
     """
@@ -76,6 +96,8 @@ class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
         left = 1 - tf.clip_by_value((done - self.warmup) / max(1, self.steps - self.warmup), 0.0, 1.0)
         if self.shape == "cosine":
             left = (1 - tf.cos(np.pi * left)) / 2
+        elif self.shape == "inverse_sqrt":
+            left = tf.math.rsqrt(tf.maximum(1.0, (done + 1) / max(1, self.warmup)))
         return self.peak * rise * (1.0 if self.shape == "constant" else left)
 
     def get_config(self) -> dict[str, Any]:

@@ -7,11 +7,15 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """Scores of one epoch, counted from 1, and when they were known (milliseconds, for the tracking server)."""
+    """Scores of one epoch, counted from 1, and when they were known (milliseconds, for the tracking server).
+
+    `note`: what else the epoch showed, as text.
+    """
 
     epoch: int
     scores: dict[str, float]
     timestamp: int
+    note: str = ""
 
 
 @dataclass
@@ -25,11 +29,12 @@ class Progress:
     best: float | None = None
     stopped: bool = False
 
-    def finish_epoch(self, scores: dict[str, float], monitored: float, patience: int) -> bool:
+    def finish_epoch(self, scores: dict[str, float], note: str, monitored: float, patience: int) -> bool:
         """Record an epoch.
 
         Args:
             scores: By name.
+            note: What else it showed.
             monitored: What decides; higher is better.
             patience: Epochs without a better one before training stops; 0 for never.
 
@@ -37,7 +42,7 @@ class Progress:
             Whether it is the best so far.
         """
         self.epoch, self.step = self.epoch + 1, 0
-        self.history.append(EpochRecord(self.epoch, scores, time.time_ns() // 1_000_000))
+        self.history.append(EpochRecord(self.epoch, scores, time.time_ns() // 1_000_000, note))
         better = self.best is None or monitored > self.best
         if better:
             self.best, self.best_epoch = monitored, self.epoch

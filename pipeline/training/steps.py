@@ -1,15 +1,14 @@
 """Training steps on TensorFlow: many of them in one graph, on examples in memory."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
-import numpy as np
-import numpy.typing as npt
 import tensorflow as tf
 
 from pipeline.models import members_of, to_float32
 from pipeline.training.averaging import WeightAverage
+from pipeline.training.examples import Examples
 
 Loss = Callable[[Any, Any], Any]
 
@@ -24,10 +23,9 @@ class Steps:
         model: To train. Networks whose outputs it averages learn side by side, each for itself.
         optimizer: Of all weights.
         loss: `(target, output) -> ` mean over the batch.
-        inputs: Examples by input name, first axis rows.
-        target: `(rows,)`.
-        batch_size: Rows a step; the last one of an epoch takes what is left.
+        examples: What to learn from.
         average: Updated after each step.
+        clip_norm: Length at most of the gradient of all weights; 0 for any.
     """
 
     def __init__(
@@ -35,20 +33,18 @@ class Steps:
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
         loss: Loss,
-        inputs: Mapping[str, npt.NDArray[Any]],
-        target: npt.NDArray[np.float32],
-        batch_size: int,
+        examples: Examples,
         average: WeightAverage,
+        clip_norm: float = 0.0,
     ) -> None:
         self._model, self._members, self._optimizer, self._loss = model, members_of(model), optimizer, loss
-        self._average = average
-        self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
-        self._target = tf.constant(target)
-        self._batch = batch_size
-        self.rows = len(target)
-        self._order = tf.Variable(tf.zeros(self.rows, tf.int32), trainable=False)
+        self._examples, self._average, self._clip_norm = examples, average, clip_norm
+        self.per_epoch = examples.per_epoch
+        self._order = tf.Variable(tf.zeros(examples.rows, tf.int32), trainable=False)
+        self._bounds = tf.Variable(tf.zeros(examples.per_epoch + 1, tf.int32), trainable=False)
         # Sums live with the tensors: added up in the graph, step by step, they do not depend on the chunks.
         self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
+        self.weight_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.bad_step = tf.Variable(-1, dtype=tf.int32, trainable=False)
         optimizer.build(model.trainable_variables)
         place = tf.TensorSpec([], tf.int32)
@@ -56,18 +52,29 @@ class Steps:
         self._graph = tf.function(self._run, autograph=False).get_concrete_function(place, place)
         to_float32(model)
 
-    @property
-    def per_epoch(self) -> int:
-        """Steps in an epoch."""
-        return -(-self.rows // self._batch)
-
-    def set_order(self, order: npt.NDArray[np.int32]) -> None:
-        """Set the order of examples of the present epoch."""
+    def begin(self, seed: int, epoch: int) -> None:
+        """Set the batches of an epoch."""
+        order, bounds = self._examples.plan(seed, epoch)
         self._order.assign(order)
+        self._bounds.assign(bounds)
 
     def run(self, first: int, last: int) -> None:
         """Run steps `first … last - 1`."""
         self._graph(tf.constant(first), tf.constant(last))
+
+    def amount(self, first: int) -> float:
+        """Return how many units the steps from `first` on hold."""
+        return self._examples.amount(self._order.numpy()[self._bounds.numpy()[first] :])
+
+    @property
+    def loss(self) -> float:
+        """Mean loss of the epoch so far."""
+        return float(self.loss_sum.numpy()) / max(float(self.weight_sum.numpy()), 1.0)
+
+    def forget(self) -> None:
+        """Set the sums back."""
+        self.loss_sum.assign(0.0)
+        self.weight_sum.assign(0.0)
 
     def _run(self, first: tf.Tensor, last: tf.Tensor) -> None:
         tf.while_loop(
@@ -75,25 +82,28 @@ class Steps:
         )
 
     def _one(self, step: tf.Tensor) -> list[tf.Tensor]:
-        rows = self._order[step * self._batch : tf.minimum((step + 1) * self._batch, self.rows)]
-        loss = self._step(rows)
-        self.loss_sum.assign_add(tf.cast(loss, tf.float64) * tf.cast(tf.size(rows), tf.float64))
+        rows = self._order[self._bounds[step] : self._bounds[step + 1]]
+        loss, weight = self._step(rows)
+        weight = tf.cast(weight, tf.float64)
+        self.loss_sum.assign_add(tf.cast(loss, tf.float64) * weight)
+        self.weight_sum.assign_add(weight)
         self.bad_step.assign(tf.where(tf.math.is_finite(loss), self.bad_step, step))
         return [step + 1]
 
-    def _step(self, rows: tf.Tensor) -> tf.Tensor:
-        inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
-        target = tf.gather(self._target, rows)
+    def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        inputs, target, weight = self._examples.batch(rows)
         with tf.GradientTape() as tape:
             losses = [self._loss(target, member(inputs, training=True)) for member in self._members]
             # Their sum: each network's gradients are what they would be were it alone.
             total = tf.add_n(losses)
         variables = self._model.trainable_variables
         gradients = tape.gradient(total, [v.value for v in variables])
+        if self._clip_norm:
+            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
         loss = total / len(losses)
         # A loss that is no number changes no weight: they are still there to be looked at.
         tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)
-        return loss
+        return loss, weight
 
     def _apply(self, gradients: Any, variables: Any) -> bool:
         self._optimizer.apply(gradients, variables)
@@ -102,11 +112,5 @@ class Steps:
 
     def largest_input(self, step: int) -> tuple[str, float, int] | None:
         """Return name, value and row (from 0, among the training rows) of the largest number that a step is given."""
-        rows = self._order.numpy()[step * self._batch : (step + 1) * self._batch]
-        found = None
-        for name, array in self._inputs.items():
-            if array.dtype.is_floating and array.shape[1]:
-                values = np.nan_to_num(np.abs(tf.gather(array, rows).numpy()), nan=-1.0, posinf=np.inf)
-                place = int(values.max(axis=1).argmax())
-                found = (name, float(values[place].max()), int(rows[place]))
-        return found
+        first, last = self._bounds.numpy()[step : step + 2]
+        return self._examples.largest_input(self._order.numpy()[first:last])

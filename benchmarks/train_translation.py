@@ -1,0 +1,154 @@
+"""Training speed of the `enja` network: this pipeline beside the original's way under Keras' `fit`.
+
+The same network (23,437,898 parameters), the same sentences, drawn with the lengths of small_parallel_enja (or the
+corpus itself where PIPELINE_MIRROR names its folder), 64 sentences a batch. The original's way: all sentences padded to
+18 and 17 words, a softmax layer, integer targets (its one-hot targets would be slower), float32, Adam. Ours as
+committed: batches of like length, logits, `train.precision=auto`, deterministic operations, a checkpoint an epoch;
+figures that end in `_float32` are those of `train.precision=float32`. Each contender in a process of its own,
+interleaved; the second epoch counts. Target tokens a second, padding not counted.
+
+`loss_ratio`: validation loss after two epochs, as committed over float32 (with --loss, on the whole corpus).
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._machine import machine
+from pipeline.storage import PROJECT
+
+WORDS, LENGTHS, BATCH = (6638, 8778), (18, 17), 64
+Sentences = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
+
+
+def corpus(count: int) -> Sentences:
+    """Return sentences as numbers, `(count, 18)` and `(count, 18)`."""
+    random = np.random.default_rng(0)
+    folder = Path(os.environ.get("PIPELINE_MIRROR", "")) / "small_parallel_enja"
+    if folder.is_dir():
+        lines = [(folder / f"train.{side}").read_text(encoding="utf-8").splitlines() for side in ("en", "ja")]
+        rows = random.permutation(len(lines[0]))[:count]
+        lengths = [np.array([len(side[row].split()) for row in rows]) for side in lines]
+    else:
+        source = random.integers(4, 17, size=count)
+        lengths = [source, np.clip(source + random.integers(-1, 5, size=count), 3, 16)]
+    return tuple(_sentences(random, size, words) for size, words in zip(lengths, WORDS, strict=True))  # type: ignore[return-value]
+
+
+def _sentences(random: np.random.Generator, lengths: npt.NDArray[Any], words: int) -> npt.NDArray[np.int32]:
+    found = np.zeros((len(lengths), 18), np.int32)
+    for row, length in zip(found, lengths.tolist(), strict=True):
+        # Frequent words first, as in a vocabulary.
+        row[1 : length + 1] = 4 + ((words - 4) * random.random(length) ** 3).astype(np.int32)
+        row[0], row[length + 1] = 2, 3
+    return found
+
+
+def ours(count: int, precision: str) -> float:
+    """Return target tokens a second of the second epoch."""
+    from pipeline.models import Seq2SeqSettings, Sizes, resolved, seq2seq, word_loss
+    from pipeline.training import Checkpoints, Objective, Schedule, SentenceExamples, Training, make_deterministic
+
+    make_deterministic(1)
+    source, target = corpus(count)
+    settings = Seq2SeqSettings(256, 1024, 1, 0.0, True)
+    model = seq2seq(Sizes(*WORDS, None, None, 100), settings, precision=resolved(precision))
+    objective = Objective(word_loss(0.0, trimmed=True), lambda _: ({"loss": 0.0}, ""), "loss", False)
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        Training(
+            model,
+            SentenceExamples(source, target, BATCH, "sentences", trimmed=True),
+            objective,
+            Schedule(2, 1e-3, seed=1, rests=False),
+            Checkpoints(Path(scratch) / "c"),
+            lambda _: ends.append(time.monotonic()),
+            lambda _: None,
+        ).run(None)
+    return float((target != 0).sum() - count) / (ends[1] - ends[0])
+
+
+def seed(count: int) -> float:
+    """Return target tokens a second of the second epoch, the original's way."""
+    import pipeline.models.backend  # noqa: F401  (loads Keras without its notices)
+
+    import keras  # isort: skip
+
+    keras.utils.set_random_seed(1)
+    source, target = corpus(count)
+    words = [keras.Input((length,)) for length in LENGTHS]
+    read = keras.layers.Embedding(WORDS[0], 256)(words[0])
+    _, *state = keras.layers.LSTM(1024, return_state=True)(read)
+    written = keras.layers.Embedding(WORDS[1], 256)(words[1])
+    written = keras.layers.LSTM(1024, return_sequences=True)(written, initial_state=state)
+    model = keras.Model(words, keras.layers.Dense(WORDS[1], activation="softmax")(written))
+    if model.count_params() != 23_437_898:
+        sys.exit(f"not the same network: {model.count_params():,} parameters")
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    given = [source, target[:, :-1]]
+    model.fit(given, target[:, 1:], batch_size=BATCH, epochs=1, verbose=0)
+    began = time.monotonic()
+    model.fit(given, target[:, 1:], batch_size=BATCH, epochs=1, verbose=0)
+    return float((target != 0).sum() - count) / (time.monotonic() - began)
+
+
+def loss(precision: str) -> float:
+    """Return the validation loss of the `enja` experiment after two epochs."""
+    with tempfile.TemporaryDirectory() as scratch:
+        clone = Path(scratch) / "clone"
+        subprocess.run(["git", "clone", "-q", str(PROJECT), str(clone)], check=True)
+        shared = ["experiment=enja", "train.epochs=2", "train.decode_sentences=10", f"train.precision={precision}"]
+        for stage in ("fetch", "preprocess", "train"):
+            command = [sys.executable, "-m", f"pipeline.{stage}", *shared, "tracking.log_model=false"]
+            subprocess.run(command, cwd=clone, check=True, stdout=sys.stderr)
+        rows = (clone / "models" / "history.csv").read_text(encoding="utf-8").splitlines()
+        return float(rows[-1].split(",")[rows[0].split(",").index("val_loss")])
+
+
+CONTENDERS = {
+    "ours": lambda count: ours(count, "auto"),
+    "ours_float32": lambda count: ours(count, "float32"),
+    "seed": seed,
+}
+
+
+def main() -> None:
+    """Compare and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of few sentences")
+    parser.add_argument("--loss", action="store_true", help="what shorter products cost: two epochs each, half an hour")
+    parser.add_argument("--only", choices=CONTENDERS, help="this contender, in this process")
+    given = parser.parse_args()
+    rounds, count = (1, 1280) if given.quick else (3, 6400)
+    if given.only:
+        print(CONTENDERS[given.only](count))
+        return
+    found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name in CONTENDERS:
+            command = [sys.executable, "-m", "benchmarks.train_translation", "--only", name]
+            done = subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True, stdout=subprocess.PIPE)
+            found[name].append(float(done.stdout.split()[-1]))
+            print(f"{name}: {found[name][-1]:,.0f} target tokens/s", file=sys.stderr, flush=True)
+    figures: dict[str, float] = {f"tokens_per_second_{name}": round(median(rates)) for name, rates in found.items()}
+    for name in ("ours", "ours_float32"):
+        pairs = zip(found[name], found["seed"], strict=True)
+        figures[f"vs_seed{name.removeprefix('ours')}"] = round(median(a / b for a, b in pairs), 2)
+    if given.loss:
+        figures["loss_ratio"] = round(loss("auto") / loss("float32"), 4)
+    shown = {"benchmark": "train_translation", **figures, **machine("keras", "tensorflow")}
+    print(json.dumps(shown))
+
+
+if __name__ == "__main__":
+    main()

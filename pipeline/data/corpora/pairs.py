@@ -1,0 +1,120 @@
+"""Read aligned sentences: two files with a sentence a line, or columns of one TSV."""
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data.errors import DataError
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Pairs of sentences, and what was left out on the way to them.
+
+    Attributes:
+        pairs: Source and target, in the order of the file, without spaces at the ends.
+        lines: Of the file.
+        empty: Lines without a sentence on one side at least.
+        doubled: Pairs that stood there before.
+    """
+
+    pairs: list[Pair]
+    lines: int
+    empty: int
+    doubled: int
+
+
+def read_pairs(
+    folder: Path,
+    files: Mapping[str, str],
+    languages: tuple[str, str],
+    columns: Mapping[str, int | str] | None,
+    *,
+    once: bool,
+) -> Corpus:
+    """Read a corpus; empty pairs are left out and counted.
+
+    Args:
+        folder: That holds the files.
+        files: Language → file.
+        languages: Source and target.
+        columns: Of a TSV, language → number of its column, from 1, or its name in the first line; None for a sentence
+            a line.
+        once: Leave out doubled pairs too, and count them.
+
+    Raises:
+        DataError: No such file, text that is no UTF-8, a column that is not there, sides of different length, or no
+            pair at all.
+    """
+    names = [files[language] for language in languages]
+    if columns is None:
+        source, target = (read_sentences(folder / name) for name in names)
+        if len(source) != len(target):
+            raise DataError(
+                f"{names[0]} has {len(source):,} lines and {names[1]} {len(target):,}: the n-th lines of both must be "
+                "translations of each other; the first pairs that do not fit show where a line is missing"
+            )
+        rows = list(zip(source, target, strict=True))
+    else:
+        chosen = [columns[language] for language in languages]
+        has_header = any(isinstance(column, str) for column in chosen)
+        sides = [_column(folder / name, column, has_header) for name, column in zip(names, chosen, strict=True)]
+        rows = list(zip(*sides, strict=True))
+    filled = [pair for pair in rows if pair[0] and pair[1]]
+    pairs = list(dict.fromkeys(filled)) if once else filled
+    if not pairs:
+        raise DataError(f"{' and '.join(dict.fromkeys(names))}: no pair of sentences ({len(rows):,} lines)")
+    return Corpus(pairs, len(rows), len(rows) - len(filled), len(filled) - len(pairs))
+
+
+def read_sentences(path: Path) -> list[str]:
+    """Read the lines of a UTF-8 file, without spaces at the ends.
+
+    Raises:
+        DataError: No such file, or a line that is no UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    return [line.strip() for line in decoded(content, str(path)).split("\n")[: _lines(content)]]
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Decode UTF-8; a mark at the beginning and carriage returns go.
+
+    Raises:
+        DataError: Naming the line that is none.
+    """
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DataError(
+            f"{name}, line {line:,}: no UTF-8 ({error.reason}, byte 0x{content[error.start]:02x}); convert the file, "
+            "for example with `iconv -f ENCODING -t UTF-8`"
+        ) from error
+
+
+def _lines(content: bytes) -> int:
+    # Only line feeds end a line: str.splitlines would cut at characters that stand within sentences, too.
+    return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
+
+
+def _column(path: Path, column: int | str, has_header: bool) -> list[str]:
+    try:
+        text = decoded(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from error
+    rows = [row for row in csv.reader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    header = rows.pop(0) if has_header and rows else []
+    if isinstance(column, str) and column not in header:
+        raise DataError(f"{path}: no column {column!r} in the first line ({', '.join(header) or 'empty'})")
+    place = header.index(column) if isinstance(column, str) else column - 1
+    widest = max(map(len, rows), default=0)
+    if place >= widest:
+        raise DataError(f"{path}: no column {column}; the widest line has {widest}")
+    return [row[place].strip() if len(row) > place else "" for row in rows]

@@ -1,0 +1,75 @@
+"""Sentences in, translations out, so many at a time."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.portable.search import Decoder, Translation, beam_search, greedy
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How translations are searched.
+
+    Attributes:
+        beam: Followed at a time; 1 for greedy.
+        best: Wanted a sentence.
+        length_penalty: See `beam_search`.
+        min_length: Words at least.
+        max_length: Words at most; 0: twice as many as the sentence has, and ten.
+        batch: Sentences at a time.
+        attention: Keep where the network looked.
+    """
+
+    beam: int = 1
+    best: int = 1
+    length_penalty: float = 0.0
+    min_length: int = 0
+    max_length: int = 0
+    batch: int = 100
+    attention: bool = False
+
+
+def translate(
+    decoder: Decoder, source: npt.NDArray[np.int32], settings: SearchSettings, *, trimmed: bool = True
+) -> list[list[Translation]]:
+    """Translate sentences, those of like length together; return their translations in the order given.
+
+    Args:
+        decoder: The network.
+        source: `(sentences, positions)`, padded with 0 at the end.
+        settings: How.
+        trimmed: Cut batches to their longest sentence; a network in which padding counts wants all positions.
+    """
+    lengths = (source != 0).sum(axis=1)
+    order = np.argsort(lengths, kind="stable")
+    found: list[Any] = [None] * len(source)
+    for rows in _parts(order, settings.batch):
+        longest = int(lengths[rows].max())
+        part = source[rows][:, :longest] if trimmed else source[rows]
+        limit = settings.max_length or 2 * np.maximum(lengths[rows] - 2, 0) + 10
+        if settings.beam == 1:
+            single = greedy(decoder, part, longest=limit, shortest=settings.min_length, attention=settings.attention)
+            translations = [[each] for each in single]
+        else:
+            translations = beam_search(
+                decoder,
+                part,
+                beam=settings.beam,
+                longest=limit,
+                shortest=settings.min_length,
+                best=min(settings.best, settings.beam),
+                length_penalty=settings.length_penalty,
+                attention=settings.attention,
+            )
+        for row, each in zip(rows.tolist(), translations, strict=True):
+            found[row] = each
+    return found
+
+
+def _parts(order: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,117 @@
+"""Attention: where a decoder looks while it writes."""
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+Tensor = Any
+FAR = -1e9
+"""Score of what must not be looked at."""
+
+
+@keras.saving.register_keras_serializable(package="onehot")
+class Attention(keras.layers.Layer):
+    """Weighs memory by how well it fits each query.
+
+    `luong`: query · W · memory (Luong, Pham, Manning 2015, "general"); `bahdanau`: v · tanh(W query + U memory)
+    (Bahdanau, Cho, Bengio 2015).
+
+    Input: queries `(batch, steps, width)`, memory `(batch, positions, width of memory)`, which positions count
+    `(batch, positions)`. Output: the weighted memory `(batch, steps, width of memory)` and the weights
+    `(batch, steps, positions)`.
+
+    Args:
+        score: `luong` or `bahdanau`.
+        units: Of the comparison, with `bahdanau`.
+    """
+
+    def __init__(self, score: str, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.score, self.units = score, units
+
+    def build(self, query_shape: Any, memory_shape: Any, kept_shape: Any = None) -> None:
+        """Make the weights."""
+        width = query_shape[-1] if self.score == "luong" else self.units
+        self.kernel = self.add_weight(shape=(memory_shape[-1], width), name="kernel")
+        if self.score == "bahdanau":
+            self.query_kernel = self.add_weight(shape=(query_shape[-1], width), name="query_kernel")
+            self.direction = self.add_weight(shape=(width,), name="direction", initializer="random_normal")
+        self.built = True
+
+    def keys(self, memory: Tensor) -> Tensor:
+        """Return what queries are compared with, which hangs on the memory alone."""
+        return ops.matmul(memory, self.kernel)
+
+    def look(self, query: Tensor, keys: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Return weighted memory and weights."""
+        if self.score == "luong":
+            scores = ops.matmul(query, ops.transpose(keys, [0, 2, 1]))
+        else:
+            asked = ops.matmul(query, self.query_kernel)[:, :, None]
+            scores = ops.sum(ops.tanh(asked + keys[:, None]) * self.direction, axis=-1)
+        scores = ops.cast(scores, "float32") + (1 - ops.cast(kept, "float32"))[:, None] * FAR
+        weights = ops.softmax(scores)
+        return ops.matmul(ops.cast(weights, memory.dtype), memory), weights
+
+    def call(self, query: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+        """Look."""
+        return self.look(query, self.keys(memory), memory, kept)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "score": self.score, "units": self.units}
+
+
+@keras.saving.register_keras_serializable(package="onehot")
+class AttendingLSTM(keras.layers.Layer):
+    """An LSTM that looks at the memory before each step: what it sees enters the step beside the input.
+
+    The recurrence of Bahdanau, Cho, Bengio (2015), with an LSTM cell in place of their GRU.
+
+    Input: `(batch, steps, features)`, memory, which positions of it count, first output and cell state.
+    Output: outputs beside what was seen `(batch, steps, units + width of memory)`, the weights
+    `(batch, steps, positions)`, last output, last cell state.
+
+    Args:
+        units: Of the LSTM.
+    """
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.attention = Attention("bahdanau", units, name="attention", dtype=self.dtype_policy)
+        self.cell = keras.layers.LSTMCell(units, name="cell", dtype=self.dtype_policy)
+
+    def build(self, inputs_shape: Any, memory_shape: Any, kept_shape: Any, h_shape: Any, c_shape: Any) -> None:
+        """Make the weights."""
+        self.attention.build((None, None, self.units), memory_shape, kept_shape)
+        self.cell.build((None, inputs_shape[-1] + memory_shape[-1]))
+        self.built = True
+
+    def call(self, inputs: Tensor, memory: Tensor, kept: Tensor, h: Tensor, c: Tensor) -> Any:
+        """Look, step, look, step."""
+        keys = self.attention.keys(memory)
+        width = inputs.shape[-1]
+        # The input's part of the product for all steps at once.
+        seen_kernel, own = self.cell.kernel[width:], ops.matmul(inputs, self.cell.kernel[:width]) + self.cell.bias
+
+        def step(state: Any, projected: Tensor) -> Any:
+            h, c, *_ = state
+            seen, weights = self.attention.look(h[:, None], keys, memory, kept)
+            z = projected + ops.matmul(seen[:, 0], seen_kernel) + ops.matmul(h, self.cell.recurrent_kernel)
+            i, f, g, o = ops.split(z, 4, axis=1)
+            c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
+            return ops.sigmoid(o) * ops.tanh(c), c, seen[:, 0], weights[:, 0]
+
+        dtype = self.compute_dtype
+        nothing = ops.zeros_like(memory[:, 0], dtype), ops.zeros_like(kept, "float32")
+        start = (ops.cast(h, dtype), ops.cast(c, dtype), *nothing)
+        hs, cs, seen, weights = tf.scan(step, ops.transpose(own, [1, 0, 2]), start)
+        outputs = ops.concatenate([hs, seen], axis=-1)
+        return ops.transpose(outputs, [1, 0, 2]), ops.transpose(weights, [1, 0, 2]), hs[-1], cs[-1]
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "units": self.units}

@@ -1,0 +1,139 @@
+"""Encoder and decoder of self-attention blocks; `pipeline/models/blocks.py` names the sources."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+from keras import ops
+
+from pipeline.models.blocks import DecoderBlock, EncoderBlock, Positions
+from pipeline.models.precision import MIXED
+from pipeline.models.translating import (
+    LOGITS,
+    TOKEN,
+    WEIGHTS,
+    Inference,
+    NotPadding,
+    Sizes,
+    sentences,
+    state_inputs,
+    token,
+)
+
+SIDES = ("source", "target")
+
+
+@dataclass(frozen=True)
+class TransformerSettings:
+    """Axes of the network; `conf/model/transformer.yaml` says what they mean."""
+
+    embedding_dim: int
+    heads: int
+    hidden_units: int
+    hidden_layers: int
+    positions: str
+    dropout: float
+
+
+@keras.saving.register_keras_serializable(package="onehot")
+class Nothing(keras.layers.Layer):
+    """What stands before the first word: 0 steps `(batch,)`, and their keys and values `(batch, 0, width)`.
+
+    Args:
+        width: Of keys and values together.
+    """
+
+    def __init__(self, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.width = width
+
+    def call(self, words: Any) -> tuple[Any, Any]:
+        """Make empty tensors for the batch."""
+        batch = ops.shape(words)[0]
+        return ops.zeros((batch,), "int32"), ops.zeros((batch, 0, self.width), self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return what `from_config` needs."""
+        return {**super().get_config(), "width": self.width}
+
+
+@keras.saving.register_keras_serializable(package="onehot")
+class Counter(keras.layers.Layer):
+    """Adds the number of steps of `(batch, steps)` to `(batch,)`."""
+
+    def call(self, number: Any, words: Any) -> Any:
+        """Count."""
+        return number + ops.shape(words)[1]
+
+    def compute_output_spec(self, number: Any, words: Any) -> Any:
+        """Return shape and type."""
+        return keras.KerasTensor(number.shape, number.dtype)
+
+
+def transformer(sizes: Sizes, settings: TransformerSettings, *, precision: str) -> keras.Model:
+    """Make the network: `source` and `target`, `(batch, positions)` each → logits `(batch, positions, words)`.
+
+    The decoder's embedding is its softmax too.
+
+    Args:
+        sizes: Of vocabularies and sentences.
+        settings: Axes; `embedding_dim` a multiple of twice `heads`.
+        precision: `float32` or `bfloat16`, of the products.
+    """
+    policy: dict[str, Any] = {"dtype": MIXED[precision]}
+    width, drop = settings.embedding_dim, settings.dropout
+    initial = keras.initializers.RandomNormal(stddev=width**-0.5)
+    made: list[Any] = [
+        NotPadding(name="kept"),
+        Nothing(2 * width, name="nothing", **policy),
+        keras.layers.Embedding(sizes.source, width, initial, name="source_embedding", **policy),
+        keras.layers.ReversibleEmbedding(
+            sizes.target, width, embeddings_initializer=initial.clone(), name="target_embedding", **policy
+        ),
+        *(Positions(settings.positions, sizes.longest, name=f"{side}_positions", **policy) for side in SIDES),
+        *(keras.layers.Dropout(drop, name=f"{side}_dropout", **policy) for side in SIDES),
+        *(keras.layers.LayerNormalization(epsilon=1e-6, name=f"{side}_norm", **policy) for side in SIDES),
+    ]
+    for number in range(1, settings.hidden_layers + 1):
+        for kind, side in ((EncoderBlock, "encoder"), (DecoderBlock, "decoder")):
+            made.append(kind(width, settings.heads, settings.hidden_units, drop, name=f"{side}_{number}", **policy))
+    layers = {layer.name: layer for layer in made}
+    source, target = sentences(sizes)
+    state = _encode(layers, source, settings.hidden_layers)
+    logits, _ = _decode(layers, target, state, settings.hidden_layers)
+    return keras.Model({"source": source, "target": target}, logits, name="transformer")
+
+
+def transformer_inference(model: keras.Model) -> Inference:
+    """Return the two networks of inference."""
+    layers = {layer.name: layer for layer in model.layers}
+    count = sum(isinstance(layer, EncoderBlock) for layer in layers.values())
+    source = keras.Input(model.inputs[0].shape[1:], dtype="int32", name="source")
+    state = _encode(layers, source, count)
+    word, past = token(), state_inputs(state)
+    logits, after = _decode(layers, word, past, count)
+    after["steps"] = Counter(name="counted")(past["steps"], word)
+    decoder = keras.Model({TOKEN: word, **past}, {LOGITS: logits, **after}, name="decoder")
+    return Inference(keras.Model(source, state, name="encoder"), decoder)
+
+
+def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:
+    kept = layers["kept"](source)
+    steps, past = layers["nothing"](source)
+    values = layers["source_positions"](layers["source_embedding"](source), steps)
+    values = layers["source_dropout"](values)
+    for number in range(1, count + 1):
+        values = layers[f"encoder_{number}"](values, kept)
+    pasts = {f"past_{number}": past for number in range(1, count + 1)}
+    return {"kept": kept, "steps": steps, "memory": layers["source_norm"](values), **pasts}
+
+
+def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: int) -> tuple[Any, dict[str, Any]]:
+    written = layers["target_positions"](layers["target_embedding"](words), state["steps"])
+    written, after = layers["target_dropout"](written), {}
+    for number in range(1, count + 1):
+        name = f"past_{number}"
+        written, after[WEIGHTS], after[name] = layers[f"decoder_{number}"](
+            written, state["memory"], state["kept"], state[name]
+        )
+    return layers["target_embedding"](layers["target_norm"](written), reverse=True), after

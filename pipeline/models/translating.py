@@ -1,0 +1,106 @@
+"""What networks that translate have in common: input, output, loss, and the two networks of inference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+Tensor = Any
+TOKEN, LOGITS, WEIGHTS = "token", "logits", "attention"
+"""Input of the decoder's step; what it puts out besides its state."""
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """What the corpus says about the network.
+
+    Attributes:
+        source: Words of the source vocabulary, those with a meaning of their own included.
+        target: Likewise of the target.
+        source_length: Of all sentences; None where a batch is as long as its longest sentence.
+        target_length: Likewise, without the end.
+        longest: Positions that a network which counts them should know.
+    """
+
+    source: int
+    target: int
+    source_length: int | None
+    target_length: int | None
+    longest: int
+
+
+@dataclass(frozen=True)
+class Inference:
+    """The two networks that translate, of the layers of the one that was trained.
+
+    Attributes:
+        encoder: `source (batch, positions)` → the state before the first word, by name.
+        decoder: `token (batch, steps)`, one or several in a row, and the state → `logits (batch, steps, words)`, the
+            parts of the state that changed, and `attention (batch, steps, positions)` where there is one.
+    """
+
+    encoder: keras.Model
+    decoder: keras.Model
+
+
+@keras.saving.register_keras_serializable(package="onehot")
+class NotPadding(keras.layers.Layer):
+    """Tells which positions of `(batch, positions)` hold a word."""
+
+    def call(self, words: Tensor) -> Tensor:
+        """Compare with 0."""
+        return ops.not_equal(words, 0)
+
+    def compute_output_spec(self, words: Tensor) -> Tensor:
+        """Return shape and type."""
+        return keras.KerasTensor(words.shape, "bool")
+
+
+def sentences(sizes: Sizes) -> tuple[Tensor, Tensor]:
+    """Return the inputs in training: sentences of the source, and of the target from the start on."""
+    source = keras.Input((sizes.source_length,), dtype="int32", name="source")
+    return source, keras.Input((sizes.target_length,), dtype="int32", name="target")
+
+
+def token() -> Tensor:
+    """Return the input of the decoder in inference: the words that were written since the state."""
+    return keras.Input((None,), dtype="int32", name=TOKEN)
+
+
+def state_inputs(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return inputs of the decoder's step for each part of the encoder's outcome."""
+    return {
+        name: keras.Input(
+            [None if name.startswith("past") and axis == 1 else size for axis, size in enumerate(t.shape)][1:],
+            dtype=t.dtype,
+            name=name,
+        )
+        for name, t in state.items()
+    }
+
+
+def word_loss(label_smoothing: float, *, trimmed: bool) -> Any:
+    """Return the loss of a batch: cross-entropy a word, in float32 whatever the logits are in.
+
+    Source of the smoothing: Szegedy et al.: Rethinking the Inception Architecture for Computer Vision (2016).
+
+    Args:
+        label_smoothing: Share of each target spread over all words.
+        trimmed: False: padding counts as a word does.
+    """
+
+    def loss(target: Tensor, logits: Tensor) -> Tensor:
+        logits = ops.cast(logits, "float32")
+        words = tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
+        if label_smoothing:
+            spread = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
+            words = (1 - label_smoothing) * words + label_smoothing * spread
+        if not trimmed:
+            return ops.mean(words)
+        kept = ops.cast(ops.not_equal(target, 0), "float32")
+        return ops.sum(words * kept) / ops.sum(kept)
+
+    return loss

@@ -1,0 +1,1 @@
+"""What needs NumPy and the standard library alone, and may be copied out."""
