@@ -108,6 +108,8 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
         run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
+    for name, text in evaluation.notes.items():
+        run.tag(name, text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), "metrics.json")
     record_audit(run)
 
@@ -139,8 +141,9 @@ def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseli
     warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
     longer = {**changes(config), "train.epochs": 2 * config.train.epochs}
     overrides = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in longer.items())
+    notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
     return (
-        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{warnings}"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}\n"
         f"  dvc exp run -S experiment={config.name} {overrides}   train longer"

@@ -19,6 +19,8 @@ FOLDER = REPORTS / "inspect"
 REPORT = ("network.txt", "weights.csv")
 """What every report holds: a folder with these is one, and may be written anew."""
 DEFAULTS = {"phase": "test", "batch": 1024, "rows": 1000, "format": "parquet", "neighbours": 10}
+OF_SENTENCES = {"batch": 10, "rows": 10}
+"""A sentence has as many outputs of each layer as words."""
 EPILOG = """\
 Without OVERRIDES: the trained network in models/; where that is for other data than params.yaml says, or there is
 none, a new one by params.yaml. With OVERRIDES (experiment=flights model.hidden_units=64): a new one by these. A new
@@ -45,11 +47,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as for the stages: a new network by these")
     parser.add_argument("--model", help="folder, MLflow run id or models:/NAME@ALIAS, instead of models/")
     parser.add_argument("-o", "--output", type=Path, default=FOLDER, help=f"folder to write anew; default: {FOLDER}")
-    parser.add_argument("--input", type=Path, metavar="FILE", help="rows as for predict: write what layers put out")
+    parser.add_argument(
+        "--input", type=Path, metavar="FILE", help="rows or sentences as for predict: write what layers put out"
+    )
     parser.add_argument("--layer", action="append", help="which one, repeatable; default: every one")
     parser.add_argument("--phase", choices=("test", "train"), help="train: with dropout; default: test")
-    parser.add_argument("--batch", type=int, help="rows at a time; default: 1024")
-    parser.add_argument("--rows", type=int, help="of the input at most; default: 1000")
+    parser.add_argument("--batch", type=int, help="rows at a time; default: 1024, of sentences 10")
+    parser.add_argument("--rows", type=int, help="of the input at most; default: 1000, of sentences 10")
     parser.add_argument("--format", choices=("parquet", "npz"), help="of the outputs; default: parquet")
     parser.add_argument("--embedding", action="append", metavar="COLUMN", help="write its embeddings, repeatable")
     parser.add_argument("--neighbours", type=int, help="of each category; default: 10")
@@ -61,8 +65,8 @@ def inspect(given: argparse.Namespace) -> None:
     """Write the report, whole or not at all, and print the summary."""
     refuse(given)
     asked = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
-    settings: dict[str, Any] = {**DEFAULTS, **asked}
     predictor, title = chosen(given.overrides, given.model, given.seed)
+    settings: dict[str, Any] = {**DEFAULTS, **(OF_SENTENCES if predictor.has_sentences else {}), **asked}
     layers, embeddings = wanted(predictor, given.layer, given.embedding or [])
     with new_folder(given.output) as scratch:
         text = describe(predictor, scratch)
@@ -231,7 +235,7 @@ def write_outputs(
     from pipeline.models import LayerFiles, Probe
 
     probe, done = Probe(predictor.model, layers), 0
-    with LayerFiles(folder, format, predictor.unit_names()) as writer:
+    with LayerFiles(folder, format, predictor.unit_names(), as_lists=predictor.has_sentences) as writer:
         for inputs in predictor.batches(source, batch):
             count = min(len(next(iter(inputs.values()))), rows - done)
             part = {name: values[:count] for name, values in inputs.items()}

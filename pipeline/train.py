@@ -88,9 +88,15 @@ def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"], sav
         task.save(model, scratch)
         if task.config.train.save_every:
             epochs = [record.epoch for record in history if record.epoch % task.config.train.save_every == 0]
-            for folder in (saved.kept / f"{epoch:03}" for epoch in epochs):
-                if folder.is_dir():  # of epochs that an earlier training went through, which kept others
-                    shutil.copytree(folder, scratch / "epochs" / folder.name)
+            kept = [epoch for epoch in epochs if (saved.kept / f"{epoch:03}").is_dir()]
+            for epoch in kept:
+                shutil.copytree(saved.kept / f"{epoch:03}", scratch / "epochs" / f"{epoch:03}")
+            if gone := [str(epoch) for epoch in epochs if epoch not in kept]:
+                print(
+                    f"train.save_every: the networks of epochs {', '.join(gone)} were not kept when they were trained; "
+                    f"to train them again, delete {saved.folder}",
+                    flush=True,
+                )
         write_text(scratch / "history.csv", table_of(history))
 
 

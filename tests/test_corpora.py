@@ -13,7 +13,7 @@ from pairs import pairs, write_pairs
 
 from pipeline.config import ConfigError
 from pipeline.data import DataError
-from pipeline.data.corpora import CorpusSchema, Sentences, Vocabulary, padded, read_pairs, tokenizer_for
+from pipeline.data.corpora import CorpusSchema, Sentences, Vocabulary, fitted, padded, read_pairs, tokenizer_for
 from pipeline.data.corpora.prepare import _letters
 from pipeline.storage import AUDIT, PROCESSED, RAW
 from pipeline.tasks import task_for
@@ -67,13 +67,32 @@ def test_columns_of_a_tsv(tmp_path: Path) -> None:
     by_name = read_pairs(folder, files, LANGUAGES, {"en": "en", "ja": "ja"}, once=True)
     assert by_name.pairs == [("one", "一"), ('"three', "三")]
     assert by_name.empty == 1
+    assert read_pairs(folder, files, LANGUAGES, {"en": 2, "ja": 3}, ["one"], once=True).pairs == [
+        ("en", "ja"),
+        ('"three', "三"),
+    ]
     with pytest.raises(DataError, match=r"no column 'fr' in the first line \(id, en, ja\)"):
         read_pairs(folder, files, LANGUAGES, {"en": "fr", "ja": "ja"}, once=True)
     with pytest.raises(DataError, match="no column 7; the widest line has 3"):
         read_pairs(folder, files, LANGUAGES, {"en": 7, "ja": 3}, once=True)
 
 
+def test_texts_come_back_as_they_were(tmp_path: Path) -> None:
+    texts = ["one\rtwo", "three"]
+    Sentences(padded([[2, 3], [2, 4, 3]]), padded([[2, 3]] * 2), texts, texts).save(tmp_path / "s")
+    loaded = Sentences.load(tmp_path / "s")
+    assert loaded.source_text == texts
+    assert loaded.source.tolist() == [[2, 3, 0], [2, 4, 3]]
+
+
+def test_what_is_cut_ends() -> None:
+    assert fitted(padded([[2, 5, 6, 7, 3], [2, 5, 3]]), 4).tolist() == [[2, 5, 6, 3], [2, 5, 3, 0]]
+    assert fitted(padded([[2, 3]]), 3).tolist() == [[2, 3, 0]]
+
+
 def test_words_by_rule() -> None:
+    hindi = "नमस्ते दुनिया।"
+    assert tokenizer_for("word", Path()).tokens(hindi) == ["नमस्ते", "दुनिया", "￭।"]
     cutter = tokenizer_for("word", Path())
     assert cutter.tokens("Don't stop, he said.") == ["Don't", "stop", "￭,", "he", "said", "￭."]
     assert tokenizer_for("character", Path()).tokens("a b") == ["a", "▁", "b"]
@@ -147,10 +166,15 @@ def test_sentences_to_leave_out(raw: Path) -> None:
 
 
 def test_lower_case_long_pairs_rare_words(raw: Path) -> None:
-    task_for(pairs(data__max_tokens=4, data__min_count=10**6)).preprocess()
+    upper = RAW / "train.en"
+    upper.write_text(upper.read_text(encoding="utf-8").upper(), encoding="utf-8")
+    task_for(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).preprocess()
     schema = CorpusSchema.load(PROCESSED)
     assert schema.left_out["longer than max_tokens"] > 100
     assert schema.words == (4, 4)
+    assert "four" in schema.tokens("FOUR")
+    found = dict(task_for(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).baselines())
+    assert found["translation memory"].values["bleu"] > 1  # the memory's upper-case sentences are lowered, too
     with pytest.raises(DataError, match=r"no train pair is left .*longer than max_tokens"):
         task_for(pairs(data__max_tokens=1)).preprocess()
 
@@ -171,6 +195,7 @@ def test_pieces_of_words(raw: Path) -> None:
         ({"data__target_lang": "fr"}, "data.target_lang: train has no language 'fr', only nr, en"),
         ({"data__target_lang": "nr"}, "data.target_lang: is the source's, received 'nr'"),
         ({"data__test": {"nr": "x", "en": "test.en"}}, "data.test.nr: 'x' is not among source.files"),
+        ({"data__test": {"nr": "test.en", "en": "test.en"}}, "data.columns: test names 'test.en' for both languages"),
         ({"data__val": None, "data__test": None, "data__test_fraction": 0.9}, "leave nothing to train on"),
         ({"model__hidden_units": 33}, "model.hidden_units: must be a multiple of 2, received 33"),
         (

@@ -101,6 +101,8 @@ def test_lengths_are_kept() -> None:
     for translations in found:
         for each in translations:
             assert each.attention.shape == (len(each.words) + each.ended, 2)
+    (cut,) = beam_search(table, source(1), beam=1, longest=1, shortest=0, attention=True)[0]
+    assert cut.attention.shape == (len(cut.words) + cut.ended, 2)
     plain = greedy(table, source(3), longest=5, attention=True)
     assert all(each.attention.shape == (len(each.words) + each.ended, 2) for each in plain)
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import optuna
 import pytest
-from tiny import tiny
+from pairs import pairs
+from tiny import committed, tiny
 
 from pipeline.config import ConfigError
 from pipeline.sweep.space import Space, check_space, parse
@@ -135,3 +136,21 @@ def test_axes_that_no_trial_could_run_are_refused(axes: dict[str, str], fault: s
 def test_a_space_that_makes_no_sense_is_refused(axes: dict[str, str], when: dict[str, Any], fault: str) -> None:
     with pytest.raises(ConfigError, match=fault):
         parse(axes, [], when)
+
+
+@pytest.mark.parametrize("network", ["seq2seq", "attention", "transformer"])
+def test_the_committed_axes_of_translation_fit_every_network(network: str) -> None:
+    content = committed("sweep/translation.yaml")
+    space, _ = parse(content["params"], [], content.get("when", {}))
+    tree = {**pairs(network).tree, "model": committed(f"model/{network}.yaml")}
+    tree["train"] = committed("train/translation.yaml")
+    check_space(space, tree)
+    _, outside = space.draws({}, tree)
+    assert outside == []  # the config as it stands is the first trial
+
+
+def test_the_committed_axes_of_tables_fit() -> None:
+    content = committed("sweep/table.yaml")
+    space, _ = parse(content["params"], [], content["when"])
+    check_space(space, tiny().tree)
+    assert len(space.axes) == 8

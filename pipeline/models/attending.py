@@ -92,7 +92,7 @@ class AttendingLSTM(keras.layers.Layer):
 
     def call(self, inputs: Tensor, memory: Tensor, kept: Tensor, h: Tensor, c: Tensor) -> Any:
         """Look, step, look, step."""
-        keys = self.attention.keys(memory)
+        keys, dtype = self.attention.keys(memory), self.compute_dtype
         width = inputs.shape[-1]
         # The input's part of the product for all steps at once.
         seen_kernel, own = self.cell.kernel[width:], ops.matmul(inputs, self.cell.kernel[:width]) + self.cell.bias
@@ -101,16 +101,16 @@ class AttendingLSTM(keras.layers.Layer):
             h, c, *_ = state
             seen, weights = self.attention.look(h[:, None], keys, memory, kept)
             z = projected + ops.matmul(seen[:, 0], seen_kernel) + ops.matmul(h, self.cell.recurrent_kernel)
-            i, f, g, o = ops.split(z, 4, axis=1)
+            # Gates and cell state are float32 also where products are shorter.
+            i, f, g, o = ops.split(ops.cast(z, "float32"), 4, axis=1)
             c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
-            return ops.sigmoid(o) * ops.tanh(c), c, seen[:, 0], weights[:, 0]
+            return ops.cast(ops.sigmoid(o) * ops.tanh(c), dtype), c, seen[:, 0], weights[:, 0]
 
-        dtype = self.compute_dtype
         nothing = ops.zeros_like(memory[:, 0], dtype), ops.zeros_like(kept, "float32")
-        start = (ops.cast(h, dtype), ops.cast(c, dtype), *nothing)
+        start = (ops.cast(h, dtype), ops.cast(c, "float32"), *nothing)
         hs, cs, seen, weights = tf.scan(step, ops.transpose(own, [1, 0, 2]), start)
         outputs = ops.concatenate([hs, seen], axis=-1)
-        return ops.transpose(outputs, [1, 0, 2]), ops.transpose(weights, [1, 0, 2]), hs[-1], cs[-1]
+        return ops.transpose(outputs, [1, 0, 2]), ops.transpose(weights, [1, 0, 2]), hs[-1], ops.cast(cs[-1], dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""

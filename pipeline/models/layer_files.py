@@ -25,10 +25,13 @@ class LayerFiles:
         folder: Made if it does not exist.
         suffix: `parquet` or `npz`.
         names: Of the units, by layer; layers that are not there have none.
+        as_lists: Write lists for two axes too: of sentences, whose batches are not of one width.
     """
 
-    def __init__(self, folder: Path, suffix: str, names: Mapping[str, Sequence[str]]) -> None:
-        self._folder, self._suffix, self._names = folder, suffix, names
+    def __init__(
+        self, folder: Path, suffix: str, names: Mapping[str, Sequence[str]], *, as_lists: bool = False
+    ) -> None:
+        self._folder, self._suffix, self._names, self._as_lists = folder, suffix, names, as_lists
         self._open: dict[str, Any] = {}
         self._stack = ExitStack()
         self._batch = 0
@@ -56,8 +59,8 @@ class LayerFiles:
     def _write_table(self, name: str, values: Values, first: int) -> None:
         rows = np.arange(first + 1, first + len(values) + 1)
         columns: dict[str, Any] = {"batch": np.full(len(values), self._batch, np.int32), "row": rows}
-        if values.ndim > 2:
-            columns["values"] = pa.array(values.tolist())
+        if values.ndim > 2 or self._as_lists:
+            columns["values"] = _nested(values)
         else:
             units = values.reshape(len(values), -1).T
             names = self._names.get(name) or [f"unit_{unit}" for unit in range(len(units))]
@@ -79,3 +82,10 @@ class LayerFiles:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stack.close()
+
+
+def _nested(values: Values) -> pa.Array:
+    array = pa.array(values.reshape(-1))
+    for size in reversed(values.shape[1:]):
+        array = pa.ListArray.from_arrays(np.arange(0, len(array) + 1, size, dtype=np.int32), array)
+    return array

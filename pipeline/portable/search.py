@@ -57,7 +57,8 @@ class Translation:
         log_probability: Of all of them and of the end.
         score: That, divided by the length penalty.
         ended: Whether it came to an end, or was cut.
-        attention: Where the network looked at each word and at the end, `(words + 1, positions)`; None without one.
+        attention: Where the network looked at each word and, if it ended, at the end, `(words or one more, positions)`;
+            None without one.
     """
 
     words: list[int]
@@ -178,7 +179,7 @@ def beam_search(
             if not ended[sentences[place]]:
                 row, total = place * beam + int(totals[place].argmax()), float(totals[place].max())
                 score = total / float(penalty(max(length, 1), length_penalty))
-                weights = None if seen is None else seen[row]
+                weights = None if seen is None else seen[row, :length]
                 cut[sentences[place]].append(Translation(written[row].tolist(), total, score, False, weights))
         order = np.argsort(-wide, axis=1, kind="stable")[:, :beam]
         totals = np.take_along_axis(wide, order, axis=1)

@@ -4,7 +4,7 @@ import importlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ FAMILIES = {
 CODE = ("data", "decoding", "metrics", "models", "portable", "tasks", "training")
 """Libraries whose code decides what a training, and what an evaluation, computes."""
 
-NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every"}
+NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples"}
 """Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint, unless the
 learning rate hangs on their number."""
 
@@ -57,11 +57,12 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores by split, curves of the test split by name, and the predictions behind them."""
+    """Scores by split, curves of the test split by name, the predictions behind them, and what to say besides."""
 
     scores: dict[str, Scores]
     curves: dict[str, "Curve"]
     predictions: dict[str, "pa.Table"]
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,8 @@ class Predictor(ABC):
     """A network that takes raw input."""
 
     model: "keras.Model"
+    has_sentences = False
+    """Whether examples are sentences: of different length, and each with many outputs."""
 
     @abstractmethod
     def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:

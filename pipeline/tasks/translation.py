@@ -1,5 +1,6 @@
 """Translation: ties corpus, network, loop, search and scores together."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,9 +16,9 @@ from pipeline.config import (
     TranslationEvaluate,
     TranslationTrain,
 )
-from pipeline.data.corpora import CorpusSchema, CorpusSettings, Sentences, prepare_corpus
+from pipeline.data.corpora import CorpusSchema, CorpusSettings, Sentences, fitted, prepare_corpus
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task, TaskError
+from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
 from pipeline.tasks.translation_predictor import MODEL, TranslationPredictor, is_trimmed
 from pipeline.tasks.translation_report import attention_maps, examples_page
 
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
     from pipeline.metrics import Curve, TranslationScores
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
-BATCH = 256
-"""Sentences scored at a time."""
-BY_CHARACTER = ("ja", "zh", "th")
+BY_CHARACTER = ("ja", "jpn", "zh", "zho", "cmn", "yue", "th", "tha")
 """Languages without spaces between words."""
 
 
@@ -53,6 +52,7 @@ class TranslationTask(Task):
             val=data.val,
             test=data.test,
             columns=data.columns,
+            missing=data.missing,
             leave_out=data.leave_out,
             tokenizers=(data.tokenizer[data.source_lang], data.tokenizer[data.target_lang]),
             lowercase=data.lowercase,
@@ -98,8 +98,7 @@ class TranslationTask(Task):
         return build(sizes, axes, precision=models.resolved(train.precision))  # type: ignore[operator]
 
     def check(self) -> None:
-        if self.config.train.monitor not in ("auto", *self.monitors):
-            raise TaskError(f"train.monitor: one of {', '.join(self.monitors)}, received {self.config.train.monitor!r}")
+        """Nothing: whatever the configuration lets pass, the networks can do on any corpus."""
 
     def train(
         self,
@@ -136,7 +135,7 @@ class TranslationTask(Task):
 
     def evaluate(self, folder: Path) -> Evaluation:
         predictor = TranslationPredictor.load(folder)
-        scores, curves, tables = {}, {}, {}
+        scores, curves, tables, notes = {}, {}, {}, {}
         for split in ("test", "val"):
             pairs = Sentences.load(PROCESSED / split)
             beam = self.config.evaluate.beam
@@ -147,8 +146,8 @@ class TranslationTask(Task):
             tables[split] = _table(pairs, translations, score)
             if split == "test":
                 curves = self._curves(pairs, score)
-                print(f"evaluate: {score.signature}", flush=True)
-        return Evaluation(scores, curves, tables)
+                notes["signature"] = score.signature
+        return Evaluation(scores, curves, tables, notes)
 
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import translation_baselines
@@ -184,7 +183,7 @@ class TranslationTask(Task):
         if trimmed:
             return pairs.source, pairs.target
         source, target = self.schema.lengths
-        return _fitted(pairs.source, source), _fitted(pairs.target, target + 1)
+        return fitted(pairs.source, source), fitted(pairs.target, target + 1)
 
     def _validate(self, predictor: TranslationPredictor, val: Sentences) -> tuple[dict[str, float], str]:
         settings: TranslationTrain = self.config.train
@@ -231,16 +230,17 @@ class TranslationTask(Task):
         from pipeline.metrics import TranslationScores
 
         if self.schema.lowercase:
-            references = [text.lower() for text in references]
+            translations, references = ([text.lower() for text in texts] for texts in (translations, references))
         return TranslationScores(translations, references, self._bleu_tokens(), words)
 
     def _bleu_tokens(self) -> str:
-        asked: str = self.config.evaluate.bleu_tokens
+        asked: str = self.config.data.bleu_tokens
         if asked != "auto":
             return asked
         if self.schema.tokenizers[1] == "whitespace":
             return "none"
-        return "char" if self.schema.languages[1] in BY_CHARACTER else "13a"
+        language = re.split("[-_]", self.schema.languages[1].lower())[0]
+        return "char" if language in BY_CHARACTER else "13a"
 
     def _scores(self, score: "TranslationScores", count: int) -> Scores:
         from pipeline.metrics import intervals
@@ -254,12 +254,6 @@ class TranslationTask(Task):
 
         lengths = (pairs.source != 0).sum(axis=1) - 2
         return {"bleu_by_length": bleu_by_length(score, lengths)}
-
-
-def _fitted(sentences: npt.NDArray[np.int32], width: int) -> npt.NDArray[np.int32]:
-    """Cut or pad to a width."""
-    cut = sentences[:, :width]
-    return np.pad(cut, ((0, 0), (0, width - cut.shape[1])))
 
 
 def _table(pairs: Sentences, translations: Sequence[str], score: "TranslationScores") -> pa.Table:
@@ -278,7 +272,7 @@ def _page(name: str, schema: CorpusSchema, warnings: Sequence[dict[str, str]]) -
     lines += [f"| {split} | {count:,} |" for split, count in schema.pairs.items()]
     lines += ["", "| left out | pairs |", "|---|---|"]
     lines += [f"| {reason} | {count:,} |" for reason, count in schema.left_out.items()] or ["| nothing | |"]
-    lines += ["", "| side | language | words | longest |", "|---|---|---|---|"]
+    lines += ["", "| side | language | words | longest, with its marks |", "|---|---|---|---|"]
     rows = zip(("source", "target"), schema.languages, schema.words, schema.lengths, strict=True)
     lines += [f"| {side} | {language} | {words:,} | {length} |" for side, language, words, length in rows]
     lines += ["", *(f"- {each['subject']}: {each['text']}" for each in warnings)]

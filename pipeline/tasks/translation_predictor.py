@@ -1,6 +1,7 @@
 """A trained network of the translation family, for raw sentences: what a prediction needs, and no more."""
 
 import dataclasses
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -13,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.corpora import SIDES, CorpusSchema, Vocabulary, padded
+from pipeline.data.corpora import SIDES, CorpusSchema, Vocabulary, fitted, padded
 from pipeline.data.corpora.pairs import decoded
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from pipeline.models import Inference
 
 MODEL = "model.keras"
-BATCH = 256
-"""Sentences scored at a time."""
+LOGITS = 2**26
+"""Logits worked out at a time: a quarter of a gigabyte."""
 LINES = 1000
 """Lines read and translated before they are written."""
 Numbers = npt.NDArray[np.int32]
@@ -41,6 +42,7 @@ class TranslationPredictor(Predictor):
     """
 
     options = ("beam", "nbest")
+    has_sentences = True
 
     def __init__(self, schema: CorpusSchema, model: "keras.Model") -> None:
         self._schema, self.model = schema, model
@@ -92,25 +94,23 @@ class TranslationPredictor(Predictor):
         best = options.get("nbest")
         search = _beam(max(options.get("beam") or 5, best or 1), best or 1)
         count = 0
-        for raw in sys.stdin.buffer:
-            text = decoded(raw, f"standard input, line {count + 1:,}").strip()
-            for found in self.translated([text], search):
-                count += 1
-                sys.stdout.write(self._shown(count, found, best))
-            sys.stdout.flush()
+        try:
+            for count, raw in enumerate(sys.stdin.buffer, start=1):
+                text = decoded(raw, "standard input", count).strip()
+                sys.stdout.write(self._shown(count, self.translated([text], search)[0], best))
+                sys.stdout.flush()
+        except BrokenPipeError:  # whoever read has seen enough; Python would complain once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return count
 
     def translated(self, texts: Sequence[str], search: "SearchSettings") -> list[list["Translation"]]:
         """Translate sentences; an empty one has no translation, one that is too long is cut and told."""
         numbers, filled = [], []
         for place, text in enumerate(texts):
-            words = self._schema.tokens(text)
-            if len(words) > self._schema.max_tokens:
-                limit = self._schema.max_tokens
-                print(f"a sentence of {len(words):,} words is cut to {limit} (data.max_tokens)", file=sys.stderr)
+            words = self._words(text)
             if words:
                 filled.append(place)
-                numbers.append(self._schema.vocabularies[0].numbers(words[: self._schema.max_tokens]))
+                numbers.append(self._schema.vocabularies[0].numbers(words))
         found: list[list[Translation]] = [[] for _ in texts]
         if numbers:
             for place, each in zip(filled, self._search(self._cut(padded(numbers)), search), strict=True):
@@ -130,8 +130,10 @@ class TranslationPredictor(Predictor):
         trimmed = is_trimmed(self.model)
         lengths = (target != 0).sum(axis=1)
         order, found = np.argsort(lengths, kind="stable"), np.zeros((3, len(source)))
-        for start in range(0, len(order), BATCH):
-            rows = order[start : start + BATCH]
+        widest = int(lengths.max()) if trimmed else target.shape[1]
+        size = max(1, LOGITS // (widest * self._schema.words[1]))
+        for start in range(0, len(order), size):
+            rows = order[start : start + size]
             before, wanted = source[rows], target[rows]
             if trimmed:
                 before = before[:, : int((before != 0).sum(axis=1).max())]
@@ -144,14 +146,14 @@ class TranslationPredictor(Predictor):
         search = dataclasses.replace(_beam(1), attention=True)
         for text, found in zip(texts, self.translated(texts, search), strict=True):
             if found and found[0].attention is not None:
-                words = ["<start>", *self._schema.tokens(text), "<end>"]
+                words = ["<start>", *self._words(text), "<end>"]
                 written = [self._schema.vocabularies[1].words[number] for number in found[0].words]
                 yield words, [*written, "<end>"][: len(found[0].attention)], found[0].attention[:, : len(words)]
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         for lines in _chunks(source.read_bytes(), str(source), size):
-            if filled := [line for line in lines if self._schema.tokens(line)]:
-                numbers = [self._schema.vocabularies[0].numbers(self._schema.tokens(line)) for line in filled]
+            if filled := [words for line in lines if (words := self._words(line))]:
+                numbers = [self._schema.vocabularies[0].numbers(words) for words in filled]
                 given = self._cut(padded(numbers))
                 written = [[2, *each[0].words] for each in self._search(given, _beam(1))]
                 width = None if is_trimmed(self.model) else self._schema.lengths[1]
@@ -199,12 +201,18 @@ class TranslationPredictor(Predictor):
 
         return translate(self.decoder, source, search, trimmed=is_trimmed(self.model))
 
+    def _words(self, text: str) -> list[str]:
+        """Cut a sentence into words, of one that is too long the first; that is told."""
+        words, limit, why = self._schema.tokens(text), self._schema.max_tokens, "data.max_tokens"
+        if not is_trimmed(self.model):
+            limit, why = self._schema.lengths[0] - 2, "the length of all sentences of this network"
+        if len(words) > limit:
+            print(f"a sentence of {len(words):,} words is cut to {limit} ({why})", file=sys.stderr)
+        return words[:limit]
+
     def _cut(self, source: Numbers) -> Numbers:
         """Give sentences the width that a network with fixed lengths wants."""
-        if is_trimmed(self.model):
-            return source
-        width = self._schema.lengths[0]
-        return np.pad(source[:, :width], ((0, 0), (0, max(0, width - source.shape[1]))))
+        return source if is_trimmed(self.model) else fitted(source, self._schema.lengths[0])
 
     def _text(self, translation: "Translation") -> str:
         return self._schema.text(translation.words)
@@ -234,9 +242,10 @@ def is_trimmed(model: "keras.Model") -> bool:
 
 
 def _beam(beam: int, best: int = 1) -> "SearchSettings":
+    """Return the search of a prediction: the settings of `conf/evaluate/translation.yaml` as committed."""
     from pipeline.decoding import SearchSettings
 
-    return SearchSettings(beam=beam, best=best, length_penalty=0.6 if beam > 1 else 0.0)
+    return SearchSettings(beam=beam, best=best, length_penalty=0.6 if beam > 1 else 0.0, min_length=1)
 
 
 def _chunks(content: bytes, name: str, size: int = LINES) -> Iterator[list[str]]:

@@ -14,6 +14,8 @@ SEPARATE = re.compile(r"\w[.,!?;:。、]")
 """A mark that stands right behind a word: the text is not cut."""
 MANY = 20_000
 """Pairs from which on pieces of words are worth learning."""
+UNSPACED = 0.05
+"""Share of spaces below which words are not apart."""
 SHOWN = 3
 
 
@@ -44,7 +46,7 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Transl
     cutters = [_tokenizer([pair[side] for pair in corpus.pairs]) for side in (0, 1)]
     pairs = len(corpus.pairs)
     # A hundred sentences at least, a thousand at most: more make the interval little narrower.
-    share = round(min(0.2, max(0.02, min(1000, max(100, pairs // 20)) / pairs)), 3)
+    share = float(f"{min(0.2, min(1000, max(100, pairs // 20)) / pairs):.2g}")
     content = {
         "source": {"name": "own", "folder": folder, "files": dict.fromkeys(places.values())},
         "source_lang": languages[0],
@@ -53,6 +55,7 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Transl
         "val": None,
         "test": None,
         "columns": None,
+        "missing": [""],
         "leave_out": None,
         "tokenizer": dict(zip(languages, (cutter for cutter, _ in cutters), strict=True)),
         "lowercase": False,
@@ -60,6 +63,7 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Transl
         "vocabulary_size": 8000 if pairs >= MANY else 4000,
         "min_count": 1,
         "vocabulary_of": "training",
+        "bleu_tokens": "char" if _is_unspaced([pair[1] for pair in corpus.pairs]) else "auto",
         "hold_out": "sentences",
         "validation_fraction": share,
         "test_fraction": share,
@@ -96,14 +100,22 @@ def _languages(files: Sequence[Path]) -> tuple[str, str]:
     return "source", "target"
 
 
+def _spaces(sentences: Sequence[str]) -> float:
+    return sum(sentence.count(" ") for sentence in sentences) / max(1, sum(map(len, sentences)))
+
+
+def _is_unspaced(sentences: Sequence[str]) -> bool:
+    return _spaces(sentences) < UNSPACED
+
+
 def _tokenizer(sentences: Sequence[str]) -> tuple[str, str]:
-    spaces = sum(sentence.count(" ") for sentence in sentences) / max(1, sum(map(len, sentences)))
+    spaces = _spaces(sentences)
     separate = sum(bool(SEPARATE.search(sentence)) for sentence in sentences) / len(sentences)
     if spaces > 0.1 and separate < 0.02:
         return "whitespace", "whitespace: marks stand apart from words already"
     if len(sentences) >= MANY:
         return "unigram", f"unigram: {len(sentences):,} sentences are enough to learn pieces of words from"
-    if spaces < 0.05:
+    if spaces < UNSPACED:
         return "character", "character: words are not apart, and sentences are few for pieces of words"
     return "word", "word: sentences are few for pieces of words"
 

@@ -6,6 +6,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+DECAYED = ("kernel", "recurrent_kernel", "query_kernel", "embeddings", "reverse_embeddings", "table")
+"""Weights that are matrices by their meaning, not by their shape alone."""
+
+
+def summed(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
+    """Return a gradient in which each row stands once: its occurrences in a batch summed up."""
+    rows, place = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
 
 class RowSparseAdam(keras.optimizers.Adam):
     """Keras' Adam, where the gradient of a table comes as rows: moments and weights of other rows stay as they are.
@@ -17,8 +27,8 @@ class RowSparseAdam(keras.optimizers.Adam):
     Args:
         learning_rate: A number or a schedule.
         decay: Weight decay apart from the gradient (Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019),
-            of the matrices called kernel and of tables, of those looked up the rows that a batch used; biases, scales
-            and frequencies have none.
+            of matrices and tables, of tables that are looked up the rows that a batch used; biases, scales and
+            frequencies have none.
         rests: False: rows that a batch did not use move on as under Adam. A rare word learns several times as fast for
             it: one gradient moves its row for some dozen steps, and here for one.
     """
@@ -32,7 +42,7 @@ class RowSparseAdam(keras.optimizers.Adam):
     def build(self, variables: Any) -> None:
         """Make the moments, and note which variables are matrices."""
         super().build(variables)
-        self._is_kernel = [variable.name == "kernel" for variable in variables]
+        self._is_kernel = [variable.name in DECAYED for variable in variables]
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable and its moments."""
@@ -58,16 +68,16 @@ class RowSparseAdam(keras.optimizers.Adam):
                 grad=tf.cast(gradient, variable.dtype),
             )
             return
-        rows, place = tf.unique(gradient.indices)
-        summed = tf.math.unsorted_segment_sum(gradient.values, place, tf.size(rows))
+        once = summed(gradient)
+        rows, change = once.indices, once.values
         index = self._get_variable_index(variable)
         first, second = self._momentums[index].value, self._velocities[index].value
-        step = tf.cast(self.iterations + 1, summed.dtype)
+        step = tf.cast(self.iterations + 1, change.dtype)
         correction = tf.sqrt(1 - tf.pow(self.beta_2, step)) / (1 - tf.pow(self.beta_1, step))
         mean, square = tf.gather(first, rows), tf.gather(second, rows)
-        mean += (summed - mean) * (1 - self.beta_1)
-        square += (tf.square(summed) - square) * (1 - self.beta_2)
-        change = tf.cast(learning_rate, summed.dtype) * correction * mean / (tf.sqrt(square) + self.epsilon)
+        mean += (change - mean) * (1 - self.beta_1)
+        square += (tf.square(change) - square) * (1 - self.beta_2)
+        change = tf.cast(learning_rate, change.dtype) * correction * mean / (tf.sqrt(square) + self.epsilon)
         if self._decay:
             change += tf.gather(variable, rows) * (1 - kept)
         first.scatter_update(tf.IndexedSlices(mean, rows))

@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipeline.models import members_of, to_float32
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.examples import Examples
+from pipeline.training.optimizer import summed
 
 Loss = Callable[[Any, Any], Any]
 
@@ -99,7 +100,9 @@ class Steps:
         variables = self._model.trainable_variables
         gradients = tape.gradient(total, [v.value for v in variables])
         if self._clip_norm:
-            gradients, _ = tf.clip_by_global_norm(gradients, self._clip_norm)
+            # A row that a batch used twice has one gradient, the sum; else its length would be another.
+            once = [summed(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+            gradients, _ = tf.clip_by_global_norm(once, self._clip_norm)
         loss = total / len(losses)
         # A loss that is no number changes no weight: they are still there to be looked at.
         tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)

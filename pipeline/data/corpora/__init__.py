@@ -3,7 +3,7 @@
 from pipeline.data.corpora.pairs import Corpus, read_pairs, read_sentences
 from pipeline.data.corpora.prepare import CorpusSettings, prepare_corpus
 from pipeline.data.corpora.schema import SIDES, CorpusSchema
-from pipeline.data.corpora.sentences import Sentences, padded
+from pipeline.data.corpora.sentences import Sentences, fitted, padded
 from pipeline.data.corpora.tokenizing import Tokenizer, tokenizer_for
 from pipeline.data.corpora.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
 
@@ -20,6 +20,7 @@ __all__ = [
     "Sentences",
     "Tokenizer",
     "Vocabulary",
+    "fitted",
     "padded",
     "prepare_corpus",
     "read_pairs",

@@ -1,7 +1,6 @@
 """Read aligned sentences: two files with a sentence a line, or columns of one TSV."""
 
-import csv
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +31,7 @@ def read_pairs(
     files: Mapping[str, str],
     languages: tuple[str, str],
     columns: Mapping[str, int | str] | None,
+    missing: Collection[str] = ("",),
     *,
     once: bool,
 ) -> Corpus:
@@ -41,8 +41,9 @@ def read_pairs(
         folder: That holds the files.
         files: Language → file.
         languages: Source and target.
-        columns: Of a TSV, language → number of its column, from 1, or its name in the first line; None for a sentence
-            a line.
+        columns: Of a TSV that holds both languages, language → number of its column, from 1, or its name in the first
+            line; None for a sentence a line.
+        missing: Texts that mean: no sentence.
         once: Leave out doubled pairs too, and count them.
 
     Raises:
@@ -50,7 +51,7 @@ def read_pairs(
             pair at all.
     """
     names = [files[language] for language in languages]
-    if columns is None:
+    if columns is None or names[0] != names[1]:
         source, target = (read_sentences(folder / name) for name in names)
         if len(source) != len(target):
             raise DataError(
@@ -61,9 +62,9 @@ def read_pairs(
     else:
         chosen = [columns[language] for language in languages]
         has_header = any(isinstance(column, str) for column in chosen)
-        sides = [_column(folder / name, column, has_header) for name, column in zip(names, chosen, strict=True)]
+        sides = [_column(folder / names[0], column, has_header) for column in chosen]
         rows = list(zip(*sides, strict=True))
-    filled = [pair for pair in rows if pair[0] and pair[1]]
+    filled = [pair for pair in rows if not {*pair} & {"", *missing}]
     pairs = list(dict.fromkeys(filled)) if once else filled
     if not pairs:
         raise DataError(f"{' and '.join(dict.fromkeys(names))}: no pair of sentences ({len(rows):,} lines)")
@@ -83,8 +84,13 @@ def read_sentences(path: Path) -> list[str]:
     return [line.strip() for line in decoded(content, str(path)).split("\n")[: _lines(content)]]
 
 
-def decoded(content: bytes, name: str) -> str:
+def decoded(content: bytes, name: str, first: int = 1) -> str:
     """Decode UTF-8; a mark at the beginning and carriage returns go.
+
+    Args:
+        content: To decode.
+        name: Of where it comes from.
+        first: Number of its first line.
 
     Raises:
         DataError: Naming the line that is none.
@@ -92,7 +98,7 @@ def decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
+        line = content.count(b"\n", 0, error.start) + first
         raise DataError(
             f"{name}, line {line:,}: no UTF-8 ({error.reason}, byte 0x{content[error.start]:02x}); convert the file, "
             "for example with `iconv -f ENCODING -t UTF-8`"
@@ -109,7 +115,7 @@ def _column(path: Path, column: int | str, has_header: bool) -> list[str]:
         text = decoded(path.read_bytes(), str(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    rows = [row for row in csv.reader(text.split("\n"), delimiter="\t", quoting=csv.QUOTE_NONE) if row]
+    rows = [line.split("\t") for line in text.split("\n") if line]
     header = rows.pop(0) if has_header and rows else []
     if isinstance(column, str) and column not in header:
         raise DataError(f"{path}: no column {column!r} in the first line ({', '.join(header) or 'empty'})")

@@ -1,5 +1,6 @@
 """From raw files to splits of numbers: clean, split, count words, encode."""
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ class CorpusSettings:
     val: Files | None
     test: Files | None
     columns: Mapping[str, int | str] | None
+    missing: Sequence[str]
     leave_out: Files | None
     tokenizers: tuple[str, str]
     lowercase: bool
@@ -62,6 +64,7 @@ def prepare_corpus(
     """
     left_out: dict[str, int] = {}
     splits = _splits(settings, folder, left_out)
+    _refuse_empty(splits, left_out, "data.leave_out, data.hold_out and the fractions")
     cutters = _cutters(settings, splits)
     cut = {name: [_cut(pair, cutters, settings.lowercase) for pair in pairs] for name, pairs in splits.items()}
     of_file = [*cut["train"], *([] if settings.val or not settings.whole_file else cut["val"])]
@@ -70,16 +73,18 @@ def prepare_corpus(
     left_out["longer than max_tokens"] = kept.count(False)
     splits["train"] = [pair for pair, is_kept in zip(splits["train"], kept, strict=True) if is_kept]
     cut["train"] = [words for words, is_kept in zip(cut["train"], kept, strict=True) if is_kept]
-    for name, pairs in splits.items():
-        if not pairs:
-            raise DataError(f"no {name} pair is left ({_told(left_out)}); look at data.max_tokens and data.leave_out")
+    _refuse_empty(splits, left_out, "data.max_tokens")
     counted = of_file if settings.whole_file else cut["train"]
     vocabularies = tuple(
         Vocabulary.of((words[side] for words in counted), _size(settings, side), settings.min_count) for side in (0, 1)
     )
     with new_folder(out) as scratch:
         for name in SPLITS:
-            numbers = [padded([vocabularies[side].numbers(words[side]) for words in cut[name]]) for side in (0, 1)]
+            # As at prediction; only sentences of validation and test can be longer still.
+            numbers = [
+                padded([vocabularies[side].numbers(words[side][: settings.max_tokens]) for words in cut[name]])
+                for side in (0, 1)
+            ]
             texts = [[pair[side] for pair in splits[name]] for side in (0, 1)]
             Sentences(numbers[0], numbers[1], texts[0], texts[1]).save(scratch / name)
         for each, vocabulary, cutter in zip(SIDES, vocabularies, cutters, strict=True):
@@ -109,7 +114,7 @@ def _splits(settings: CorpusSettings, folder: Path, left_out: dict[str, int]) ->
         if files is None:
             continue
         # What is scored is scored as it is, doubled pairs included.
-        corpus = read_pairs(folder, files, settings.languages, settings.columns, once=name == "train")
+        corpus = read_pairs(folder, files, settings.languages, settings.columns, settings.missing, once=name == "train")
         given[name] = corpus.pairs
         for reason, count in (("empty", corpus.empty), ("doubled", corpus.doubled)):
             left_out[f"{reason} in {name}"] = count
@@ -120,7 +125,7 @@ def _splits(settings: CorpusSettings, folder: Path, left_out: dict[str, int]) ->
             else set()
             for language in settings.languages
         ]
-        for name in {"train", "val"} & set(given):
+        for name in [each for each in ("train", "val") if each in given]:
             clean = [p for p in given[name] if not any(_letters(p[side]) in unwanted[side] for side in (0, 1))]
             left_out[f"in leave_out, of {name}"] = len(given[name]) - len(clean)
             given[name] = clean
@@ -129,7 +134,7 @@ def _splits(settings: CorpusSettings, folder: Path, left_out: dict[str, int]) ->
         for name, share in (("test", settings.test_fraction), ("val", settings.validation_fraction))
         if name not in given
     }
-    return {**given, **_held_out(given["train"], wanted, settings)} if wanted else given
+    return {**given, **_held_out(given["train"], wanted, settings)} if wanted and given["train"] else given
 
 
 def _held_out(pairs: list[Pair], wanted: Mapping[str, float], settings: CorpusSettings) -> dict[str, list[Pair]]:
@@ -179,7 +184,8 @@ def _groups(pairs: Sequence[Pair]) -> list[int]:
 
 def _letters(text: str) -> str:
     """Return what is left of a sentence without spaces, punctuation and case: spellings of one and the same."""
-    found = "".join(character for character in text.casefold() if character.isalnum())
+    # Marks that belong to a letter are vowels in many scripts.
+    found = "".join(c for c in text.casefold() if c.isalnum() or unicodedata.category(c)[0] == "M")
     return found or text
 
 
@@ -209,8 +215,15 @@ def _cut(pair: Pair, cutters: tuple[Tokenizer, Tokenizer], lowercase: bool) -> C
     return source, target
 
 
+def _refuse_empty(splits: Mapping[str, list[Pair]], left_out: Mapping[str, int], look_at: str) -> None:
+    counts = {name: len(splits.get(name, [])) for name in SPLITS}
+    if empty := [name for name, count in counts.items() if not count]:
+        left = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+        raise DataError(f"no {empty[0]} pair is left ({left}; left out: {_told(left_out)}); look at {look_at}")
+
+
 def _told(left_out: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count) or "nothing was left out"
+    return ", ".join(f"{count:,} {reason}" for reason, count in left_out.items() if count) or "nothing"
 
 
 def _warnings(

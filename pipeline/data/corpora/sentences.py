@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.corpora.vocabulary import PADDING
+from pipeline.data.corpora.vocabulary import END, PADDING
 
 Numbers = npt.NDArray[np.int32]
 
@@ -37,13 +37,14 @@ class Sentences:
         folder.mkdir(parents=True)
         np.save(folder / "source.npy", self.source)
         np.save(folder / "target.npy", self.target)
-        (folder / "source.txt").write_text("".join(f"{line}\n" for line in self.source_text), encoding="utf-8")
-        (folder / "target.txt").write_text("".join(f"{line}\n" for line in self.target_text), encoding="utf-8")
+        for side, lines in (("source", self.source_text), ("target", self.target_text)):
+            (folder / f"{side}.txt").write_bytes("".join(f"{line}\n" for line in lines).encode())
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read what `save` wrote."""
-        texts = [(folder / f"{side}.txt").read_text(encoding="utf-8").split("\n")[:-1] for side in ("source", "target")]
+        # As bytes: a carriage return within a sentence is no end of a line.
+        texts = [(folder / f"{side}.txt").read_bytes().decode().split("\n")[:-1] for side in ("source", "target")]
         return cls(np.load(folder / "source.npy"), np.load(folder / "target.npy"), *texts)
 
 
@@ -59,3 +60,11 @@ def padded(sentences: Sequence[Sequence[int]], length: int | None = None) -> Num
     for row, numbers in zip(array, sentences, strict=True):
         row[: len(numbers)] = numbers
     return array
+
+
+def fitted(sentences: Numbers, width: int) -> Numbers:
+    """Give sentences one width; of those that are longer the rest is cut, and what is left ends."""
+    found = np.pad(sentences[:, :width], ((0, 0), (0, max(0, width - sentences.shape[1]))))
+    if sentences.shape[1] > width:
+        found[sentences[:, width] != PADDING, -1] = END
+    return found

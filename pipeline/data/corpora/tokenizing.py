@@ -2,8 +2,11 @@
 
 import io
 import re
+import sys
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from pipeline.data.errors import DataError
@@ -12,7 +15,6 @@ JOINER = "￭"
 """Before a word that had no space before it."""
 SPACE = "▁"
 """A space as a character of its own."""
-WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 PIECES = 8000
 
 
@@ -41,10 +43,18 @@ class _Whitespace(Tokenizer):
         return " ".join(tokens)
 
 
+@cache
+def _word() -> re.Pattern[str]:
+    # Marks that belong to a letter, vowels in many scripts, are none of `\w`.
+    marks = "".join(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M")
+    letters = rf"[\w{marks}]+"
+    return re.compile(rf"{letters}(?:['’]{letters})*|[^\w\s]")
+
+
 class _Word(Tokenizer):
     def tokens(self, text: str) -> list[str]:
         found, end = [], 0
-        for match in WORD.finditer(text):
+        for match in _word().finditer(text):
             is_joined = match.start() == end and end > 0
             found.append(f"{JOINER if is_joined else ''}{match.group()}")
             end = match.end()
