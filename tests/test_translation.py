@@ -275,8 +275,11 @@ def learn(task: Task, folder: Path) -> Any:
 
 
 LEARNS: list[tuple[str, dict[str, Any]]] = [
-    ("attention", {"model__embedding_dim": 64, "train__epochs": 8}),
-    ("attention", {"model__embedding_dim": 64, "model__score": "bahdanau", "train__epochs": 10}),
+    ("attention", {"model__embedding_dim": 64, "train__epochs": 10}),
+    (
+        "attention",
+        {"model__embedding_dim": 64, "model__score": "bahdanau", "train__epochs": 16},
+    ),
     (
         "transformer",
         {
@@ -284,7 +287,6 @@ LEARNS: list[tuple[str, dict[str, Any]]] = [
             "train__epochs": 20,
             "train__learning_rate": 0.003,
             "train__warmup": 0.1,
-            "train__schedule": "linear",
         },
     ),
 ]
@@ -293,10 +295,12 @@ LEARNS: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.slow
 @pytest.mark.parametrize(("network", "changes"), LEARNS)
 def test_it_learns_to_read_backwards(network: str, changes: dict[str, Any], prepared: Path, tmp_path: Path) -> None:
-    task = task_for(pairs(network, **changes))
+    # Kept is the network of the lowest loss: BLEU of 50 sentences is 100 long before the end.
+    task = task_for(pairs(network, train__monitor="loss", train__schedule="linear", **changes))
     learn(task, tmp_path / "c")
-    table = task.evaluate(MODELS).predictions["test"]
-    right = [a == b for a, b in zip(table["translation"].to_pylist(), table["reference"].to_pylist(), strict=True)]
+    found = pa.concat_tables(task.evaluate(MODELS).predictions[split] for split in ("test", "val"))
+    right = [a == b for a, b in zip(found["translation"].to_pylist(), found["reference"].to_pylist(), strict=True)]
+    assert len(right) == 200
     assert np.mean(right) > 0.99
 
 
