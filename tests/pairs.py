@@ -4,10 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tiny import committed
+from tiny import changed, committed
 
 from pipeline.config import Config
-from pipeline.config.config import check
 
 DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 FILES = {"train": 2000, "val": 100, "test": 100}
@@ -51,10 +50,4 @@ def pairs(network: str = "attention", **changes: Any) -> Config:
         "evaluate": committed("evaluate/translation.yaml", bootstrap_samples=100),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
-    for name, value in changes.items():
-        section, _, key = name.partition("__")
-        if key:
-            tree[section][key] = value
-        else:
-            tree[section] = value
-    return check(tree)
+    return changed(tree, changes)

@@ -1,5 +1,6 @@
 """The configuration of the synthetic table, for tests within this process; the rest is as committed in conf/."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -18,6 +19,17 @@ def committed(path: str, **changes: Any) -> dict[str, Any]:
     return {**content, **changes}
 
 
+def changed(tree: dict[str, Any], changes: Mapping[str, Any]) -> Config:
+    """Return a configuration with `section__key` → value changed."""
+    for name, value in changes.items():
+        section, _, key = name.partition("__")
+        if key:
+            tree[section][key] = value
+        else:
+            tree[section] = value
+    return check(tree)
+
+
 def tiny(**changes: Any) -> Config:
     """Return the configuration; `section__key=value` changes a key."""
     tree: dict[str, Any] = {
@@ -30,13 +42,7 @@ def tiny(**changes: Any) -> Config:
         "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
-    for name, value in changes.items():
-        section, _, key = name.partition("__")
-        if key:
-            tree[section][key] = value
-        else:
-            tree[section] = value
-    return check(tree)
+    return changed(tree, changes)
 
 
 def mlp(**changes: Any) -> "MlpSettings":

@@ -141,7 +141,7 @@ class TranslationTask(Task):
             beam = self.config.evaluate.beam
             print(f"evaluate: {split}: {len(pairs):,} sentences, beam {beam}", flush=True)
             translations = self._translated(predictor, pairs)
-            score = self._score(predictor, pairs, translations, with_words=True)
+            score = self._score(predictor, pairs, translations)
             scores[split] = self._scores(score, len(pairs))
             tables[split] = _table(pairs, translations, score)
             if split == "test":
@@ -155,7 +155,7 @@ class TranslationTask(Task):
         train, test = Sentences.load(PROCESSED / "train"), Sentences.load(PROCESSED / "test")
         for name, baseline in translation_baselines.BASELINES.items():
             translations = baseline(train, test.source_text)
-            yield name, self._scores(self._score(None, test, translations, with_words=False), len(test))
+            yield name, self._scores(self._score(None, test, translations), len(test))
 
     def write_besides(self, folder: Path, out: Path) -> str | None:
         pairs = Sentences.load(PROCESSED / "test")
@@ -216,11 +216,9 @@ class TranslationTask(Task):
         predictor: TranslationPredictor | None,
         pairs: Sentences,
         translations: Sequence[str],
-        *,
-        with_words: bool,
     ) -> "TranslationScores":
         words = None
-        if predictor is not None and with_words:
+        if predictor is not None:
             words = predictor.word_scores(*self._widths(pairs, is_trimmed(predictor.model)))
         return self._text_scores(translations, pairs.target_text, words)
 

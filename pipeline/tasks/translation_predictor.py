@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.corpora import SIDES, CorpusSchema, Vocabulary, fitted, padded
+from pipeline.data.corpora import SIDES, CorpusSchema, Vocabulary, fitted, padded, read_sentences
 from pipeline.data.corpora.pairs import decoded
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
@@ -80,20 +80,16 @@ class TranslationPredictor(Predictor):
         )
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
-        best = options.get("nbest")
-        search = _beam(max(options.get("beam") or 5, best or 1), best or 1)
-        count = 0
+        best, search, count = options.get("nbest"), _asked(options), 0
         with new_file(output) as target:
-            for lines in _chunks(source.read_bytes(), str(source)):
+            for lines in _chunks(source, LINES):
                 for place, found in enumerate(self.translated(lines, search), start=count + 1):
                     target.write(self._shown(place, found, best).encode())
                 count += len(lines)
         return count
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
-        best = options.get("nbest")
-        search = _beam(max(options.get("beam") or 5, best or 1), best or 1)
-        count = 0
+        best, search, count = options.get("nbest"), _asked(options), 0
         try:
             for count, raw in enumerate(sys.stdin.buffer, start=1):
                 text = decoded(raw, "standard input", count).strip()
@@ -151,7 +147,7 @@ class TranslationPredictor(Predictor):
                 yield words, [*written, "<end>"][: len(found[0].attention)], found[0].attention[:, : len(words)]
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        for lines in _chunks(source.read_bytes(), str(source), size):
+        for lines in _chunks(source, size):
             if filled := [words for line in lines if (words := self._words(line))]:
                 numbers = [self._schema.vocabularies[0].numbers(words) for words in filled]
                 given = self._cut(padded(numbers))
@@ -248,9 +244,12 @@ def _beam(beam: int, best: int = 1) -> "SearchSettings":
     return SearchSettings(beam=beam, best=best, length_penalty=0.6 if beam > 1 else 0.0, min_length=1)
 
 
-def _chunks(content: bytes, name: str, size: int = LINES) -> Iterator[list[str]]:
-    lines = decoded(content, name).split("\n")
-    if lines and not lines[-1]:
-        del lines[-1]
+def _asked(options: Mapping[str, Any]) -> "SearchSettings":
+    best = options.get("nbest") or 1
+    return _beam(max(options.get("beam") or 5, best), best)
+
+
+def _chunks(source: Path, size: int) -> Iterator[list[str]]:
+    lines = read_sentences(source)
     for start in range(0, len(lines), size):
-        yield [line.strip() for line in lines[start : start + size]]
+        yield lines[start : start + size]

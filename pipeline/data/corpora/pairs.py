@@ -61,8 +61,9 @@ def read_pairs(
         rows = list(zip(source, target, strict=True))
     else:
         chosen = [columns[language] for language in languages]
-        has_header = any(isinstance(column, str) for column in chosen)
-        sides = [_column(folder / names[0], column, has_header) for column in chosen]
+        lines = [line.split("\t") for line in _text(folder / names[0]).split("\n") if line]
+        header = lines.pop(0) if lines and any(isinstance(column, str) for column in chosen) else []
+        sides = [_column(folder / names[0], lines, header, column) for column in chosen]
         rows = list(zip(*sides, strict=True))
     filled = [pair for pair in rows if not {*pair} & {"", *missing}]
     pairs = list(dict.fromkeys(filled)) if once else filled
@@ -77,11 +78,9 @@ def read_sentences(path: Path) -> list[str]:
     Raises:
         DataError: No such file, or a line that is no UTF-8.
     """
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
-    return [line.strip() for line in decoded(content, str(path)).split("\n")[: _lines(content)]]
+    # Only line feeds end a line: str.splitlines would cut at characters that stand within sentences, too.
+    lines = _text(path).split("\n")
+    return [line.strip() for line in (lines if lines[-1] else lines[:-1])]
 
 
 def decoded(content: bytes, name: str, first: int = 1) -> str:
@@ -105,18 +104,14 @@ def decoded(content: bytes, name: str, first: int = 1) -> str:
         ) from error
 
 
-def _lines(content: bytes) -> int:
-    # Only line feeds end a line: str.splitlines would cut at characters that stand within sentences, too.
-    return content.count(b"\n") + (not content.endswith(b"\n") and bool(content))
-
-
-def _column(path: Path, column: int | str, has_header: bool) -> list[str]:
+def _text(path: Path) -> str:
     try:
-        text = decoded(path.read_bytes(), str(path))
+        return decoded(path.read_bytes(), str(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
-    rows = [line.split("\t") for line in text.split("\n") if line]
-    header = rows.pop(0) if has_header and rows else []
+
+
+def _column(path: Path, rows: list[list[str]], header: list[str], column: int | str) -> list[str]:
     if isinstance(column, str) and column not in header:
         raise DataError(f"{path}: no column {column!r} in the first line ({', '.join(header) or 'empty'})")
     place = header.index(column) if isinstance(column, str) else column - 1

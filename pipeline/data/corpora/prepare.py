@@ -104,7 +104,7 @@ def prepare_corpus(
             left_out={reason: count for reason, count in left_out.items() if count},
             max_tokens=settings.max_tokens,
         )
-        schema.save(scratch)
+        schema.save_facts(scratch)
     return CorpusSchema.load(out), _warnings(splits, cut, vocabularies, settings.languages)
 
 

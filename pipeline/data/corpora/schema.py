@@ -72,10 +72,14 @@ class CorpusSchema:
         words = self.vocabularies[1].words
         return self.cutters[1].text([words[number] for number in numbers])
 
-    def save(self, folder: Path) -> None:
-        """Write schema, vocabularies and tokenizers."""
+    def save_facts(self, folder: Path) -> None:
+        """Write what stands beside vocabularies and tokenizers."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
         write_json(folder / "schema.json", {"format": FORMAT, **content})
+
+    def save(self, folder: Path) -> None:
+        """Write schema, vocabularies and tokenizers."""
+        self.save_facts(folder)
         for side, vocabulary, cutter in zip(SIDES, self.vocabularies, self.cutters, strict=True):
             vocabulary.save(folder / f"{side}.vocabulary.txt")
             if cutter.learned is not None:
