@@ -28,16 +28,10 @@ WORDS, LENGTH, BEAM = (6638, 8778), 12, 5
 
 def network(name: str) -> Any:
     """Build one of the committed networks."""
-    from pipeline import models
+    from pipeline.models import Sizes, translator
 
-    build, kind = {
-        "attention": (models.attention, models.AttentionSettings),
-        "transformer": (models.transformer, models.TransformerSettings),
-    }[name]
     settings = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text(encoding="utf-8"))
-    del settings["name"]
-    sizes = models.Sizes(*WORDS, None, None, 100)
-    return build(sizes, kind(**settings), precision="float32")  # type: ignore[operator]
+    return translator(Sizes(*WORDS, None, None, 100), precision="float32", **settings)
 
 
 def sources(count: int) -> Any:
@@ -77,7 +71,7 @@ def rerun(decoder: Any) -> Any:
 def compare(name: str, rounds: int, count: int) -> dict[str, float]:
     """Return the figures of a network."""
     from pipeline.decoding import KerasDecoder, SearchSettings, translate
-    from pipeline.tasks.translation_predictor import inference_of
+    from pipeline.models import inference_of
     from pipeline.training import make_deterministic
 
     make_deterministic(1)

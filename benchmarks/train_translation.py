@@ -23,9 +23,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import yaml
 
 from benchmarks._machine import machine
-from pipeline.storage import PROJECT
+from pipeline.storage import CONF, PROJECT
 
 WORDS, LENGTHS, BATCH = (6638, 8778), (18, 17), 64
 Sentences = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
@@ -56,13 +57,13 @@ def _sentences(random: np.random.Generator, lengths: npt.NDArray[Any], words: in
 
 def ours(count: int, precision: str) -> float:
     """Return target tokens a second of the second epoch."""
-    from pipeline.models import Seq2SeqSettings, Sizes, resolved, seq2seq, word_loss
+    from pipeline.models import Sizes, resolved, translator, word_loss
     from pipeline.training import Checkpoints, Objective, Schedule, SentenceExamples, Training, make_deterministic
 
     make_deterministic(1)
     source, target = corpus(count)
-    settings = Seq2SeqSettings(256, 1024, 1, 0.0, True)
-    model = seq2seq(Sizes(*WORDS, None, None, 100), settings, precision=resolved(precision))
+    settings = yaml.safe_load((CONF / "model" / "seq2seq.yaml").read_text(encoding="utf-8"))
+    model = translator(Sizes(*WORDS, None, None, 100), precision=resolved(precision), **settings)
     objective = Objective(word_loss(0.0, trimmed=True), lambda _: ({"loss": 0.0}, ""), "loss", False)
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:

@@ -81,8 +81,8 @@ def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
-        if written := task.write_besides(MODELS, scratch):
-            print(f"evaluate: {written}", flush=True)
+        if evaluation.write_besides:
+            print(f"evaluate: {evaluation.write_besides(scratch)}", flush=True)
     write_json(METRICS, merged(evaluation, baseline))
 
 

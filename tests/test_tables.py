@@ -222,12 +222,14 @@ def test_rows_without_a_target_get_a_submission(raw: Path) -> None:
     pq.write_table(table.drop_columns(["price", "grade", "part"]), RAW / "new.parquet")
     task = houses(data__unlabelled="new.parquet", train__epochs=1)
     trained(task, raw)
-    assert task.write_besides(MODELS, raw) == "submission.csv: 20 rows of new.parquet"
+    write_besides = task.evaluate(MODELS).write_besides
+    assert write_besides is not None
+    assert write_besides(raw) == "submission.csv: 20 rows of new.parquet"
     with (raw / "submission.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["house"] for row in rows] == [f"h{i}" for i in range(20)]
     assert all(10_000 < float(row["price"]) < 500_000 for row in rows)
-    assert houses(train__epochs=1).write_besides(MODELS, raw) is None
+    assert houses(train__epochs=1).evaluate(MODELS).write_besides is None
 
 
 def test_a_category_may_be_a_number_in_one_file_and_text_in_another(raw: Path) -> None:

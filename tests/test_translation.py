@@ -20,10 +20,10 @@ from pipeline.data import DataError
 from pipeline.data.corpora import Sentences
 from pipeline.decoding import KerasDecoder, SearchSettings, translate
 from pipeline.metrics import TranslationScores, bleu_by_length
-from pipeline.models import SequenceLSTM, Sizes
+from pipeline.models import SequenceLSTM, Sizes, inference_of
 from pipeline.storage import MODELS, PROCESSED, RAW
 from pipeline.tasks import Task, predictor_for, task_for
-from pipeline.tasks.translation_predictor import TranslationPredictor, inference_of
+from pipeline.tasks.translation_predictor import TranslationPredictor
 from pipeline.training import (
     Checkpoints,
     Objective,
@@ -48,14 +48,12 @@ def sentences(count: int = 6, words: int = 14) -> tuple[Any, Any]:
 
 def small(network: str, precision: str = "float32", **changes: Any) -> keras.Model:
     section = pairs(network, **{f"model__{key}": value for key, value in changes.items()}).model
-    build, kind = {
-        "seq2seq": (models.seq2seq, models.Seq2SeqSettings),
-        "attention": (models.attention, models.AttentionSettings),
-        "transformer": (models.transformer, models.TransformerSettings),
-    }[network]
-    axes = kind(**section.model_dump(exclude={"name"}))
-    made: keras.Model = build(Sizes(14, 14, None, None, 50), axes, precision=precision)  # type: ignore[operator]
-    return made
+    return models.translator(Sizes(14, 14, None, None, 50), precision=precision, **section.model_dump())
+
+
+def original(sizes: Sizes, mask: bool) -> keras.Model:
+    axes = {"embedding_dim": 256, "hidden_units": 1024, "hidden_layers": 1, "dropout": 0.0, "mask": mask}
+    return models.translator(sizes, "seq2seq", precision="float32", **axes)
 
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -69,8 +67,7 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 
 def test_the_network_of_small_parallel_enja_is_the_original_s() -> None:
     make_deterministic(1)
-    settings = models.Seq2SeqSettings(256, 1024, 1, 0.0, False)
-    model = models.seq2seq(ENJA, settings, precision="float32")
+    model = original(ENJA, mask=False)
     assert model.count_params() == 23_437_898
     assert {layer.name: layer.count_params() for layer in model.layers if layer.count_params()} == {
         "source_embedding": 1_699_328,
@@ -80,16 +77,14 @@ def test_the_network_of_small_parallel_enja_is_the_original_s() -> None:
         "logits": 8_997_450,
     }
     assert [tuple(tensor.shape) for tensor in model.inputs] == [(None, 18), (None, 17)]
-    masked = models.seq2seq(
-        Sizes(6638, 8778, None, None, 100), models.Seq2SeqSettings(256, 1024, 1, 0.0, True), precision="float32"
-    )
+    masked = original(Sizes(6638, 8778, None, None, 100), mask=True)
     assert masked.count_params() == 23_437_898
 
 
 @pytest.mark.slow
 def test_the_original_to_the_letter_trains_a_step(tmp_path: Path) -> None:
     make_deterministic(1)
-    model = models.seq2seq(ENJA, models.Seq2SeqSettings(256, 1024, 1, 0.0, False), precision="float32")
+    model = original(ENJA, mask=False)
     source, target = (np.pad(side, ((0, 0), (0, 18 - side.shape[1]))) for side in sentences(8))
     examples = SentenceExamples(source, target, 8, "sentences", trimmed=False)
     assert examples.per_epoch == 1
@@ -375,7 +370,8 @@ def test_what_evaluate_writes_besides(trained: Task, tmp_path: Path) -> None:
     evaluation = trained.evaluate(MODELS)
     assert set(evaluation.scores["test"].values) == {"bleu", "chrf", "token_accuracy", "loss"}
     pq.write_table(evaluation.predictions["test"], tmp_path / "test.parquet")
-    assert trained.write_besides(MODELS, tmp_path) == "examples.md, 4 attention maps"
+    assert evaluation.write_besides is not None
+    assert evaluation.write_besides(tmp_path) == "examples.md, 4 attention maps"
     assert "## The worst by sentence chrF" in (tmp_path / "examples.md").read_text(encoding="utf-8")
     assert (tmp_path / "attention_1.svg").read_text(encoding="utf-8").count("&lt;start&gt;") == 1
 

@@ -7,9 +7,10 @@ import tensorflow as tf
 
 from pipeline.models import Inference
 from pipeline.models.translating import LOGITS, TOKEN, WEIGHTS
+from pipeline.portable.search import PADDING, START
 
-NEVER = (0, 2)
-"""Padding and start are never written."""
+NEVER = [PADDING, START]
+"""Words that are never written."""
 State = dict[str, tf.Tensor]
 
 
@@ -64,7 +65,7 @@ class KerasDecoder:
         found = dict(self._decoder({TOKEN: words, **state}, training=False))
         logits = tf.cast(found.pop(LOGITS)[:, -1], tf.float32)
         banned = np.zeros(logits.shape[-1], np.float32)
-        banned[list(NEVER)] = -np.inf
+        banned[NEVER] = -np.inf
         total = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
         weights = found.pop(WEIGHTS)[:, -1] if WEIGHTS in found else tf.zeros([1, 0])
         scores, numbers = _highest(logits + banned, tf.minimum(count, logits.shape[-1]))

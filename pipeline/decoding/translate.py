@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.portable.search import Decoder, Translation, beam_search, greedy
+from pipeline.portable.search import PADDING, Decoder, Translation, beam_search, greedy
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def translate(
         settings: How.
         trimmed: Cut batches to their longest sentence; a network in which padding counts wants all positions.
     """
-    lengths = (source != 0).sum(axis=1)
+    lengths = (source != PADDING).sum(axis=1)
     order = np.argsort(lengths, kind="stable")
     found: list[Any] = [None] * len(source)
     for rows in _parts(order, settings.batch):

@@ -1,7 +1,6 @@
 """Networks, one a file, and the layers that they are made of."""
 
 import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
-from pipeline.models.attention import AttentionSettings, attention, attention_inference
 from pipeline.models.embedding import EmbeddingDense, auto_dim
 from pipeline.models.embedding_mlp import Features, MlpSettings, embedding_mlp
 from pipeline.models.heads import Head, loss_of
@@ -20,13 +19,11 @@ from pipeline.models.precision import resolved, to_float32
 from pipeline.models.probe import Probe, layers_of, output_names, weights_of
 from pipeline.models.recurrent import SequenceLSTM
 from pipeline.models.saving import load_model, save_model
-from pipeline.models.seq2seq import Seq2SeqSettings, seq2seq, seq2seq_inference
 from pipeline.models.structure import parts_of, summary
-from pipeline.models.transformer import TransformerSettings, transformer, transformer_inference
 from pipeline.models.translating import Inference, Sizes, word_loss
+from pipeline.models.translators import inference_of, translator
 
 __all__ = [
-    "AttentionSettings",
     "EmbeddingDense",
     "Features",
     "Head",
@@ -37,19 +34,16 @@ __all__ = [
     "PiecewiseEmbedding",
     "Probe",
     "QuantileBins",
-    "Seq2SeqSettings",
     "SequenceLSTM",
     "Sizes",
-    "TransformerSettings",
     "ValueAndFlag",
     "ValueCodes",
-    "attention",
-    "attention_inference",
     "auto_dim",
     "averaged",
     "bin_edges",
     "embedding_mlp",
     "figure",
+    "inference_of",
     "layers_of",
     "load_model",
     "loss_of",
@@ -58,12 +52,9 @@ __all__ = [
     "parts_of",
     "resolved",
     "save_model",
-    "seq2seq",
-    "seq2seq_inference",
     "summary",
     "to_float32",
-    "transformer",
-    "transformer_inference",
+    "translator",
     "weights_of",
     "word_loss",
     "write_pictures",

@@ -11,68 +11,50 @@ FAR = -1e9
 """Score of what must not be looked at."""
 
 
+def look(scores: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the weighted memory `(batch, steps, width)` and the weights `(batch, steps, positions)`, in float32.
+
+    Args:
+        scores: How well each position fits each query, `(batch, steps, positions)`.
+        memory: `(batch, positions, width)`.
+        kept: Positions that count, `(batch, positions)`.
+    """
+    scores = ops.cast(scores, "float32") + (1 - ops.cast(kept, "float32"))[:, None] * FAR
+    weights = ops.softmax(scores)
+    return ops.matmul(ops.cast(weights, memory.dtype), memory), weights
+
+
 @keras.saving.register_keras_serializable(package="onehot")
 class Attention(keras.layers.Layer):
-    """Weighs memory by how well it fits each query.
-
-    `luong`: query · W · memory (Luong, Pham, Manning 2015, "general"); `bahdanau`: v · tanh(W query + U memory)
-    (Bahdanau, Cho, Bengio 2015).
+    """Weighs memory by query · W · memory (Luong, Pham, Manning 2015, "general").
 
     Input: queries `(batch, steps, width)`, memory `(batch, positions, width of memory)`, which positions count
     `(batch, positions)`. Output: the weighted memory `(batch, steps, width of memory)` and the weights
     `(batch, steps, positions)`.
-
-    Args:
-        score: `luong` or `bahdanau`.
-        units: Of the comparison, with `bahdanau`.
     """
-
-    def __init__(self, score: str, units: int, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.score, self.units = score, units
 
     def build(self, query_shape: Any, memory_shape: Any, kept_shape: Any = None) -> None:
         """Make the weights."""
-        width = query_shape[-1] if self.score == "luong" else self.units
-        self.kernel = self.add_weight(shape=(memory_shape[-1], width), name="kernel")
-        if self.score == "bahdanau":
-            self.query_kernel = self.add_weight(shape=(query_shape[-1], width), name="query_kernel")
-            self.direction = self.add_weight(shape=(width,), name="direction", initializer="random_normal")
+        self.kernel = self.add_weight(shape=(query_shape[-1], memory_shape[-1]), name="kernel")
         self.built = True
-
-    def keys(self, memory: Tensor) -> Tensor:
-        """Return what queries are compared with, which hangs on the memory alone."""
-        return ops.matmul(memory, self.kernel)
-
-    def look(self, query: Tensor, keys: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Return weighted memory and weights."""
-        if self.score == "luong":
-            scores = ops.matmul(query, ops.transpose(keys, [0, 2, 1]))
-        else:
-            asked = ops.matmul(query, self.query_kernel)[:, :, None]
-            scores = ops.sum(ops.tanh(asked + keys[:, None]) * self.direction, axis=-1)
-        scores = ops.cast(scores, "float32") + (1 - ops.cast(kept, "float32"))[:, None] * FAR
-        weights = ops.softmax(scores)
-        return ops.matmul(ops.cast(weights, memory.dtype), memory), weights
 
     def call(self, query: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
         """Look."""
-        return self.look(query, self.keys(memory), memory, kept)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
-        return {**super().get_config(), "score": self.score, "units": self.units}
+        # The query is multiplied, not the memory: in a search the memory stays, and is as long as the sentence.
+        scores = ops.matmul(ops.matmul(query, self.kernel), ops.transpose(memory, [0, 2, 1]))
+        return look(scores, memory, kept)
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class AttendingLSTM(keras.layers.Layer):
     """An LSTM that looks at the memory before each step: what it sees enters the step beside the input.
 
-    The recurrence of Bahdanau, Cho, Bengio (2015), with an LSTM cell in place of their GRU.
+    The recurrence of Bahdanau, Cho, Bengio (2015), with an LSTM cell in place of their GRU: memory is weighed by
+    v · tanh(W state + key).
 
-    Input: `(batch, steps, features)`, memory, which positions of it count, first output and cell state.
-    Output: outputs beside what was seen `(batch, steps, units + width of memory)`, the weights
-    `(batch, steps, positions)`, last output, last cell state.
+    Input: `(batch, steps, features)`, keys `(batch, positions, units)` and memory `(batch, positions, width)`, which
+    positions count, first output and cell state. Output: outputs beside what was seen
+    `(batch, steps, units + width)`, the weights `(batch, steps, positions)`, last output, last cell state.
 
     Args:
         units: Of the LSTM.
@@ -81,25 +63,27 @@ class AttendingLSTM(keras.layers.Layer):
     def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.units = units
-        self.attention = Attention("bahdanau", units, name="attention", dtype=self.dtype_policy)
         self.cell = keras.layers.LSTMCell(units, name="cell", dtype=self.dtype_policy)
 
-    def build(self, inputs_shape: Any, memory_shape: Any, kept_shape: Any, h_shape: Any, c_shape: Any) -> None:
+    def build(
+        self, inputs_shape: Any, keys_shape: Any, memory_shape: Any, kept_shape: Any, h_shape: Any, c_shape: Any
+    ) -> None:
         """Make the weights."""
-        self.attention.build((None, None, self.units), memory_shape, kept_shape)
+        self.query_kernel = self.add_weight(shape=(self.units, keys_shape[-1]), name="query_kernel")
+        self.direction = self.add_weight(shape=(keys_shape[-1],), name="direction", initializer="random_normal")
         self.cell.build((None, inputs_shape[-1] + memory_shape[-1]))
         self.built = True
 
-    def call(self, inputs: Tensor, memory: Tensor, kept: Tensor, h: Tensor, c: Tensor) -> Any:
+    def call(self, inputs: Tensor, keys: Tensor, memory: Tensor, kept: Tensor, h: Tensor, c: Tensor) -> Any:
         """Look, step, look, step."""
-        keys, dtype = self.attention.keys(memory), self.compute_dtype
-        width = inputs.shape[-1]
+        dtype, width = self.compute_dtype, inputs.shape[-1]
         # The input's part of the product for all steps at once.
         seen_kernel, own = self.cell.kernel[width:], ops.matmul(inputs, self.cell.kernel[:width]) + self.cell.bias
 
         def step(state: Any, projected: Tensor) -> Any:
             h, c, *_ = state
-            seen, weights = self.attention.look(h[:, None], keys, memory, kept)
+            fits = ops.tanh(ops.matmul(h, self.query_kernel)[:, None] + keys) * self.direction
+            seen, weights = look(ops.sum(fits, axis=-1)[:, None], memory, kept)
             z = projected + ops.matmul(seen[:, 0], seen_kernel) + ops.matmul(h, self.cell.recurrent_kernel)
             # Gates and cell state are float32 also where products are shorter.
             i, f, g, o = ops.split(ops.cast(z, "float32"), 4, axis=1)

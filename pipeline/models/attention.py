@@ -26,6 +26,9 @@ from pipeline.models.translating import (
     token,
 )
 
+KEYS = "keys"
+"""Of Bahdanau's attention: what queries are compared with; it hangs on the memory alone."""
+
 
 @dataclass(frozen=True)
 class AttentionSettings:
@@ -84,12 +87,13 @@ def _layers(sizes: Sizes, settings: AttentionSettings, policy: dict[str, Any]) -
         is_first = number == 1
         made.append(keras.layers.Bidirectional(lstm("lstm", units // 2), name=f"encoder_{number}", **policy))
         if is_first and settings.score == "bahdanau":
+            made.append(keras.layers.Dense(units, use_bias=False, name=KEYS, **policy))
             made.append(AttendingLSTM(units, name="decoder_1", **policy))
         else:
             made.append(lstm(f"decoder_{number}", units))
         made += [keras.layers.Concatenate(name=f"{name}_{number}", **policy) for name in ("h", "c")]
     if settings.score == "luong":
-        made.append(Attention("luong", units, name=WEIGHTS, **policy))
+        made.append(Attention(name=WEIGHTS, **policy))
     made.append(keras.layers.Concatenate(name="seen", **policy))
     places = [
         "source",
@@ -110,7 +114,8 @@ def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:
             values = layers[f"encoder_{number - 1}_dropout"](values)
         values, h, c, back_h, back_c = layers[f"encoder_{number}"](values, mask=kept)
         state |= {f"h_{number}": layers[f"h_{number}"]([h, back_h]), f"c_{number}": layers[f"c_{number}"]([c, back_c])}
-    return {**state, "memory": values}
+    keys = {KEYS: layers[KEYS](values)} if KEYS in layers else {}
+    return {**state, "memory": values, **keys}
 
 
 def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: int) -> tuple[Any, dict[str, Any]]:
@@ -121,7 +126,7 @@ def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: in
         if number > 1:
             written = layers[f"decoder_{number - 1}_dropout"](written)
         if isinstance(layer, AttendingLSTM):
-            written, after[WEIGHTS], *ends = layer(written, memory, kept, *before)
+            written, after[WEIGHTS], *ends = layer(written, state[KEYS], memory, kept, *before)
         else:
             written, *ends = layer(written, initial_state=before)
         after |= {f"h_{number}": ends[0], f"c_{number}": ends[1]}

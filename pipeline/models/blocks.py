@@ -124,9 +124,10 @@ class EncoderBlock(_Part):
 class DecoderBlock(_Part):
     """Self-attention over what is written so far, attention over the memory, two dense layers.
 
-    Input: `(batch, steps, width)`; memory `(batch, positions, width)`, which positions of it count; keys and values of
-    the steps before, `(batch, earlier, 2 · width)`, none in training. Output: `(batch, steps, width)`, the weights over
-    the memory averaged over the heads `(batch, steps, positions)`, keys and values of all steps so far.
+    Input: `(batch, steps, width)`; keys and values of the memory `(batch, positions, 2 · width)`, which positions of it
+    count; keys and values of the steps before, `(batch, earlier, 2 · width)`, none in training. Output:
+    `(batch, steps, width)`, the weights over the memory averaged over the heads `(batch, steps, positions)`, keys and
+    values of all steps so far.
     """
 
     def build(self, values_shape: Any, memory_shape: Any, kept_shape: Any, past_shape: Any) -> None:
@@ -134,8 +135,7 @@ class DecoderBlock(_Part):
         width = self.width
         self.norms = [self._norm(f"{name}_norm") for name in ("self", "memory", "dense")]
         self.qkv, self.out = self._dense("query_key_value", 3 * width, width), self._dense("self_output", width, width)
-        self.query, self.held = self._dense("query", width, width), self._dense("memory_key_value", 2 * width, width)
-        self.seen = self._dense("memory_output", width, width)
+        self.query, self.seen = self._dense("query", width, width), self._dense("memory_output", width, width)
         self.wide = self._dense("wide", self.hidden_units, width, "relu")
         self.narrow = self._dense("narrow", width, self.hidden_units)
         self.built = True
@@ -152,7 +152,7 @@ class DecoderBlock(_Part):
         ahead = ops.arange(positions)[None] > ops.arange(steps)[:, None] + (positions - steps)
         own, _ = self._attend(query, keys, held, ops.cast(ahead, "float32") * FAR, training)
         values = values + self._drop(self.out(own), training=training)
-        keys, held = ops.split(self.held(memory), 2, axis=-1)
+        keys, held = ops.split(memory, 2, axis=-1)
         bias = (1 - ops.cast(kept, "float32"))[:, None, None] * FAR
         seen, weights = self._attend(self.query(self.norms[1](values)), keys, held, bias, training)
         values = values + self._drop(self.seen(seen), training=training)

@@ -97,6 +97,7 @@ def transformer(sizes: Sizes, settings: TransformerSettings, *, precision: str) 
     for number in range(1, settings.hidden_layers + 1):
         for kind, side in ((EncoderBlock, "encoder"), (DecoderBlock, "decoder")):
             made.append(kind(width, settings.heads, settings.hidden_units, drop, name=f"{side}_{number}", **policy))
+        made.append(keras.layers.Dense(2 * width, name=f"memory_{number}", **policy))
     layers = {layer.name: layer for layer in made}
     source, target = sentences(sizes)
     state = _encode(layers, source, settings.hidden_layers)
@@ -124,8 +125,11 @@ def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:
     values = layers["source_dropout"](values)
     for number in range(1, count + 1):
         values = layers[f"encoder_{number}"](values, kept)
-    pasts = {f"past_{number}": past for number in range(1, count + 1)}
-    return {"kept": kept, "steps": steps, "memory": layers["source_norm"](values), **pasts}
+    values, state = layers["source_norm"](values), {"kept": kept, "steps": steps}
+    for number in range(1, count + 1):
+        # Each block's keys and values of the memory hang on the source alone.
+        state |= {f"memory_{number}": layers[f"memory_{number}"](values), f"past_{number}": past}
+    return state
 
 
 def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: int) -> tuple[Any, dict[str, Any]]:
@@ -134,6 +138,6 @@ def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: in
     for number in range(1, count + 1):
         name = f"past_{number}"
         written, after[WEIGHTS], after[name] = layers[f"decoder_{number}"](
-            written, state["memory"], state["kept"], state[name]
+            written, state[f"memory_{number}"], state["kept"], state[name]
         )
     return layers["target_embedding"](layers["target_norm"](written), reverse=True), after

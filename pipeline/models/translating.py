@@ -8,6 +8,8 @@ import keras
 import tensorflow as tf
 from keras import ops
 
+from pipeline.portable.search import PADDING
+
 Tensor = Any
 TOKEN, LOGITS, WEIGHTS = "token", "logits", "attention"
 """Input of the decoder's step; what it puts out besides its state."""
@@ -52,7 +54,7 @@ class NotPadding(keras.layers.Layer):
 
     def call(self, words: Tensor) -> Tensor:
         """Compare with 0."""
-        return ops.not_equal(words, 0)
+        return ops.not_equal(words, PADDING)
 
     def compute_output_spec(self, words: Tensor) -> Tensor:
         """Return shape and type."""
@@ -94,13 +96,39 @@ def word_loss(label_smoothing: float, *, trimmed: bool) -> Any:
 
     def loss(target: Tensor, logits: Tensor) -> Tensor:
         logits = ops.cast(logits, "float32")
-        words = tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
         if label_smoothing:
-            spread = ops.logsumexp(logits, axis=-1) - ops.mean(logits, axis=-1)
-            words = (1 - label_smoothing) * words + label_smoothing * spread
+            words = _smoothed(target, logits, label_smoothing)
+        else:
+            words = tf.nn.sparse_softmax_cross_entropy_with_logits(target, logits)
         if not trimmed:
             return ops.mean(words)
-        kept = ops.cast(ops.not_equal(target, 0), "float32")
+        kept = ops.cast(ops.not_equal(target, PADDING), "float32")
         return ops.sum(words * kept) / ops.sum(kept)
 
     return loss
+
+
+def _smoothed(target: Tensor, logits: Tensor, share: float) -> Tensor:
+    """Return the cross-entropy of each word with targets of which a share is spread over all words.
+
+    The gradient is that of the plain cross-entropy, moved: `softmax - (1 - share) · one-hot - share / words`. Left to
+    automatic differentiation the logits, the largest array of a step, would be gone through three times as often.
+    """
+
+    @tf.custom_gradient  # type: ignore[untyped-decorator]
+    def run(logits: Tensor) -> Any:
+        count = logits.shape[-1]
+        flat, wanted = tf.reshape(logits, [-1, count]), tf.reshape(target, [-1])
+        plain, back = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=wanted)
+        places = tf.stack([tf.range(tf.size(wanted), dtype=wanted.dtype), wanted], axis=1)
+        # The logarithm of the softmax, averaged over all words, is their mean less logsumexp, which `plain` holds.
+        words = plain + share * (tf.gather_nd(flat, places) - tf.reduce_mean(flat, axis=1))
+
+        def gradient(outer: Tensor) -> Tensor:
+            outer = tf.reshape(outer, [-1])
+            moved = tf.tensor_scatter_nd_add(back - share / count, places, tf.fill(tf.shape(wanted), share))
+            return tf.reshape(moved * outer[:, None], tf.shape(logits))
+
+        return tf.reshape(words, tf.shape(target)), gradient
+
+    return run(logits)

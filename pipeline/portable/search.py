@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-START, END = 2, 3
-"""Numbers of the words that begin and end a sentence."""
+PADDING, UNKNOWN, START, END = range(4)
+"""Numbers of the words that fill a row up, that stand for all unknown ones, and that begin and end a sentence."""
 State = Any
 
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -153,7 +153,9 @@ class TableTask(Task):
             tables[split] = self._table(arrays, output)
             if split == "test":
                 curves = self._curves(arrays, output)
-        return Evaluation(scores, curves, tables)
+        unlabelled = self.config.data.unlabelled
+        submission = partial(self._write_submission, folder, unlabelled) if unlabelled else None
+        return Evaluation(scores, curves, tables, write_besides=submission)
 
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import table_baselines
@@ -161,13 +163,6 @@ class TableTask(Task):
         splits = {split: Arrays.load(PROCESSED / split) for split in SPLITS}
         for name, baseline in table_baselines.available().items():
             yield name, self._scores(splits["test"], baseline(splits, self.schema))
-
-    def write_besides(self, folder: Path, out: Path) -> str | None:
-        data = self.config.data
-        if data.unlabelled is None:
-            return None
-        rows = TablePredictor.load(folder).submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
-        return f"{SUBMISSION}: {rows:,} rows of {data.unlabelled}"
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
@@ -186,6 +181,10 @@ class TableTask(Task):
     def example(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
+
+    def _write_submission(self, folder: Path, unlabelled: str, out: Path) -> str:
+        rows = TablePredictor.load(folder).submission(RAW / unlabelled, out / SUBMISSION, self.config.data.id)
+        return f"{SUBMISSION}: {rows:,} rows of {unlabelled}"
 
     def _class_weights(self, target: npt.NDArray[np.float32]) -> list[float] | None:
         if self.config.train.class_weights == "none":

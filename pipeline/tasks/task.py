@@ -57,12 +57,22 @@ class Scores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores by split, curves of the test split by name, the predictions behind them, and what to say besides."""
+    """What an evaluation found.
+
+    Attributes:
+        scores: By split.
+        curves: Of the test split, by name.
+        predictions: Behind the scores, by split.
+        notes: What to say besides, by name.
+        write_besides: Writes what the family shows besides scores, curves and predictions into the folder of the
+            predictions, which lie there already; returns what that was.
+    """
 
     scores: dict[str, Scores]
     curves: dict[str, "Curve"]
     predictions: dict[str, "pa.Table"]
     notes: dict[str, str] = field(default_factory=dict)
+    write_besides: Callable[[Path], str] | None = None
 
 
 @dataclass(frozen=True)
@@ -208,10 +218,6 @@ class Task(ABC):
     @abstractmethod
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         """Fit simple models, one after the other, and score each on the test split."""
-
-    @abstractmethod
-    def write_besides(self, folder: Path, out: Path) -> str | None:
-        """Write what the family shows besides scores, curves and predictions, which lie in `out` already; say what."""
 
     @classmethod
     @abstractmethod

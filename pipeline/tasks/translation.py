@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from pipeline.config import (
     TranslationEvaluate,
     TranslationTrain,
 )
-from pipeline.data.corpora import CorpusSchema, CorpusSettings, Sentences, fitted, prepare_corpus
+from pipeline.data.corpora import PADDING, CorpusSchema, CorpusSettings, Sentences, fitted, prepare_corpus
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
 from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
 from pipeline.tasks.translation_predictor import MODEL, TranslationPredictor, is_trimmed
@@ -89,13 +89,7 @@ class TranslationTask(Task):
         is_fixed = not getattr(settings, "mask", True)
         source_length, target_length = schema.lengths if is_fixed else (None, None)
         sizes = models.Sizes(*schema.words, source_length, target_length, schema.max_tokens + 2)
-        build, kind = {
-            "seq2seq": (models.seq2seq, models.Seq2SeqSettings),
-            "attention": (models.attention, models.AttentionSettings),
-            "transformer": (models.transformer, models.TransformerSettings),
-        }[settings.name]
-        axes = kind(**settings.model_dump(exclude={"name"}))
-        return build(sizes, axes, precision=models.resolved(train.precision))  # type: ignore[operator]
+        return models.translator(sizes, precision=models.resolved(train.precision), **settings.model_dump())
 
     def check(self) -> None:
         """Nothing: whatever the configuration lets pass, the networks can do on any corpus."""
@@ -147,7 +141,7 @@ class TranslationTask(Task):
             if split == "test":
                 curves = self._curves(pairs, score)
                 notes["signature"] = score.signature
-        return Evaluation(scores, curves, tables, notes)
+        return Evaluation(scores, curves, tables, notes, partial(self._write_besides, predictor))
 
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import translation_baselines
@@ -156,12 +150,6 @@ class TranslationTask(Task):
         for name, baseline in translation_baselines.BASELINES.items():
             translations = baseline(train, test.source_text)
             yield name, self._scores(self._score(None, test, translations), len(test))
-
-    def write_besides(self, folder: Path, out: Path) -> str | None:
-        pairs = Sentences.load(PROCESSED / "test")
-        written = examples_page(out, self.config.name)
-        maps = attention_maps(TranslationPredictor.load(folder), pairs, out)
-        return f"{written}, {maps}" if maps else written
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
@@ -178,6 +166,11 @@ class TranslationTask(Task):
 
     def example(self) -> list[dict[str, Any]]:
         return [{"source": text} for text in Sentences.load(PROCESSED / "test").source_text[:3]]
+
+    def _write_besides(self, predictor: TranslationPredictor, out: Path) -> str:
+        written = examples_page(out, self.config.name)
+        maps = attention_maps(predictor, Sentences.load(PROCESSED / "test"), out)
+        return f"{written}, {maps}" if maps else written
 
     def _widths(self, pairs: Sentences, trimmed: bool) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
         if trimmed:
@@ -250,7 +243,7 @@ class TranslationTask(Task):
     def _curves(self, pairs: Sentences, score: "TranslationScores") -> dict[str, "Curve"]:
         from pipeline.metrics import bleu_by_length
 
-        lengths = (pairs.source != 0).sum(axis=1) - 2
+        lengths = (pairs.source != PADDING).sum(axis=1) - 2
         return {"bleu_by_length": bleu_by_length(score, lengths)}
 
 

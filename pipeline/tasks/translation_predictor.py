@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.corpora import SIDES, CorpusSchema, Vocabulary, fitted, padded, read_sentences
+from pipeline.data.corpora import PADDING, SIDES, CorpusSchema, Vocabulary, fitted, padded, read_sentences
 from pipeline.data.corpora.pairs import decoded
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     import keras
 
     from pipeline.decoding import KerasDecoder, SearchSettings, Translation
-    from pipeline.models import Inference
 
 MODEL = "model.keras"
 LOGITS = 2**26
@@ -124,7 +123,7 @@ class TranslationPredictor(Predictor):
             Words to predict, how many of them right, sum of their losses: `(3, sentences)`.
         """
         trimmed = is_trimmed(self.model)
-        lengths = (target != 0).sum(axis=1)
+        lengths = (target != PADDING).sum(axis=1)
         order, found = np.argsort(lengths, kind="stable"), np.zeros((3, len(source)))
         widest = int(lengths.max()) if trimmed else target.shape[1]
         size = max(1, LOGITS // (widest * self._schema.words[1]))
@@ -132,7 +131,7 @@ class TranslationPredictor(Predictor):
             rows = order[start : start + size]
             before, wanted = source[rows], target[rows]
             if trimmed:
-                before = before[:, : int((before != 0).sum(axis=1).max())]
+                before = before[:, : int((before != PADDING).sum(axis=1).max())]
                 wanted = wanted[:, : int(lengths[rows].max())]
             found[:, rows] = [part.numpy() for part in self._score_graph(before, wanted)]
         return found
@@ -172,6 +171,7 @@ class TranslationPredictor(Predictor):
     def decoder(self) -> "KerasDecoder":
         """The two networks of inference, as the search takes them."""
         from pipeline.decoding import KerasDecoder
+        from pipeline.models import inference_of
 
         return KerasDecoder(inference_of(self.model))
 
@@ -184,7 +184,7 @@ class TranslationPredictor(Predictor):
         def run(source: Any, target: Any) -> Any:
             logits = tf.cast(self.model({"source": source, "target": target[:, :-1]}, training=False), tf.float32)
             wanted = target[:, 1:]
-            kept = tf.cast(wanted != 0, tf.float32) if trimmed else tf.ones(tf.shape(wanted))
+            kept = tf.cast(wanted != PADDING, tf.float32) if trimmed else tf.ones(tf.shape(wanted))
             loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits) * kept
             right = tf.cast(tf.argmax(logits, -1, tf.int32) == wanted, tf.float32) * kept
             return [tf.reduce_sum(part, axis=1) for part in (kept, right, loss)]
@@ -218,18 +218,6 @@ class TranslationPredictor(Predictor):
             return f"{self._text(found[0]) if found else ''}\n"
         lines = [f"{place}\t{each.score:.4f}\t{self._text(each)}\n" for each in found]
         return "".join(lines) or f"{place}\t\t\n"
-
-
-def inference_of(model: "keras.Model") -> "Inference":
-    """Return the two networks of inference of a network that translates."""
-    from pipeline import models
-
-    make = {
-        "seq2seq": models.seq2seq_inference,
-        "attention": models.attention_inference,
-        "transformer": models.transformer_inference,
-    }
-    return make[model.name](model)
 
 
 def is_trimmed(model: "keras.Model") -> bool:

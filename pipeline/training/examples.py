@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from pipeline.portable.search import PADDING
 from pipeline.training.determinism import epoch_order
 
 Order = npt.NDArray[np.int32]
@@ -112,7 +113,9 @@ class SentenceExamples(Examples):
         trimmed: bool,
     ) -> None:
         self._source, self._target, self._trimmed = tf.constant(source), tf.constant(target), trimmed
-        self._lengths = np.stack([(source != 0).sum(axis=1), (target != 0).sum(axis=1) - 1], axis=1).astype(np.int32)
+        self._lengths = np.stack([(source != PADDING).sum(axis=1), (target != PADDING).sum(axis=1) - 1], axis=1).astype(
+            np.int32
+        )
         self._known_lengths = tf.constant(self._lengths)
         self.rows = len(source)
         if trimmed:

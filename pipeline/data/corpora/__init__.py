@@ -5,7 +5,8 @@ from pipeline.data.corpora.prepare import CorpusSettings, prepare_corpus
 from pipeline.data.corpora.schema import SIDES, CorpusSchema
 from pipeline.data.corpora.sentences import Sentences, fitted, padded
 from pipeline.data.corpora.tokenizing import Tokenizer, tokenizer_for
-from pipeline.data.corpora.vocabulary import END, PADDING, SPECIAL, START, UNKNOWN, Vocabulary
+from pipeline.data.corpora.vocabulary import SPECIAL, Vocabulary
+from pipeline.portable.search import END, PADDING, START, UNKNOWN
 
 __all__ = [
     "END",

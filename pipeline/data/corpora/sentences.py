@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.corpora.vocabulary import END, PADDING
+from pipeline.portable.search import END, PADDING
 
 Numbers = npt.NDArray[np.int32]
 

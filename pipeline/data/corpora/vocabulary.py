@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.data.errors import DataError
+from pipeline.portable.search import END, START, UNKNOWN
 from pipeline.storage import write_text
 
 SPECIAL = ("<pad>", "<unk>", "<start>", "<end>")
-PADDING, UNKNOWN, START, END = range(4)
 
 
 class Vocabulary:
