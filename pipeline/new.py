@@ -1,10 +1,11 @@
-"""Look at own files and write the configs that train on them: a table, or two files of aligned sentences."""
+"""Look at own files and write the configs that train on them: a table, a text, or two files of aligned sentences."""
 
 import argparse
 import re
 import shlex
 import shutil
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -12,9 +13,12 @@ import yaml
 from pipeline.config import PipelineError, guarded, load, no_such
 from pipeline.storage import CONF, PROJECT, write_text
 from pipeline.tasks.table_proposal import look, propose
-from pipeline.tasks.translation_proposal import propose_translation
+from pipeline.tasks.text_proposal import TextProposal, propose_text
+from pipeline.tasks.translation_proposal import TranslationProposal, propose_translation
 
 OWN = Path("data/own")
+Propose = Callable[[str, Sequence[Path], str], TextProposal | TranslationProposal]
+"""Name of the experiment, files, where the stages will find them → what to write."""
 
 
 def main() -> None:
@@ -26,7 +30,8 @@ def main() -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a table: .csv, .csv.gz, .zip or .parquet; or two texts: sentences, and their translations line by line",
+        help="a table: .csv, .csv.gz, .zip or .parquet; or a text to write like, .txt; or two: sentences, "
+        "and their translations line by line",
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict; without it, only look")
     parser.add_argument("--unlabelled", type=Path, metavar="FILE", help="a table without the target, to predict")
@@ -47,12 +52,14 @@ def new(given: argparse.Namespace) -> None:
         raise PipelineError(
             f"{name!r} is no name for an experiment: letters, digits, - and _, a letter first; no YAML word"
         )
-    if len(given.files) == 1:
+    if len(given.files) == 1 and given.files[0].suffix == ".txt":
+        _texts(name, given, propose_text, "lowercase, min_count; hidden_units")
+    elif len(given.files) == 1:
         _table(name, given.files[0], given.target, given.unlabelled, given.all, given.force)
     elif len(given.files) == 2:
-        _sentences(name, given)
+        _texts(name, given, propose_translation, "languages, tokenizer, hold_out")
     else:
-        raise PipelineError(f"{len(given.files)} files: a table is one, sentences and their translations are two")
+        raise PipelineError(f"{len(given.files)} files: a table or a text is one, sentences and translations are two")
 
 
 def _table(name: str, file: Path, target: str | None, unlabelled: Path | None, whole: bool, force: bool) -> None:
@@ -74,16 +81,16 @@ def _table(name: str, file: Path, target: str | None, unlabelled: Path | None, w
     _tell(name, places, "kinds, drop, split")
 
 
-def _sentences(name: str, given: argparse.Namespace) -> None:
+def _texts(name: str, given: argparse.Namespace, propose: Propose, what: str) -> None:
     options = (("--target", given.target), ("--unlabelled", given.unlabelled), ("--all", given.all))
     if foreign := [option for option, value in options if value]:
-        raise PipelineError(f"{', '.join(foreign)}: for a table; two files are sentences and their translations")
+        raise PipelineError(f"{', '.join(foreign)}: for a table; these files are texts")
     places = {path: _place(path, name) for path in given.files}
     _refuse_taken(name, places, given.force)
-    proposal = propose_translation(name, given.files, places[given.files[0]].parent.as_posix())
+    proposal = propose(name, given.files, places[given.files[0]].parent.as_posix())
     print(proposal.report)
     _write(name, places, proposal.data, proposal.experiment)
-    _tell(name, places, "languages, tokenizer, hold_out")
+    _tell(name, places, what)
 
 
 def _configs(name: str) -> list[Path]:

@@ -1,8 +1,9 @@
-"""Predict with the trained network: raw rows or sentences in, probabilities or translations out, in the same order."""
+"""Predict with the trained network: rows to probabilities, sentences to translations, prompts to texts, in order."""
 
 import argparse
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,12 @@ OPTIONS = {
     "keep": "columns of the input to repeat, comma-separated: ids (tables)",
     "beam": "translations followed at a time; 1: greedy; default: 5 (translation)",
     "nbest": "translations of each sentence, with its number and their scores, separated by tabs (translation)",
+    "prompt": "what to go on from, instead of an input (text)",
+    "length": "characters to write; default: 500 (text)",
+    "temperature": "below 1 the probable becomes more probable; above 0; default: 0.7 (text)",
+    "top_k": "draw from so many of the most probable characters only; default: 0, from all (text)",
+    "top_p": "draw from the most probable that together reach this probability; default: 1 (text)",
+    "seed": "of the drawing: the same seed writes the same; default: 0 (text)",
 }
 
 
@@ -24,13 +31,23 @@ def main() -> None:
         "input",
         type=Path,
         nargs="?",
-        help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; translation: text, a "
-        "sentence a line; default: standard input, line by line",
+        help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; translation and "
+        "text: a sentence or a prompt a line; default: standard input, line by line",
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; needed where there is an input file")
     parser.add_argument("--keep", metavar="COLUMNS", help=OPTIONS["keep"])
     parser.add_argument("--beam", type=_positive, help=OPTIONS["beam"])
     parser.add_argument("--nbest", type=_positive, help=OPTIONS["nbest"])
+    parser.add_argument("--prompt", metavar="TEXT", help=OPTIONS["prompt"])
+    kinds: dict[str, Callable[[str], Any]] = {
+        "length": _positive,
+        "temperature": float,
+        "top_k": int,
+        "top_p": float,
+        "seed": int,
+    }
+    for name, kind in kinds.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=OPTIONS[name])
     parser.add_argument(
         "--model", default=str(MODELS), help="folder, MLflow run id or models:/NAME@ALIAS; default: models"
     )
@@ -49,14 +66,20 @@ def predict(source: Path | None, output: Path | None, options: dict[str, Any], m
         raise PipelineError(f"{source}: no such file")
     predictor = predictor_for(folder_of(model))
     if foreign := [name for name in options if name not in predictor.options]:
-        known = ", ".join(f"--{name}" for name in predictor.options)
-        raise PipelineError(f"--{', --'.join(foreign)}: not for a network of this kind, which takes {known}")
+        known = ", ".join(f"--{_dashed(name)}" for name in predictor.options)
+        raise PipelineError(
+            f"--{', --'.join(map(_dashed, foreign))}: not for a network of this kind, which takes {known}"
+        )
     began = time.monotonic()
     if source is None or output is None:
         predictor.predict_stream(options)
         return
     count = predictor.predict_file(source, output, options)
     print(f"{output}: {count:,} rows, {count / (time.monotonic() - began):,.0f} a second", file=sys.stderr)
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def _positive(text: str) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_tiny
 from pairs import pairs, write_pairs
+from texts import text, write_text
 from tiny import tiny
 
 from pipeline.config import Config, InterruptedRunError
@@ -57,8 +58,14 @@ def translation(**changes: Any) -> Config:
     return pairs(**{**small, "train__decode_sentences": 100, "evaluate__beam": 1, **changes})
 
 
+def writing(**changes: Any) -> Config:
+    """Return a small network that writes; of its scores the one of which more is better decides."""
+    return text(**{"train__monitor": "accuracy", **changes})
+
+
 FAMILIES = {
     "table": Fixture(tiny, write_tiny, "auc", 0.7, {**LOOP, **TABLE}),
+    "text": Fixture(writing, write_text, "accuracy", 0.5, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}),
     "translation": Fixture(
         translation, write_pairs, "bleu", 5.0, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}
     ),

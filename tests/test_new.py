@@ -246,11 +246,28 @@ def test_two_files_are_sentences(clone: Path, capsys: pytest.CaptureFixture[str]
     other.write_text("only one\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"300 lines and .*translated\.txt 1: the n-th lines"):
         sentences("bad", source, other)
-    with pytest.raises(PipelineError, match="--target: for a table; two files are sentences"):
+    with pytest.raises(PipelineError, match="--target: for a table; these files are texts"):
         sentences("bad", source, target, target="x")
-    with pytest.raises(PipelineError, match="3 files: a table is one"):
+    with pytest.raises(PipelineError, match="3 files: a table or a text is one"):
         sentences("bad", source, target, other)
     assert not (clone / "conf" / "data" / "bad.yaml").exists()
+
+
+def test_configs_for_an_own_text(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = clone.parent / "poem.txt"
+    source.write_text("Roses are red,\nviolets are blue.\n" * 100 + "é", encoding="utf-8")
+    sentences("poem", source)
+    tree = proposed(clone, "poem")
+    assert tree["task"] == "text"
+    assert tree["data"]["source"] == {"name": "own", "folder": "data/own/poem", "files": {"poem.txt": None}}
+    assert tree["data"]["test_fraction"] == 0.1  # of so few
+    assert (tree["model"]["name"], tree["model"]["hidden_units"]) == ("char_rnn", 256)
+    output = capsys.readouterr().out
+    assert "3,301 characters in 201 lines; " in output
+    assert "1 of them once" in output
+    source.write_bytes(b"\xff")
+    with pytest.raises(PipelineError, match="line 1: no UTF-8"):
+        sentences("bad", source)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from pipeline.config.compose import PARAMS, dump, flatten, load
 from pipeline.config.config import Config, check, checked
 from pipeline.config.entry import changes, command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
+from pipeline.config.language import TEXT_MONITORS, TextData, TextEvaluate, TextTrain
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, TableData, TableTrain
 from pipeline.config.text import figure
@@ -13,6 +14,7 @@ from pipeline.storage import PipelineError
 __all__ = [
     "MONITORS",
     "PARAMS",
+    "TEXT_MONITORS",
     "TRANSLATION_MONITORS",
     "Calendar",
     "Config",
@@ -25,6 +27,9 @@ __all__ = [
     "Section",
     "TableData",
     "TableTrain",
+    "TextData",
+    "TextEvaluate",
+    "TextTrain",
     "Tracking",
     "Train",
     "TranslationData",

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pipeline.config.errors import ConfigError, did_you_mean
+from pipeline.config.language import TEXT_MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
 from pipeline.config.sections import Evaluate, Head, Section, Tracking, Train
 from pipeline.config.table import MONITORS, EmbeddingMlp, TableData, TableTrain
 from pipeline.config.translation import (
@@ -43,6 +44,7 @@ FAMILIES = {
         TranslationEvaluate,
         TRANSLATION_MONITORS,
     ),
+    "text": Family(TextData, {"char_window": CharWindow, "char_rnn": CharRnn}, TextTrain, TextEvaluate, TEXT_MONITORS),
 }
 
 

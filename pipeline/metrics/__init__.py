@@ -5,6 +5,7 @@ from pipeline.metrics.bootstrap import Score, intervals
 from pipeline.metrics.curves import Curve, calibration, precision_recall, residuals, roc, sure_and_right
 from pipeline.metrics.multiclass import MulticlassScores
 from pipeline.metrics.regression import RegressionScores
+from pipeline.metrics.texts import TextScores
 from pipeline.metrics.translations import TranslationScores, bleu_by_length
 from pipeline.metrics.vectors import nearest, plane
 
@@ -20,6 +21,8 @@ HIGHER_IS_BETTER = {
     "chrf": True,
     "token_accuracy": True,
     "loss": False,
+    "bits_per_char": False,
+    "perplexity": False,
     "rmse": False,
     "mae": False,
 }
@@ -31,6 +34,7 @@ __all__ = [
     "MulticlassScores",
     "RegressionScores",
     "Score",
+    "TextScores",
     "TranslationScores",
     "binary_scores",
     "bleu_by_length",

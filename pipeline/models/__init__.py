@@ -22,6 +22,8 @@ from pipeline.models.saving import load_model, save_model
 from pipeline.models.structure import parts_of, summary
 from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
+from pipeline.models.writers import writer
+from pipeline.models.writing import character_loss
 
 __all__ = [
     "EmbeddingDense",
@@ -41,6 +43,7 @@ __all__ = [
     "auto_dim",
     "averaged",
     "bin_edges",
+    "character_loss",
     "embedding_mlp",
     "figure",
     "inference_of",
@@ -58,4 +61,5 @@ __all__ = [
     "weights_of",
     "word_loss",
     "write_pictures",
+    "writer",
 ]

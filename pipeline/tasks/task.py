@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 FAMILIES = {
     "table": "pipeline.tasks.table:TableTask",
+    "text": "pipeline.tasks.text:TextTask",
     "translation": "pipeline.tasks.translation:TranslationTask",
 }
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
@@ -29,7 +30,7 @@ FAMILIES = {
 CODE = ("data", "decoding", "metrics", "models", "portable", "tasks", "training")
 """Libraries whose code decides what a training, and what an evaluation, computes."""
 
-NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples"}
+NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples", "sample_length"}
 """Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint, unless the
 learning rate hangs on their number."""
 

@@ -14,8 +14,8 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.corpora import PADDING, SIDES, CorpusSchema, Vocabulary, fitted, padded, read_sentences
-from pipeline.data.corpora.pairs import decoded
+from pipeline.data.corpora import PADDING, SIDES, START, CorpusSchema, Vocabulary, fitted, padded, read_sentences
+from pipeline.data.utf8 import decoded
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
 
@@ -150,7 +150,7 @@ class TranslationPredictor(Predictor):
             if filled := [words for line in lines if (words := self._words(line))]:
                 numbers = [self._schema.vocabularies[0].numbers(words) for words in filled]
                 given = self._cut(padded(numbers))
-                written = [[2, *each[0].words] for each in self._search(given, _beam(1))]
+                written = [[START, *each[0].words] for each in self._search(given, _beam(1))]
                 width = None if is_trimmed(self.model) else self._schema.lengths[1]
                 yield {"source": given, "target": padded([each[:width] for each in written], width)}
 

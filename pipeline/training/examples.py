@@ -38,6 +38,15 @@ class Examples(ABC):
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
         """Return inputs by name, target, and how much the batch counts: within the graph."""
 
+    @property
+    def carried(self) -> dict[str, tf.Variable]:
+        """What goes on from step to step, by name: it belongs to a checkpoint."""
+        return {}
+
+    def carry(self, _output: Any) -> None:
+        """Take from a step's output what the next step is given; part of the graph. Nothing, unless told otherwise."""
+        return
+
     @abstractmethod
     def amount(self, rows: Order) -> float:
         """Return how many units rows hold."""
@@ -152,6 +161,92 @@ class SentenceExamples(Examples):
     def amount(self, rows: Order) -> float:
         """Count the words to predict."""
         return float(self._lengths[rows, 1].sum())
+
+
+class WindowExamples(Examples):
+    """Windows of a text, and the character behind each.
+
+    Args:
+        text: Numbers, `(characters,)`.
+        window: Characters in each.
+        step: From one to the next.
+        batch_size: Windows of a step.
+    """
+
+    unit = "characters"
+
+    def __init__(self, text: npt.NDArray[np.int32], window: int, step: int, batch_size: int) -> None:
+        self._text = tf.constant(text)
+        self._starts = tf.range(0, len(text) - window, step)
+        self._places = tf.range(window + 1)
+        self.rows = len(self._starts)
+        self.per_epoch = -(-self.rows // batch_size)
+        self._bounds = np.minimum(np.arange(self.per_epoch + 1) * batch_size, self.rows).astype(np.int32)
+
+    def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
+        """Draw an order."""
+        return epoch_order(seed, epoch, self.rows), self._bounds
+
+    def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
+        """Gather."""
+        windows = tf.gather(self._text, tf.gather(self._starts, rows)[:, None] + self._places)
+        return {"text": windows[:, :-1]}, windows[:, -1], tf.size(rows)
+
+    def amount(self, rows: Order) -> float:
+        """Count."""
+        return len(rows)
+
+
+class StreamExamples(Examples):
+    """A text read from several places at once, a piece a step; the state goes on from piece to piece.
+
+    Gradients end where a piece begins (Williams, Peng: An Efficient Gradient-Based Algorithm for On-Line Training of
+    Recurrent Network Trajectories, 1990). An epoch begins with a state of zeros.
+
+    Args:
+        text: Numbers, `(characters,)`.
+        streams: Places.
+        sequence: Characters of a piece.
+        state: Width of each part of the state, by name.
+    """
+
+    unit = "characters"
+
+    def __init__(self, text: npt.NDArray[np.int32], streams: int, sequence: int, state: Mapping[str, int]) -> None:
+        length = (len(text) - 1) // streams
+        self._streams, self._sequence, self._length = streams, sequence, length
+        self._inputs = tf.constant(text[: streams * length].reshape(streams, length))
+        self._targets = tf.constant(text[1 : streams * length + 1].reshape(streams, length))
+        self._state = {name: tf.Variable(tf.zeros([streams, units]), trainable=False) for name, units in state.items()}
+        self.rows = self.per_epoch = -(-length // sequence)
+        self._bounds = np.arange(self.rows + 1, dtype=np.int32)
+
+    def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
+        """Go through the text as it stands."""
+        return np.arange(self.rows, dtype=np.int32), self._bounds
+
+    def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
+        """Cut a piece out of each stream."""
+        first = rows[0] * self._sequence
+        text, wanted = (side[:, first : first + self._sequence] for side in (self._inputs, self._targets))
+        going = tf.cast(first > 0, tf.float32)
+        state = {name: variable * going for name, variable in self._state.items()}
+        return {"text": text, **state}, wanted, tf.size(text)
+
+    @property
+    def carried(self) -> dict[str, tf.Variable]:
+        """The state."""
+        return self._state
+
+    def carry(self, output: Any) -> None:
+        """Keep the state."""
+        for name, variable in self._state.items():
+            variable.assign(tf.cast(output[name], tf.float32))
+
+    def amount(self, rows: Order) -> float:
+        """Count."""
+        ends = np.minimum((rows.astype(np.int64) + 1) * self._sequence, self._length)
+        return float((ends - rows.astype(np.int64) * self._sequence).sum() * self._streams)
 
 
 def _bounds(widths: npt.NDArray[Any], size: int, unit: str) -> Order:

@@ -15,7 +15,7 @@ from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.errors import TrainingError
 from pipeline.training.examples import Examples
 from pipeline.training.interruption import interruptible
-from pipeline.training.optimizer import LearningRate, RowSparseAdam
+from pipeline.training.optimizer import LearningRate, optimizer_for
 from pipeline.training.progress import EpochRecord, Progress
 from pipeline.training.steps import Loss, Steps
 
@@ -59,6 +59,7 @@ class Schedule:
         clip_norm: Length at most of a step's gradient; 0 for any.
         average_last: Epochs at the end whose weights are averaged; 0 for none.
         rests: See `RowSparseAdam`.
+        optimizer: `adam` or `rmsprop`.
         save_every: Epochs after which the network is kept besides; 0 for never.
     """
 
@@ -75,10 +76,11 @@ class Schedule:
     average_last: int = 0
     save_every: int = 0
     rests: bool = True
+    optimizer: str = "adam"
 
     @classmethod
-    def of(cls, settings: Any, seed: int, *, rests: bool) -> Self:
-        """Return the schedule of a `train` section; `rests` as for `RowSparseAdam`."""
+    def of(cls, settings: Any, seed: int, *, rests: bool, optimizer: str = "adam") -> Self:
+        """Return the schedule of a `train` section; `rests` and `optimizer` as for `optimizer_for`."""
         return cls(
             settings.epochs,
             settings.learning_rate,
@@ -93,6 +95,7 @@ class Schedule:
             average_last=settings.average_last,
             save_every=settings.save_every,
             rests=rests,
+            optimizer=optimizer,
         )
 
 
@@ -123,7 +126,8 @@ class Training:
         self._checkpoints, self._on_epoch, self._keep, self._unit = checkpoints, on_epoch, keep, examples.unit
         steps = schedule.epochs * examples.per_epoch
         rate = LearningRate(schedule.learning_rate, schedule.shape, round(schedule.warmup * steps), steps)
-        self._optimizer = RowSparseAdam(rate, schedule.weight_decay, rests=schedule.rests)
+        self._carried = examples.carried
+        self._optimizer = optimizer_for(schedule.optimizer, rate, schedule.weight_decay, rests=schedule.rests)
         self._average = WeightAverage(model.trainable_variables, schedule.ema)
         self._steps = Steps(model, self._optimizer, objective.loss, examples, self._average, schedule.clip_norm)
         self._best: Weights = {}
@@ -259,6 +263,7 @@ class Training:
         named = {f"model/{i:04}": v for i, v in enumerate(self._model.variables)}
         named |= {f"optimizer/{i:04}": v for i, v in enumerate(self._optimizer.variables)}
         named |= {f"average/{i:04}": v for i, v in enumerate(self._average.variables)}
+        named |= {f"carried/{name}": v for name, v in self._carried.items()}
         return named | {"loss_sum": self._steps.loss_sum, "weight_sum": self._steps.weight_sum}
 
     def _save(self) -> None:

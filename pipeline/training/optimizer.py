@@ -85,6 +85,18 @@ class RowSparseAdam(keras.optimizers.Adam):
         variable.scatter_sub(tf.IndexedSlices(change, rows))
 
 
+def optimizer_for(name: str, rate: Any, decay: float, *, rests: bool) -> keras.optimizers.Optimizer:
+    """Make an optimizer.
+
+    Args:
+        name: `adam`, or `rmsprop` (Tieleman, Hinton 2012), which is Keras' own and knows no decay.
+        rate: A number or a schedule.
+        decay: See `RowSparseAdam`.
+        rests: Likewise.
+    """
+    return keras.optimizers.RMSprop(rate) if name == "rmsprop" else RowSparseAdam(rate, decay, rests=rests)
+
+
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):
     """A learning rate that rises linearly, then stays or falls to 0 with the last step.
 

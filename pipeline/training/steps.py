@@ -94,7 +94,8 @@ class Steps:
     def _step(self, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         inputs, target, weight = self._examples.batch(rows)
         with tf.GradientTape() as tape:
-            losses = [self._loss(target, member(inputs, training=True)) for member in self._members]
+            outputs = [member(inputs, training=True) for member in self._members]
+            losses = [self._loss(target, output) for output in outputs]
             # Their sum: each network's gradients are what they would be were it alone.
             total = tf.add_n(losses)
         variables = self._model.trainable_variables
@@ -103,6 +104,7 @@ class Steps:
             # A row that a batch used twice has one gradient, the sum; else its length would be another.
             once = [summed(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
             gradients, _ = tf.clip_by_global_norm(once, self._clip_norm)
+        self._examples.carry(outputs[0])
         loss = total / len(losses)
         # A loss that is no number changes no weight: they are still there to be looked at.
         tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)

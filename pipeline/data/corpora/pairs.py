@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.errors import DataError
+from pipeline.data.utf8 import read_text
 
 Pair = tuple[str, str]
 
@@ -61,7 +62,7 @@ def read_pairs(
         rows = list(zip(source, target, strict=True))
     else:
         chosen = [columns[language] for language in languages]
-        lines = [line.split("\t") for line in _text(folder / names[0]).split("\n") if line]
+        lines = [line.split("\t") for line in read_text(folder / names[0]).split("\n") if line]
         header = lines.pop(0) if lines and any(isinstance(column, str) for column in chosen) else []
         sides = [_column(folder / names[0], lines, header, column) for column in chosen]
         rows = list(zip(*sides, strict=True))
@@ -79,36 +80,8 @@ def read_sentences(path: Path) -> list[str]:
         DataError: No such file, or a line that is no UTF-8.
     """
     # Only line feeds end a line: str.splitlines would cut at characters that stand within sentences, too.
-    lines = _text(path).split("\n")
+    lines = read_text(path).split("\n")
     return [line.strip() for line in (lines if lines[-1] else lines[:-1])]
-
-
-def decoded(content: bytes, name: str, first: int = 1) -> str:
-    """Decode UTF-8; a mark at the beginning and carriage returns go.
-
-    Args:
-        content: To decode.
-        name: Of where it comes from.
-        first: Number of its first line.
-
-    Raises:
-        DataError: Naming the line that is none.
-    """
-    try:
-        return content.decode("utf-8-sig").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + first
-        raise DataError(
-            f"{name}, line {line:,}: no UTF-8 ({error.reason}, byte 0x{content[error.start]:02x}); convert the file, "
-            "for example with `iconv -f ENCODING -t UTF-8`"
-        ) from error
-
-
-def _text(path: Path) -> str:
-    try:
-        return decoded(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from error
 
 
 def _column(path: Path, rows: list[list[str]], header: list[str], column: int | str) -> list[str]:

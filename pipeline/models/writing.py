@@ -1,0 +1,17 @@
+"""What networks that write have in common: the names of input and output, and the loss."""
+
+from typing import Any
+
+from pipeline.models.translating import word_loss
+
+TEXT, LOGITS = "text", "logits"
+
+
+def character_loss(label_smoothing: float) -> Any:
+    """Return the loss of a batch: cross-entropy a character, in nats, in float32 whatever the logits are in.
+
+    Args:
+        label_smoothing: Share of each target spread over all characters.
+    """
+    loss = word_loss(label_smoothing, trimmed=False)
+    return lambda target, output: loss(target, output[LOGITS])

@@ -1,0 +1,164 @@
+"""A trained network of the text family: prompts in, text out."""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.config import no_such
+from pipeline.data import DataError
+from pipeline.data.texts import TextSchema
+from pipeline.data.utf8 import decoded, read_text
+from pipeline.storage import new_file
+from pipeline.tasks.task import Embedding, Predictor, TaskError
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipeline.decoding import KerasWriter, Sampling
+
+MODEL = "model.keras"
+LENGTH = 500
+"""Characters written unless told otherwise."""
+SHOWN_AT_ONCE = 100
+"""Characters of a row where values of layers are looked at."""
+
+
+class TextPredictor(Predictor):
+    """A network that goes on from a prompt.
+
+    Args:
+        schema: Of the text that it was made for.
+        model: The network.
+    """
+
+    options = ("prompt", "length", "temperature", "top_k", "top_p", "seed")
+    has_sentences = True
+
+    def __init__(self, schema: TextSchema, model: "keras.Model") -> None:
+        self._schema, self.model = schema, model
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load what `TextTask.save` wrote.
+
+        Raises:
+            DataError: The characters are not those of the network.
+        """
+        from pipeline.models import load_model
+
+        schema, model = TextSchema.load(folder), load_model(folder / MODEL)
+        known = model.get_layer("logits").units
+        if known != len(schema.characters):
+            raise DataError(
+                f"{folder}: the network knows {known:,} characters, schema.json says {len(schema.characters):,}: they "
+                "are of two trainings; take all files of one folder"
+            )
+        return cls(schema, model)
+
+    @cached_property
+    def writer(self) -> "KerasWriter":
+        """The network as sampling takes it."""
+        from pipeline.decoding import KerasWriter
+
+        return KerasWriter(self.model)
+
+    def written(self, prompt: str, length: int, sampling: "Sampling") -> Iterator[str]:
+        """Give the characters that follow a prompt.
+
+        Raises:
+            DataError: The prompt is too short, or has characters that the network does not know.
+        """
+        from pipeline.decoding import write
+
+        numbers, least = self._schema.numbers(prompt), self.writer.window or 1
+        if len(numbers) < least:
+            raise DataError(
+                f"the prompt has {len(numbers)} character{'' if len(numbers) == 1 else 's'}, and the network reads "
+                f"{least} before it writes; give a longer one"
+            )
+        for number in write(self.writer, numbers, length, sampling):
+            yield self._schema.characters[number]
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Go on from the column `prompt`."""
+        if "prompt" not in rows.column_names:
+            raise DataError(f"no column 'prompt' ({', '.join(rows.column_names)})")
+        length, sampling = _asked({})
+        texts = ["".join(self.written(prompt or "", length, sampling)) for prompt in rows["prompt"].to_pylist()]
+        return pa.table({"text": texts})
+
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
+        if "prompt" in options:
+            raise TaskError("--prompt and an input file of prompts, a line each: give one of them")
+        length, sampling = _asked(options)
+        prompts = read_text(source).removesuffix("\n").split("\n")
+        with new_file(output) as target:
+            for prompt in prompts:
+                target.write(f"{_line(self.written(prompt, length, sampling))}\n".encode())
+        return len(prompts)
+
+    def predict_stream(self, options: Mapping[str, Any]) -> int:
+        length, sampling = _asked(options)
+        count = 0
+        try:
+            if "prompt" in options:
+                sys.stdout.write(options["prompt"])
+                for character in self.written(options["prompt"], length, sampling):
+                    sys.stdout.write(character)
+                    sys.stdout.flush()
+                print(flush=True)
+                return 1
+            for count, raw in enumerate(sys.stdin.buffer, start=1):
+                prompt = decoded(raw, "standard input", count).removesuffix("\n")
+                print(_line(self.written(prompt, length, sampling)), flush=True)
+        except BrokenPipeError:  # whoever read has seen enough; Python would complain once more at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return count
+
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        """Give windows, or pieces each read from a state of zeros."""
+        numbers = self._schema.numbers(read_text(source))
+        width = self.writer.window or min(SHOWN_AT_ONCE, len(numbers))
+        if not 0 < width <= len(numbers):
+            raise DataError(f"{source}: {len(numbers):,} characters; the network reads {max(1, width):,} at once")
+        step = 1 if self.writer.window else width
+        rows = np.lib.stride_tricks.sliding_window_view(numbers, width)[::step]
+        others = [tensor for tensor in self.model.inputs if tensor.name != "text"]
+        for start in range(0, len(rows), size):
+            part = np.ascontiguousarray(rows[start : start + size])
+            zeros = {each.name: np.zeros((len(part), each.shape[-1]), np.float32) for each in others}
+            yield {"text": part, **zeros}
+
+    def embedded(self) -> list[str]:
+        return ["character"] if any(layer.name == "embedding" for layer in self.model.layers) else []
+
+    def unit_names(self) -> dict[str, list[str]]:
+        return {}
+
+    def embedding(self, name: str) -> Embedding:
+        if name not in self.embedded():
+            raise TaskError(f"no embedding {no_such([name], self.embedded())}")
+        vectors = np.asarray(self.model.get_layer("embedding").embeddings)
+        return Embedding(name, [repr(each)[1:-1] for each in self._schema.characters], vectors)
+
+
+def _asked(options: Mapping[str, Any]) -> tuple[int, "Sampling"]:
+    from pipeline.decoding import Sampling
+
+    chosen = {name: options[name] for name in ("temperature", "top_k", "top_p", "seed") if name in options}
+    try:
+        return options.get("length", LENGTH), Sampling(**{"temperature": 0.7, **chosen})
+    except ValueError as error:
+        raise TaskError(str(error)) from error
+
+
+def _line(characters: Iterator[str]) -> str:
+    """Return text that is one line: what ends lines is written as in Python."""
+    return "".join(characters).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
