@@ -72,6 +72,9 @@ def inspect(given: argparse.Namespace) -> None:
         text = describe(predictor, scratch)
         if given.input:
             write_outputs(predictor, layers, given.input, scratch / "outputs", **settings)
+            if by_hand := predictor.by_hand(given.input):
+                (scratch / "by_hand.txt").write_text(f"{by_hand}\n", encoding="utf-8")
+                text = f"{text}\n\n{by_hand}"
         for embedding in embeddings:
             write_embedding(embedding, settings["neighbours"], scratch / "embeddings")
         written = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from conftest import write_tiny
 from pairs import pairs, write_pairs
+from points import points
 from texts import text, write_text
 from tiny import tiny
 
@@ -50,6 +51,7 @@ TABLE = {
     "train__class_weights": "balanced",
     "train__members": 2,
 }
+THRESHOLD = {**LOOP, "train__label_smoothing": 0.0, "train__precision": "float32"}
 
 
 def translation(**changes: Any) -> Config:
@@ -63,8 +65,14 @@ def writing(**changes: Any) -> Config:
     return text(**{"train__monitor": "accuracy", **changes})
 
 
+def sides(**changes: Any) -> Config:
+    """Return the smallest network of all, on points half of which are above the threshold."""
+    return points(**{"data__threshold": 1.0, **changes})
+
+
 FAMILIES = {
     "table": Fixture(tiny, write_tiny, "auc", 0.7, {**LOOP, **TABLE}),
+    "threshold": Fixture(sides, lambda _folder: None, "accuracy", 0.8, THRESHOLD),
     "text": Fixture(writing, write_text, "accuracy", 0.5, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}),
     "translation": Fixture(
         translation, write_pairs, "bleu", 5.0, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}

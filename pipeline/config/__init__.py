@@ -8,6 +8,7 @@ from pipeline.config.language import TEXT_MONITORS, TextData, TextEvaluate, Text
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.config.table import MONITORS, Calendar, EmbeddingMlp, Join, TableData, TableTrain
 from pipeline.config.text import figure
+from pipeline.config.threshold import THRESHOLD_MONITORS, ThresholdData
 from pipeline.config.translation import TRANSLATION_MONITORS, TranslationData, TranslationEvaluate, TranslationTrain
 from pipeline.storage import PipelineError
 
@@ -15,6 +16,7 @@ __all__ = [
     "MONITORS",
     "PARAMS",
     "TEXT_MONITORS",
+    "THRESHOLD_MONITORS",
     "TRANSLATION_MONITORS",
     "Calendar",
     "Config",
@@ -30,6 +32,7 @@ __all__ = [
     "TextData",
     "TextEvaluate",
     "TextTrain",
+    "ThresholdData",
     "Tracking",
     "Train",
     "TranslationData",

@@ -9,6 +9,7 @@ from pipeline.config.errors import ConfigError, did_you_mean
 from pipeline.config.language import TEXT_MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
 from pipeline.config.sections import Evaluate, Head, Section, Tracking, Train
 from pipeline.config.table import MONITORS, EmbeddingMlp, TableData, TableTrain
+from pipeline.config.threshold import THRESHOLD_MONITORS, TanhMlp, ThresholdData, ThresholdTrain
 from pipeline.config.translation import (
     TRANSLATION_MONITORS,
     Attention,
@@ -44,6 +45,7 @@ FAMILIES = {
         TranslationEvaluate,
         TRANSLATION_MONITORS,
     ),
+    "threshold": Family(ThresholdData, {"tanh_mlp": TanhMlp}, ThresholdTrain, Evaluate, THRESHOLD_MONITORS),
     "text": Family(TextData, {"char_window": CharWindow, "char_rnn": CharRnn}, TextTrain, TextEvaluate, TEXT_MONITORS),
 }
 

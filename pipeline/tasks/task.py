@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FAMILIES = {
     "table": "pipeline.tasks.table:TableTask",
     "text": "pipeline.tasks.text:TextTask",
+    "threshold": "pipeline.tasks.threshold:ThresholdTask",
     "translation": "pipeline.tasks.translation:TranslationTask",
 }
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
@@ -125,6 +126,10 @@ class Predictor(ABC):
         Raises:
             TaskError: There is none of this name.
         """
+
+    def by_hand(self, _source: Path) -> str | None:
+        """Return how the output for a file's first example comes about, in all its sums; None where they are many."""
+        return None
 
     options: tuple[str, ...]
     """Options of `predict_file` that mean something to this family."""

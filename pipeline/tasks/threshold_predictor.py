@@ -1,0 +1,108 @@
+"""A trained network of the threshold family: points in, sides out, and how each comes about."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from pipeline.config import no_such
+from pipeline.data.points import PointsSchema, points_of, read_points
+from pipeline.storage import new_file
+from pipeline.tasks.task import Embedding, Predictor, TaskError
+
+if TYPE_CHECKING:
+    import keras
+
+MODEL = "model.keras"
+BATCH = 65_536
+Vector = npt.NDArray[np.float32]
+
+
+class ThresholdPredictor(Predictor):
+    """A network that tells on which side of a threshold a point is.
+
+    Args:
+        schema: Of the points that it was made for.
+        model: The network.
+    """
+
+    options = ()
+
+    def __init__(self, schema: PointsSchema, model: "keras.Model") -> None:
+        self._schema, self.model = schema, model
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load what `ThresholdTask.save` wrote."""
+        from pipeline.models import load_model
+
+        return cls(PointsSchema.load(folder), load_model(folder / MODEL))
+
+    def outputs(self, points: Vector) -> Vector:
+        """Return the network's output for each point, `(points,)`."""
+        parts = [self.model.predict_on_batch({"point": part}) for part in _parts(points, BATCH)]
+        return np.concatenate(parts)[:, 0] if parts else np.empty(0, np.float32)
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Return output and side of each row."""
+        return _table(self.outputs(points_of(rows, self._schema.names, "rows")))
+
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
+        points = read_points(source, self._schema.names)
+        found = _table(self.outputs(points))
+        columns = {name: points[:, place] for place, name in enumerate(self._schema.names)}
+        with new_file(output) as target:
+            csv.write_csv(pa.table({**columns, **{name: found[name] for name in found.column_names}}), target)
+        return len(points)
+
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        for part in _parts(read_points(source, self._schema.names), size):
+            yield {"point": part}
+
+    def by_hand(self, source: Path) -> str:
+        points = read_points(source, self._schema.names)
+        if not len(points):
+            raise TaskError(f"{source}: no points")
+        return calculation(self.model, points[0])
+
+    def embedded(self) -> list[str]:
+        return []
+
+    def unit_names(self) -> dict[str, list[str]]:
+        return {}
+
+    def embedding(self, name: str) -> Embedding:
+        raise TaskError(f"no embedding {no_such([name], [])}")
+
+
+def calculation(model: "keras.Model", point: Vector) -> str:
+    """Return the way of a point through the network, each weighted sum and what becomes of it, line by line."""
+    values = np.asarray(point, np.float32)
+    lines = [f"point: {', '.join(f'{value:.6g}' for value in values)}"]
+    for layer in model.layers:
+        if not layer.get_weights():
+            continue
+        kernel, bias = layer.get_weights()
+        sums = values @ kernel + bias
+        for unit, total in enumerate(sums.tolist()):
+            terms = [f"{value:.6g}·{weight:.8g}" for value, weight in zip(values, kernel[:, unit], strict=True)]
+            lines.append(
+                f"{layer.name}[{unit}] = tanh({' + '.join([*terms, f'{bias[unit]:.8g}'])}) = tanh({total:.8g}) = "
+                f"{np.tanh(np.float32(total)):.8g}"
+            )
+        values = np.tanh(sums)
+    side = "+1: above 0" if values[0] > 0 else "-1: 0 or below"
+    return "\n".join([*lines, f"side: {side}"])
+
+
+def _parts(points: Vector, size: int) -> Iterator[Vector]:
+    for start in range(0, len(points), size):
+        yield points[start : start + size]
+
+
+def _table(outputs: Vector) -> pa.Table:
+    return pa.table({"side": np.where(outputs > 0, 1, -1).astype(np.float32), "output": outputs})
