@@ -41,6 +41,11 @@ class SequenceLSTM(keras.layers.LSTM):
         if self.go_backwards:
             inputs, kept = tf.reverse(inputs, [0]), tf.reverse(kept, [0])
         hs, h, c = _lstm(inputs, tf.convert_to_tensor(self.cell.recurrent_kernel), h, c, kept)
+        if mask is not None:
+            # Steps before the first that counts put out zeros, whatever state they begin with; all steps that do not
+            # count where Bidirectional asks for it.
+            shown = kept if self.zero_output_for_mask else tf.cumsum(tf.cast(kept, tf.int32)) > 0
+            hs = hs * tf.cast(shown, hs.dtype)[:, :, None]
         h, c = tf.cast(h, self.compute_dtype), tf.cast(c, self.compute_dtype)
         output = tf.transpose(tf.cast(hs, self.compute_dtype), [1, 0, 2]) if self.return_sequences else h
         if self.return_sequences:

@@ -1,0 +1,221 @@
+"""A network of Keras as the graph that `pipeline/portable/runtime.py` runs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+
+from pipeline import models
+from pipeline.exporting.errors import ExportError
+from pipeline.models.structure import nodes_of
+from pipeline.portable.activations import ACTIVATIONS
+from pipeline.portable.layers import LAYERS
+
+Arrays = dict[str, npt.NDArray[Any]]
+Described = tuple[dict[str, Any], dict[str, Any]]
+"""Settings and weights of a layer, as the runtime takes them."""
+
+
+def graph_of(model: keras.Model, prefix: str = "") -> tuple[dict[str, Any], Arrays]:
+    """Return the graph of a network, which is JSON, and its weights by name.
+
+    Args:
+        model: A functional network; of several side by side the whole.
+        prefix: Of the weights' names.
+
+    Raises:
+        ExportError: A layer, or a setting of one, that the runtime does not know.
+    """
+    uses = nodes_of(model)
+    names = {id(node): name for name, (_, node) in uses.items()}
+    nodes: list[dict[str, Any]] = []
+    arrays: Arrays = {}
+    described: dict[int, dict[str, Any]] = {}
+    for name, (layer, node) in uses.items():
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        if id(layer) not in described:
+            described[id(layer)] = _described(layer, f"{prefix}{layer.name}/", arrays)
+        arguments = node.arguments
+        kwargs = {key: value for key, value in arguments.kwargs.items() if key != "training" and value is not None}
+        nodes.append(
+            {
+                "name": name,
+                **described[id(layer)],
+                "args": [_places(each, names) for each in arguments.args if each is not None],
+                "kwargs": {key: _places(value, names) for key, value in kwargs.items()},
+            }
+        )
+    inputs = {tensor.name: str(keras.backend.standardize_dtype(tensor.dtype)) for tensor in model.inputs}
+    return {"inputs": inputs, "nodes": nodes, "outputs": _places(model._outputs_struct, names)}, arrays
+
+
+def _places(content: Any, names: Mapping[int, str]) -> Any:
+    """Put the place of each tensor in its stead."""
+    if isinstance(content, keras.KerasTensor):
+        layer, use, output = content._keras_history
+        return {"node": names[id(layer._inbound_nodes[use])], "output": output}
+    if isinstance(content, dict):
+        return {name: _places(each, names) for name, each in content.items()}
+    if isinstance(content, list | tuple):
+        return [_places(each, names) for each in content]
+    return content
+
+
+def _described(layer: keras.layers.Layer, prefix: str, arrays: Arrays) -> dict[str, Any]:
+    if isinstance(layer, keras.Model):
+        graph, inner = graph_of(layer, prefix)
+        arrays.update(inner)
+        return {"graph": graph}
+    kind = "LSTM" if isinstance(layer, keras.layers.LSTM) else type(layer).__name__
+    if kind not in DESCRIBED or kind not in LAYERS:
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime has no {type(layer).__name__}; it has {', '.join(sorted(LAYERS))}"
+        )
+    settings, weights = DESCRIBED[kind](layer)
+    for key in ("activation", "recurrent_activation"):
+        if key in settings and settings[key] not in ACTIVATIONS:
+            raise ExportError(
+                f"layer {layer.name}: the NumPy runtime has no {key.replace('_', ' ')} {settings[key]!r}; it has "
+                f"{', '.join(sorted(ACTIVATIONS))}"
+            )
+    for role, weight in weights.items():
+        arrays[f"{prefix}{role}"] = np.asarray(weight, np.float32)
+    return {"layer": kind, "settings": settings, "weights": {role: f"{prefix}{role}" for role in weights}}
+
+
+def _activation(function: Any) -> str:
+    name = keras.activations.serialize(function)
+    return name if isinstance(name, str) else str(getattr(function, "__name__", name))
+
+
+def _held(layer: keras.layers.Layer, *roles: str, prefix: str = "") -> dict[str, Any]:
+    """Return the weights of a layer that are there."""
+    found = {f"{prefix}{role}": getattr(layer, role, None) for role in roles}
+    return {role: weight for role, weight in found.items() if weight is not None}
+
+
+def _dense(layer: Any) -> Described:
+    return {"activation": _activation(layer.activation)}, _held(layer, "kernel", "bias")
+
+
+def _embedding(layer: Any) -> Described:
+    if layer.mask_zero:
+        raise ExportError(f"layer {layer.name}: the NumPy runtime takes masks as inputs of a layer, not mask_zero")
+    return {}, {"embeddings": layer.embeddings}
+
+
+def _reversible(layer: Any) -> Described:
+    settings, weights = _embedding(layer)
+    if layer.logit_soft_cap is not None:
+        raise ExportError(f"layer {layer.name}: the NumPy runtime has no logit_soft_cap")
+    return settings, weights if layer.tie_weights else weights | {"reverse_embeddings": layer.reverse_embeddings}
+
+
+def _recurrent(layer: Any) -> Described:
+    if layer.stateful:
+        raise ExportError(f"layer {layer.name}: stateful; the NumPy runtime takes the state as an input of the layer")
+    cell = layer.cell
+    settings = {
+        "units": layer.units,
+        "activation": _activation(cell.activation),
+        "recurrent_activation": _activation(cell.recurrent_activation),
+        "return_sequences": layer.return_sequences,
+        "return_state": layer.return_state,
+        "go_backwards": layer.go_backwards,
+        "zero_masked": layer.zero_output_for_mask,
+    }
+    if isinstance(layer, keras.layers.GRU):
+        settings["reset_after"] = cell.reset_after
+    return settings, _held(cell, "kernel", "recurrent_kernel", "bias")
+
+
+def _bidirectional(layer: Any) -> Described:
+    if layer.merge_mode != "concat":
+        raise ExportError(f"layer {layer.name}: merge_mode {layer.merge_mode!r}; the NumPy runtime has 'concat'")
+    kinds = [kind for kind in ("LSTM", "GRU") if isinstance(layer.forward_layer, getattr(keras.layers, kind))]
+    if not kinds:
+        raise ExportError(f"layer {layer.name}: the NumPy runtime reads both ways with an LSTM or a GRU")
+    settings, weights = _recurrent(layer.forward_layer)
+    _, backward = _recurrent(layer.backward_layer)
+    both = {f"forward/{role}": weight for role, weight in weights.items()}
+    both |= {f"backward/{role}": weight for role, weight in backward.items()}
+    return {**settings, "layer": kinds[0]}, both
+
+
+def _attending(layer: Any) -> Described:
+    settings = {"units": layer.units, "activation": "tanh", "recurrent_activation": "sigmoid"}
+    return settings, _held(layer.cell, "kernel", "recurrent_kernel", "bias") | _held(layer, "query_kernel", "direction")
+
+
+def _positions(layer: Any) -> Described:
+    table = layer.table if layer.kind == "learned" else layer.fixed
+    return {"longest": layer.longest}, {"table": table}
+
+
+def _layer_normalization(layer: Any) -> Described:
+    if not (layer.scale and layer.center) or list(np.ravel(layer.axis)) != [-1]:
+        raise ExportError(f"layer {layer.name}: the NumPy runtime normalises the last axis, with scale and centre")
+    return {"epsilon": layer.epsilon}, _held(layer, "gamma", "beta")
+
+
+def _block(layer: Any) -> Described:
+    weights = {
+        f"{part.name}/{each.name}": each for part in layer._flatten_layers(include_self=False) for each in part.weights
+    }
+    settings = {"width": layer.width, "heads": layer.heads, "epsilon": 1e-6}
+    # The states of dropout's generator are no weights of the network.
+    return settings, {role: each for role, each in weights.items() if "seed" not in role}
+
+
+def _embedding_dense(layer: models.EmbeddingDense) -> Described:
+    settings = {"dims": layer.dims, "offsets": layer.offsets.tolist(), "columns": layer.columns.tolist()}
+    tables = {f"table_{dim}": table for dim, table in layer.tables.items()}
+    return settings, {**tables, **_held(layer, "kernel", "bias")}
+
+
+def _piecewise(layer: Any) -> Described:
+    grid = {"starts": layer._starts, "widths": layer._widths, "low": layer._low, "high": layer._high}
+    return {}, {**_held(layer, "kernel", "bias", "missing"), **grid}
+
+
+def _nothing_at_all(_layer: Any) -> Described:
+    return {}, {}
+
+
+DESCRIBED: dict[str, Callable[[Any], Described]] = {
+    "Activation": lambda layer: ({"activation": _activation(layer.activation)}, {}),
+    "Add": _nothing_at_all,
+    "AttendingLSTM": _attending,
+    "Attention": lambda layer: ({}, _held(layer, "kernel")),
+    "Average": _nothing_at_all,
+    "BatchNormalization": lambda layer: (
+        {"epsilon": layer.epsilon},
+        _held(layer, "gamma", "beta", "moving_mean", "moving_variance"),
+    ),
+    "Bidirectional": _bidirectional,
+    "Concatenate": lambda layer: ({"axis": layer.axis}, {}),
+    "Counter": _nothing_at_all,
+    "DecoderBlock": _block,
+    "Dense": _dense,
+    "Dropout": _nothing_at_all,
+    "Embedding": _embedding,
+    "EmbeddingDense": _embedding_dense,
+    "EncoderBlock": _block,
+    "GRU": _recurrent,
+    "LSTM": _recurrent,
+    "LayerNormalization": _layer_normalization,
+    "NotPadding": _nothing_at_all,
+    "Nothing": lambda layer: ({"width": layer.width}, {}),
+    "OneHot": lambda layer: ({"size": layer.size}, {}),
+    "PeriodicEmbedding": lambda layer: ({}, _held(layer, "kernel", "bias", "missing", "frequency")),
+    "PiecewiseEmbedding": _piecewise,
+    "Positions": _positions,
+    "QuantileBins": lambda layer: ({"edges": layer.edges}, {}),
+    "Rescaling": lambda layer: ({"scale": float(layer.scale), "offset": float(layer.offset)}, {}),
+    "ReversibleEmbedding": _reversible,
+    "ValueAndFlag": _nothing_at_all,
+    "ValueCodes": lambda layer: ({"known": layer.known}, {}),
+}
