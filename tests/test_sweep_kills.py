@@ -98,6 +98,7 @@ def test_killed_with_all_its_workers_the_next_start_finishes(tiny_project: Proje
     assert runs["sweep"] == ["FINISHED"]
 
 
+@pytest.mark.faults
 def test_workers_end_with_their_parent(tiny_project: Project) -> None:
     project = tiny_project
     process = project.start(*SWEEP, *LONG, "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=50")
