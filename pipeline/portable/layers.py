@@ -274,7 +274,8 @@ def _value_codes(s: Settings, _w: Weights, values: Any) -> Any:
 
 def _number_embedding(w: Weights, values: Any, missing: Any, features: Any) -> Any:
     embedded = np.maximum(np.einsum("bcf,cfd->bcd", features, w["kernel"]) + w["bias"], 0)
-    return np.where(missing[..., None], w["missing"], embedded).reshape(len(values), -1)
+    embedded = np.where(missing[..., None], w["missing"], embedded)
+    return embedded.reshape(len(values), embedded.shape[1] * embedded.shape[2])
 
 
 def _periodic_embedding(_s: Settings, w: Weights, values: Any) -> Any:

@@ -18,6 +18,7 @@ from pipeline.tasks.task import Column, Embedding, Predictor, TaskError
 if TYPE_CHECKING:
     import keras
 
+    from pipeline.exporting import Portable
     from pipeline.models import QuantileBins, ValueCodes
 
 MODEL = "model.keras"
@@ -57,6 +58,26 @@ class TablePredictor(Predictor):
         """
         table = self._table(rows.column_names, "rows")
         return predictions(self._schema, self._outputs(table, len(rows), *table.index(rows)))
+
+    def portable(self) -> "Portable":
+        from pipeline.exporting import Portable
+
+        schema, layout = self._schema, self._schema.layout
+        used = set(layout.inputs)
+        facts = {
+            "kind": schema.kind,
+            "classes": schema.classes,
+            "columns": layout.features,
+            "missing": layout.missing,
+            "categorical": [{"name": each.name, "categories": each.categories} for each in schema.categorical],
+            "numeric": [{"name": each.name, "mean": each.mean, "std": each.std} for each in schema.numeric],
+            "calendars": [
+                {"name": each.name, "columns": each.columns, "parts": each.parts}
+                for each in layout.derived
+                if used & set(each.produced)
+            ],
+        }
+        return Portable(schema.task, {"network": self.model}, facts)
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         keep = [name for name in options.get("keep", "").split(",") if name]

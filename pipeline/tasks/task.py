@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
+    from pipeline.exporting import Portable
     from pipeline.metrics import Curve
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
@@ -133,6 +134,10 @@ class Predictor(ABC):
 
     options: tuple[str, ...]
     """Options of `predict_file` that mean something to this family."""
+
+    @abstractmethod
+    def portable(self) -> "Portable":
+        """Return networks and facts for a bundle that runs without a framework."""
 
     @abstractmethod
     def __call__(self, rows: "pa.Table") -> "pa.Table":

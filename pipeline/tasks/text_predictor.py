@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.texts import TextSchema
+from pipeline.data.texts import UNKNOWN, TextSchema
 from pipeline.data.utf8 import decoded, read_text
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import keras
 
     from pipeline.decoding import KerasWriter, Sampling
+    from pipeline.exporting import Portable
 
 MODEL = "model.keras"
 LENGTH = 500
@@ -93,6 +94,19 @@ class TextPredictor(Predictor):
         length, sampling = _asked({})
         texts = ["".join(self.written(prompt or "", length, sampling)) for prompt in rows["prompt"].to_pylist()]
         return pa.table({"text": texts})
+
+    def portable(self) -> "Portable":
+        from pipeline.exporting import Portable
+
+        states = {tensor.name: tensor.shape[-1] for tensor in self.model.inputs if tensor.name != "text"}
+        facts = {
+            "characters": self._schema.characters,
+            "lowercase": self._schema.lowercase,
+            "window": self.writer.window,
+            "state": states,
+            "unknown": UNKNOWN,
+        }
+        return Portable(self._schema.task, {"network": self.model}, facts)
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         if "prompt" in options:

@@ -17,6 +17,8 @@ from pipeline.tasks.task import Embedding, Predictor, TaskError
 if TYPE_CHECKING:
     import keras
 
+    from pipeline.exporting import Portable
+
 MODEL = "model.keras"
 BATCH = 65_536
 Vector = npt.NDArray[np.float32]
@@ -62,6 +64,11 @@ class ThresholdPredictor(Predictor):
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         for part in _parts(read_points(source, self._schema.names), size):
             yield {"point": part}
+
+    def portable(self) -> "Portable":
+        from pipeline.exporting import Portable
+
+        return Portable(self._schema.task, {"network": self.model}, {"names": self._schema.names})
 
     def by_hand(self, source: Path) -> str:
         points = read_points(source, self._schema.names)

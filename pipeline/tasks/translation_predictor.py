@@ -23,10 +23,13 @@ if TYPE_CHECKING:
     import keras
 
     from pipeline.decoding import KerasDecoder, SearchSettings, Translation
+    from pipeline.exporting import Portable
 
 MODEL = "model.keras"
 LOGITS = 2**26
 """Logits worked out at a time: a quarter of a gigabyte."""
+LENGTH_PENALTY = 0.6
+"""Of a prediction with a beam, as committed in `conf/evaluate/translation.yaml`."""
 LINES = 1000
 """Lines read and translated before they are written."""
 Numbers = npt.NDArray[np.int32]
@@ -77,6 +80,25 @@ class TranslationPredictor(Predictor):
                 "score": pa.array([each[0].score if each else 0.0 for each in found], pa.float32()),
             }
         )
+
+    def portable(self) -> "Portable":
+        from pipeline.exporting import Portable
+        from pipeline.models import inference_of
+
+        inference = inference_of(self.model)
+        facts = {
+            "vocabularies": [vocabulary.words for vocabulary in self._schema.vocabularies],
+            "tokenizers": self._schema.tokenizers,
+            "lowercase": self._schema.lowercase,
+            "max_tokens": self._schema.max_tokens,
+            "source_length": None if is_trimmed(self.model) else self._schema.lengths[0],
+            "length_penalty": LENGTH_PENALTY,
+            "changing": sorted(set(inference.decoder.output) & {tensor.name for tensor in inference.decoder.inputs}),
+        }
+        learned = {f"{side}.pieces": each.learned for side, each in zip(SIDES, self._schema.cutters, strict=True)}
+        files = {name: content for name, content in learned.items() if content is not None}
+        networks = {"encoder": inference.encoder, "decoder": inference.decoder}
+        return Portable(self._schema.task, networks, facts, files)
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         best, search, count = options.get("nbest"), _asked(options), 0
@@ -229,7 +251,7 @@ def _beam(beam: int, best: int = 1) -> "SearchSettings":
     """Return the search of a prediction: the settings of `conf/evaluate/translation.yaml` as committed."""
     from pipeline.decoding import SearchSettings
 
-    return SearchSettings(beam=beam, best=best, length_penalty=0.6 if beam > 1 else 0.0, min_length=1)
+    return SearchSettings(beam=beam, best=best, length_penalty=LENGTH_PENALTY if beam > 1 else 0.0, min_length=1)
 
 
 def _asked(options: Mapping[str, Any]) -> "SearchSettings":

@@ -11,11 +11,12 @@ import numpy as np
 from pipeline.data.corpora.pairs import Pair, read_pairs, read_sentences
 from pipeline.data.corpora.schema import SIDES, CorpusSchema
 from pipeline.data.corpora.sentences import Sentences, padded
-from pipeline.data.corpora.tokenizing import Tokenizer, learned
+from pipeline.data.corpora.tokenizing import learned
 from pipeline.data.corpora.vocabulary import SPECIAL, Vocabulary
 from pipeline.data.errors import DataError
 from pipeline.data.splits import SPLITS
 from pipeline.portable.search import UNKNOWN
+from pipeline.portable.tokenizing import Tokenizer
 from pipeline.storage import new_folder, write_bytes
 
 Files = Mapping[str, str]

@@ -6,9 +6,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.data.corpora.tokenizing import Tokenizer, tokenizer_for
 from pipeline.data.corpora.vocabulary import Vocabulary
 from pipeline.data.errors import DataError
+from pipeline.portable.tokenizing import Tokenizer, tokenizer_for
 from pipeline.storage import write_bytes, write_json
 
 FORMAT = 1

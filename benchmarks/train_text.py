@@ -1,0 +1,111 @@
+"""Training speed of a character model: `char_rnn` beside the original's way under Keras' `fit`, LSTMs of equal width.
+
+The first 400,000 characters of the King James Bible in lower case. The original's way: windows of 3 characters, step 2,
+one-hot and in memory as such, an LSTM of 128 units, a softmax, integer targets (its one-hot targets would be slower),
+RMSprop, 128 windows a step, float32. Ours: the text read from end to end at 64 places, 100 characters a step, state
+kept, embeddings of 64, the same LSTM, Adam, `train.precision=auto`, deterministic operations. Each contender in a
+process of its own, interleaved; the second epoch counts. Characters predicted a second.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks._machine import machine
+
+UNITS, CHARACTERS = 128, 400_000
+
+
+def text() -> tuple[npt.NDArray[np.int32], int]:
+    """Return the text as numbers, and how many different characters it has."""
+    from pipeline.data import fetch
+
+    with tempfile.TemporaryDirectory() as scratch:
+        fetch("king_james", {"bible.txt": None}, Path(scratch), Path(scratch) / "raw")
+        found = (Path(scratch) / "raw" / "bible.txt").read_text(encoding="utf-8").lower()[:CHARACTERS]
+    characters = sorted(set(found))
+    numbers = {character: number for number, character in enumerate(characters)}
+    return np.array([numbers[character] for character in found], np.int32), len(characters)
+
+
+def ours(count: int) -> float:
+    """Return characters a second of the second epoch."""
+    from pipeline.models import character_loss, resolved, writer
+    from pipeline.training import Checkpoints, Objective, Schedule, StreamExamples, Training, make_deterministic
+
+    make_deterministic(1)
+    numbers, size = text()
+    axes = {"cell": "lstm", "embedding_dim": 64, "hidden_units": UNITS, "hidden_layers": 1, "dropout": 0.0}
+    model = writer(size, "char_rnn", precision=resolved("auto"), **axes)
+    state = {each.name: each.shape[-1] for each in model.inputs if each.name != "text"}
+    examples = StreamExamples(numbers[:count], 64, 100, state)
+    ends: list[float] = []
+    with tempfile.TemporaryDirectory() as scratch:
+        Training(
+            model,
+            examples,
+            Objective(character_loss(0.0), lambda _: ({"loss": 0.0}, ""), "loss", False),
+            Schedule(2, 1e-3, seed=1, rests=False),
+            Checkpoints(Path(scratch) / "c"),
+            lambda _: ends.append(time.monotonic()),
+            lambda _: None,
+        ).run(None)
+    return examples.amount(np.arange(examples.rows, dtype=np.int32)) / (ends[1] - ends[0])
+
+
+def seed(count: int) -> float:
+    """Return characters a second of the second epoch, the original's way."""
+    import pipeline.models.backend  # noqa: F401  (loads Keras without its notices)
+
+    import keras  # isort: skip
+
+    keras.utils.set_random_seed(1)
+    numbers, size = text()
+    windows = np.lib.stride_tricks.sliding_window_view(numbers[:count], 4)[::2]
+    given, wanted = np.eye(size, dtype=np.float32)[windows[:, :-1]], windows[:, -1]
+    model = keras.Sequential(
+        [keras.Input((3, size)), keras.layers.LSTM(UNITS), keras.layers.Dense(size, activation="softmax")]
+    )
+    model.compile(keras.optimizers.RMSprop(0.01), "sparse_categorical_crossentropy")
+    model.fit(given, wanted, batch_size=128, epochs=1, verbose=0)
+    began = time.monotonic()
+    model.fit(given, wanted, batch_size=128, epochs=1, verbose=0)
+    return len(windows) / (time.monotonic() - began)
+
+
+CONTENDERS: dict[str, Any] = {"ours": ours, "seed": seed}
+
+
+def main() -> None:
+    """Compare and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="one round of few characters")
+    parser.add_argument("--only", choices=CONTENDERS, help="this contender, in this process")
+    given = parser.parse_args()
+    rounds, count = (1, 100_000) if given.quick else (3, CHARACTERS)
+    if given.only:
+        print(CONTENDERS[given.only](count))
+        return
+    found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    for _ in range(rounds):
+        for name in CONTENDERS:
+            command = [sys.executable, "-m", "benchmarks.train_text", "--only", name]
+            done = subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True, stdout=subprocess.PIPE)
+            found[name].append(float(done.stdout.split()[-1]))
+            print(f"{name}: {found[name][-1]:,.0f} characters/s", file=sys.stderr, flush=True)
+    figures: dict[str, float] = {f"characters_per_second_{name}": round(median(each)) for name, each in found.items()}
+    figures["vs_seed"] = round(median(a / b for a, b in zip(found["ours"], found["seed"], strict=True)), 2)
+    print(json.dumps({"benchmark": "train_text", **figures, **machine("keras", "tensorflow")}))
+
+
+if __name__ == "__main__":
+    main()

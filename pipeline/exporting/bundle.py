@@ -1,0 +1,61 @@
+"""A network with all that raw input takes, as `pipeline/portable/bundle.py` reads it."""
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.exporting.graph import Arrays, graph_of
+from pipeline.portable.bundle import ABOUT, FORMAT, WEIGHTS, checksum
+from pipeline.storage import write_bytes
+
+
+@dataclass(frozen=True)
+class Portable:
+    """What a family puts into a bundle.
+
+    Attributes:
+        task: The family.
+        networks: By the names under which the runtime asks for them.
+        facts: Vocabularies, scales and the like, as JSON.
+        files: Name → content, of what is no JSON.
+    """
+
+    task: str
+    networks: Mapping[str, keras.Model]
+    facts: Mapping[str, Any]
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def write_bundle(portable: Portable, folder: Path) -> None:
+    """Write a bundle into a folder that exists; the same network gives the same bytes.
+
+    Raises:
+        ExportError: A layer that the runtime does not know.
+    """
+    graphs: dict[str, Any] = {}
+    arrays: Arrays = {}
+    for name, model in portable.networks.items():
+        graphs[name], weights = graph_of(model)
+        # Networks of one training share their layers, which stand here once.
+        arrays |= weights
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+    content: dict[str, Any] = {
+        "format": FORMAT,
+        "task": portable.task,
+        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "networks": graphs,
+        "facts": dict(portable.facts),
+    }
+    content["checksum"] = checksum(json.loads(json.dumps(content)))
+    write_bytes(folder / WEIGHTS, buffer.getvalue())
+    write_bytes(folder / ABOUT, json.dumps(content, ensure_ascii=False, indent=1).encode())
+    for name, raw in portable.files.items():
+        write_bytes(folder / name, raw)

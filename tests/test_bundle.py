@@ -1,0 +1,136 @@
+"""Bundles: what they do with raw input beside the pipeline's own prediction, and bundles that are none."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from conftest import write_tiny
+from pairs import pairs, write_pairs
+from points import points
+from texts import text, write_text
+from tiny import tiny
+
+from pipeline.config import Config
+from pipeline.decoding import Sampling, SearchSettings
+from pipeline.exporting import write_bundle
+from pipeline.portable import bundle
+from pipeline.portable.bundle import BundleError
+from pipeline.storage import RAW
+from pipeline.tasks import Task, task_for
+from pipeline.tasks.table_predictor import TablePredictor
+from pipeline.tasks.text_predictor import TextPredictor
+from pipeline.tasks.threshold_predictor import ThresholdPredictor
+from pipeline.tasks.translation_predictor import TranslationPredictor
+from pipeline.training import Checkpoints, make_deterministic
+
+
+def trained(config: Config) -> tuple[Task, Any]:
+    task = task_for(config)
+    task.preprocess()
+    make_deterministic(1)
+    model = task.build()
+    task.train(model, None, Checkpoints(Path("checkpoints")), lambda _record: None)
+    return task, model
+
+
+def exported(predictor: Any, folder: Path) -> Any:
+    folder.mkdir()
+    write_bundle(predictor.portable(), folder)
+    return bundle.load(folder)
+
+
+@pytest.mark.parametrize("merge", ["none", "concat", "periodic"])
+def test_rows(workspace: Path, merge: str) -> None:
+    write_tiny(RAW)
+    task, model = trained(tiny(train__epochs=1, model__merge=merge))
+    predictor = TablePredictor(task.schema, model)  # type: ignore[attr-defined]
+    rows: list[dict[str, Any]] = [
+        {"shop": "s1", "colour": "c1", "date": "2024-01-13", "price": "11.5", "shop_town": "t1", "shop_size": 101},
+        {"shop": "s99", "colour": None, "date": "2024-01-14", "price": "NA", "shop_town": "", "shop_size": None},
+        {"shop": "s3", "colour": "c4", "date": "2024-01-15", "price": -2.25, "shop_town": "t0", "shop_size": "inf"},
+    ]
+    found = exported(predictor, Path("export"))
+    assert found.columns == ["colour", "date", "price", "shop", "shop_size", "shop_town"]
+    # The pipeline's prediction is given what a reader of files made of missing values.
+    nothing = (None, "", "NA")
+    as_text = [{name: None if value in nothing else str(value) for name, value in row.items()} for row in rows]
+    expected = predictor(pa.Table.from_pylist(as_text))["probability"].to_numpy()
+    np.testing.assert_allclose(found(rows)[:, 0], expected, atol=1e-5)
+    assert len(found([])) == 0
+    with pytest.raises(BundleError, match="row 1: no colour, shop"):
+        found([rows[0], {k: v for k, v in rows[1].items() if k not in ("shop", "colour")}])
+    with pytest.raises(BundleError, match="price: expected a number, received 'much'"):
+        found([{**rows[0], "price": "much"}])
+    with pytest.raises(BundleError, match="expected a date like 2013-12-31, received 'today'"):
+        found([{**rows[0], "date": "today"}])
+
+
+@pytest.mark.parametrize("network", ["seq2seq", "attention", "transformer"])
+def test_sentences(workspace: Path, network: str) -> None:
+    write_pairs(RAW)
+    task, model = trained(pairs(network, train__epochs=2))
+    predictor = TranslationPredictor(task.schema, model)  # type: ignore[attr-defined]
+    found = exported(predictor, Path("export"))
+    sentences = ["1 2 3", "", "4 0 7 7", "9 nine"]
+    for beam in (1, 5):
+        search = SearchSettings(beam=beam, best=beam, length_penalty=0.6 if beam > 1 else 0.0, min_length=1)
+        expected = predictor.translated(sentences, search)
+        translations = found(sentences, beam=beam, best=beam)
+        assert [len(each) for each in translations] == [len(each) for each in expected]
+        for mine, theirs in zip(translations, expected, strict=True):
+            assert [each[0] for each in mine[:1]] == [task.schema.text(each.words) for each in theirs[:1]]  # type: ignore[attr-defined]
+            np.testing.assert_allclose([score for _, score in mine], [each.score for each in theirs], atol=1e-4)
+
+
+@pytest.mark.parametrize("network", ["char_window", "char_rnn"])
+def test_texts(workspace: Path, network: str) -> None:
+    write_text(RAW)
+    task, model = trained(text(network))
+    predictor = TextPredictor(task.schema, model)  # type: ignore[attr-defined]
+    found = exported(predictor, Path("export"))
+    for options in ({"seed": 1}, {"seed": 2, "temperature": 1.5, "top_k": 5, "top_p": 0.9}):
+        sampling = Sampling(**{"temperature": 0.7, **options})  # type: ignore[arg-type]
+        assert "".join(found("The cat", 200, **options)) == "".join(predictor.written("The cat", 200, sampling))
+    with pytest.raises(BundleError, match="characters that the network does not know: '@%'"):
+        "".join(found("a@b%"))
+    with pytest.raises(BundleError, match="the prompt has 0 characters, and the network reads"):
+        "".join(found(""))
+    with pytest.raises(ValueError, match="temperature must be above 0, received 0"):
+        "".join(found("The cat", temperature=0))
+
+
+def test_points(workspace: Path) -> None:
+    task, model = trained(points())
+    predictor = ThresholdPredictor(task.schema, model)  # type: ignore[attr-defined]
+    found = exported(predictor, Path("export"))
+    drawn = np.random.default_rng(0).random((20, 2)).astype(np.float32)
+    np.testing.assert_allclose(found(drawn), predictor.outputs(drawn), atol=1e-5)
+    with pytest.raises(BundleError, match=r"expected points of 2 coordinates, received an array \(3, 5\)"):
+        found(np.zeros((3, 5)))
+    again = Path("again")
+    again.mkdir()
+    write_bundle(predictor.portable(), again)
+    assert all(
+        (again / name).read_bytes() == (Path("export") / name).read_bytes() for name in ("bundle.json", "weights.npz")
+    )
+
+    about = Path("export") / "bundle.json"
+    whole = about.read_text(encoding="utf-8")
+    about.write_text(whole.replace('"x2"', '"x3"'), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"bundle.json: damaged: its content is not what its checksum says"):
+        bundle.load(Path("export"))
+    about.write_text(json.dumps({**json.loads(whole), "format": 2}), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"of format 2, and this runtime reads format 1"):
+        bundle.load(Path("export"))
+    about.write_text(whole[: len(whole) // 2], encoding="utf-8")
+    with pytest.raises(BundleError, match="no bundle, or a damaged one"):
+        bundle.load(Path("export"))
+    about.write_text(whole, encoding="utf-8")
+    weights = bytearray((Path("export") / "weights.npz").read_bytes())
+    weights[len(weights) // 2] ^= 0xFF
+    (Path("export") / "weights.npz").write_bytes(weights)
+    with pytest.raises(BundleError, match=r"weights.npz: damaged: sha256 is .*, expected"):
+        bundle.load(Path("export"))
