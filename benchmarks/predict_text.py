@@ -1,8 +1,9 @@
 """Time of one character: the NumPy runtime beside Keras, on the network of `conf/model/char_rnn.yaml`.
 
 Untrained weights, 40 characters as the King James Bible has; one sentence is read character by character, the state
-handed on, by: the NumPy runtime; the bare network called (`vs_keras_call`); its `predict` (`vs_keras_predict`).
-All give the same logits, which is checked. Interleaved in one process; the first round counts for nothing.
+handed on, by: the NumPy runtime; the bare network called (`vs_keras_call`); its `predict` (`vs_keras_predict`); the
+graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`). All give the same logits, which is checked.
+Interleaved in one process; the first round counts for nothing.
 """
 
 import argparse
@@ -21,8 +22,10 @@ from pipeline.storage import CONF
 CHARACTERS = 40
 
 
-def contenders() -> dict[str, Any]:
-    """Return functions from text and state to logits and state."""
+def contenders() -> tuple[dict[str, Any], dict[str, int]]:
+    """Return functions from text and state to logits and state, and how wide each part of the state is."""
+    import tensorflow as tf
+
     from pipeline.exporting import graph_of
     from pipeline.models import writer
     from pipeline.portable.runtime import Network
@@ -32,22 +35,32 @@ def contenders() -> dict[str, Any]:
     axes = yaml.safe_load((CONF / "model" / "char_rnn.yaml").read_text(encoding="utf-8"))
     model = writer(CHARACTERS, precision="float32", **axes)
     network = Network(*graph_of(model))
+    graph = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True, autograph=False)
+    widths = {each.name: each.shape[-1] for each in model.inputs if each.name != "text"}
     return {
         "numpy": lambda inputs: network(**inputs),
+        "keras_graph": lambda inputs: {name: each.numpy() for name, each in graph(_tensors(inputs)).items()},
         "keras_call": lambda inputs: {name: each.numpy() for name, each in model(inputs, training=False).items()},
         "keras_predict": lambda inputs: model.predict(inputs, verbose=0),
-    }
+    }, widths
 
 
-def read(network: Any, text: Any) -> tuple[float, Any]:
-    """Return seconds a character, and the last logits."""
-    state = {name: np.zeros((1, 512), np.float32) for name in ("h_1", "c_1")}
-    found: dict[str, Any] = {}
+def _tensors(inputs: dict[str, Any]) -> dict[str, Any]:
+    import tensorflow as tf
+
+    return {name: tf.constant(each) for name, each in inputs.items()}
+
+
+def read(network: Any, text: Any, widths: dict[str, int]) -> tuple[float, Any]:
+    """Return seconds a character, and the logits after each, `(characters, size)`."""
+    state = {name: np.zeros((1, width), np.float32) for name, width in widths.items()}
+    logits = []
     began = time.monotonic()
     for number in text:
         found = network({"text": np.array([[number]], np.int32), **state})
         state = {name: found[name] for name in state}
-    return (time.monotonic() - began) / len(text), found["logits"]
+        logits.append(found["logits"][0, -1])
+    return (time.monotonic() - began) / len(text), np.array(logits)
 
 
 def main() -> None:
@@ -56,19 +69,20 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="one round of few characters")
     given = parser.parse_args()
     rounds, length = (1, 20) if given.quick else (5, 100)
-    text, networks = np.random.default_rng(0).integers(CHARACTERS, size=length), contenders()
+    text = np.random.default_rng(0).integers(CHARACTERS, size=length)
+    networks, widths = contenders()
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     for number in range(rounds + 1):
         logits = {}
         for name, network in networks.items():
-            taken, logits[name] = read(network, text)
+            taken, logits[name] = read(network, text, widths)
             if number:
                 seconds[name].append(taken)
         for name, found in logits.items():
             if np.abs(found - logits["numpy"]).max() > 1e-4:
                 sys.exit(f"{name}: other logits than the NumPy runtime's")
     figures: dict[str, float] = {f"microseconds_{name}": round(1e6 * median(each)) for name, each in seconds.items()}
-    for name in ("keras_call", "keras_predict"):
+    for name in ("keras_graph", "keras_call", "keras_predict"):
         ratios = [b / a for a, b in zip(seconds["numpy"], seconds[name], strict=True)]
         figures[f"vs_{name}"] = round(median(ratios), 1)
     print(json.dumps({"benchmark": "predict_text", **figures, **machine("keras", "tensorflow")}))

@@ -17,6 +17,8 @@ from pipeline.tasks.text_proposal import TextProposal, propose_text
 from pipeline.tasks.translation_proposal import TranslationProposal, propose_translation
 
 OWN = Path("data/own")
+TEXTS = (".txt", ".md")
+"""Ends of the names of files that are texts, unless a column of them is to be predicted."""
 Propose = Callable[[str, Sequence[Path], str], TextProposal | TranslationProposal]
 """Name of the experiment, files, where the stages will find them → what to write."""
 
@@ -30,7 +32,7 @@ def main() -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a table: .csv, .csv.gz, .zip or .parquet; or a text to write like, .txt; or two: sentences, "
+        help="a table: .csv, .csv.gz, .zip or .parquet; or a text to write like, .txt or .md; or two: sentences, "
         "and their translations line by line",
     )
     parser.add_argument("--target", metavar="COLUMN", help="the column to predict; without it, only look")
@@ -52,7 +54,7 @@ def new(given: argparse.Namespace) -> None:
         raise PipelineError(
             f"{name!r} is no name for an experiment: letters, digits, - and _, a letter first; no YAML word"
         )
-    if len(given.files) == 1 and given.files[0].suffix == ".txt":
+    if len(given.files) == 1 and given.files[0].suffix.lower() in TEXTS and not given.target:
         _texts(name, given, propose_text, "lowercase, min_count; hidden_units")
     elif len(given.files) == 1:
         _table(name, given.files[0], given.target, given.unlabelled, given.all, given.force)

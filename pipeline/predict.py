@@ -31,8 +31,8 @@ def main() -> None:
         "input",
         type=Path,
         nargs="?",
-        help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; translation and "
-        "text: a sentence or a prompt a line; default: standard input, line by line",
+        help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; threshold: CSV with "
+        "x1, x2, …; translation and text: a sentence or a prompt a line; default: standard input, line by line",
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; needed where there is an input file")
     parser.add_argument("--keep", metavar="COLUMNS", help=OPTIONS["keep"])
@@ -66,7 +66,7 @@ def predict(source: Path | None, output: Path | None, options: dict[str, Any], m
         raise PipelineError(f"{source}: no such file")
     predictor = predictor_for(folder_of(model))
     if foreign := [name for name in options if name not in predictor.options]:
-        known = ", ".join(f"--{_dashed(name)}" for name in predictor.options)
+        known = ", ".join(f"--{_dashed(name)}" for name in predictor.options) or "no options"
         raise PipelineError(
             f"--{', --'.join(map(_dashed, foreign))}: not for a network of this kind, which takes {known}"
         )

@@ -51,6 +51,7 @@ TABLE = {
     "train__class_weights": "balanced",
     "train__members": 2,
 }
+RMSPROP = {"train__optimizer": "rmsprop", "train__weight_decay": 0.0}
 THRESHOLD = {**LOOP, "train__label_smoothing": 0.0, "train__precision": "float32"}
 
 
@@ -65,6 +66,11 @@ def writing(**changes: Any) -> Config:
     return text(**{"train__monitor": "accuracy", **changes})
 
 
+def windows(**changes: Any) -> Config:
+    """Return the original's network and optimizer; its 1,199 windows make 19 batches."""
+    return text("char_window", **{"train__monitor": "accuracy", "train__batch_size": 64, **RMSPROP, **changes})
+
+
 def sides(**changes: Any) -> Config:
     """Return the smallest network of all, on points half of which are above the threshold."""
     return points(**{"data__threshold": 1.0, **changes})
@@ -74,6 +80,7 @@ FAMILIES = {
     "table": Fixture(tiny, write_tiny, "auc", 0.7, {**LOOP, **TABLE}),
     "threshold": Fixture(sides, lambda _folder: None, "accuracy", 0.8, THRESHOLD),
     "text": Fixture(writing, write_text, "accuracy", 0.5, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}),
+    "text, windows": Fixture(windows, write_text, "accuracy", 0.3, LOOP | RMSPROP),
     "translation": Fixture(
         translation, write_pairs, "bleu", 5.0, {**LOOP, "model__dropout": 0.1, "model__hidden_layers": 2}
     ),

@@ -54,7 +54,8 @@ def test_the_weights_are_those_of_the_original() -> None:
     assert [set(block.tolist()) for block in bias] == [{0.0}, {1.0}, {0.0}, {0.0}]
 
 
-@pytest.mark.parametrize(("activation", "recurrent"), [("tanh", SIGMOID), (SIGMOID, SIGMOID), (SIGMOID, "tanh")])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("recurrent", ACTIVATIONS)
 def test_each_block_of_the_weights_is_a_gate(activation: str, recurrent: str) -> None:
     make_deterministic(1)
     model = window_network(30, activation, recurrent, units=8)
@@ -160,6 +161,7 @@ def test_characters_are_drawn_by_their_probability() -> None:
     assert shares(top_p=0.6) == shares(top_k=1) == [0, 1, 0]
     assert shares(temperature=1e-6) == [0, 1, 0]
     assert choose(logits, 0.9999999999999999, Sampling(top_k=2)) == 2
+    assert shares(temperature=1e-310) == [0, 1, 0]
 
 
 @pytest.mark.parametrize(
@@ -169,12 +171,19 @@ def test_characters_are_drawn_by_their_probability() -> None:
         ({"temperature": -1.0}, "temperature must be above 0, received -1.0"),
         ({"temperature": float("nan")}, "temperature must be above 0, received nan"),
         ({"top_k": -1}, "top_k must be at least 0, received -1"),
+        ({"seed": -1}, "seed must be at least 0, received -1"),
         ({"top_p": 0.0}, "top_p must be above 0 and at most 1, received 0.0"),
     ],
 )
 def test_drawing_that_means_nothing_is_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Sampling(**changes)
+
+
+def test_n_grams_of_a_text_that_is_shorter() -> None:
+    found = n_gram(6)(np.array([0, 1], np.int32), np.array([0, 1, 1], np.int32), 1, 2)
+    assert np.isfinite(found.losses).all()
+    assert len(found.right) == 2
 
 
 def test_n_grams_count_what_followed() -> None:
@@ -309,9 +318,23 @@ def test_prompts_are_gone_on_from(
         ({"prompt": "A", "beam": 2}, "--beam: not for a network of this kind, which takes --prompt, --length"),
     ],
 )
-def test_prompts_that_cannot_be_gone_on_from(trained: Path, options: dict[str, Any], message: str) -> None:
+def test_prompts_that_cannot_be_gone_on_from(
+    trained: Path, options: dict[str, Any], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
     with pytest.raises(PipelineError, match=message):
         predict.predict(None, None, options, str(trained))
+    assert not capsys.readouterr().out
+
+
+def test_a_line_that_is_no_prompt_is_named(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("A cat\nA c@t\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"in.txt, line 2: characters that the text of the training does not have: '@'"):
+        predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {"length": 5}, str(trained))
+    assert not (tmp_path / "out.txt").exists()
+    (tmp_path / "in.txt").write_bytes(b"")
+    predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {"length": 5}, str(trained))
+    assert (tmp_path / "out.txt").read_bytes() == b""
 
 
 def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> None:
@@ -323,13 +346,34 @@ def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> No
         predict.predict(None, None, {"prompt": "no"}, str(folder))
 
 
+def test_windows_may_be_wide(workspace: Path, tmp_path: Path) -> None:
+    write_text(RAW)
+    wide = task_for(text("char_window", model__window=200, train__epochs=1))
+    wide.preprocess()
+    evaluation = wide.evaluate(saved(wide, tmp_path))
+    assert evaluation.predictions["test"].num_rows == 300
+    assert evaluation.write_besides is not None
+    assert "after the last 200 before the test part" in evaluation.write_besides(tmp_path)
+
+
+def test_the_unknown_character_is_read_and_not_written(workspace: Path, tmp_path: Path) -> None:
+    write_text(RAW)
+    (RAW / "text.txt").write_text((RAW / "text.txt").read_text(encoding="utf-8") + "é" * 3, encoding="utf-8")
+    rare = task_for(text(data__min_count=10, train__epochs=1))
+    rare.preprocess()
+    predictor = predictor_for(saved(rare, tmp_path))
+    found = "".join(predictor.written("é cat %", 2000, Sampling(temperature=50.0)))  # type: ignore[attr-defined]
+    assert len(set(found)) > 10  # next to all that there is
+    assert "\N{REPLACEMENT CHARACTER}" not in found
+
+
 def test_rows_of_prompts_and_layers(trained: Path, tmp_path: Path) -> None:
     predictor = predictor_for(trained)
     found = predictor(pa.table({"prompt": ["A cat", "The dog"]}))["text"].to_pylist()
     assert [len(each) for each in found] == [500, 500]
     (tmp_path / "in.txt").write_text("A cat saw the sun.\n" * 20, encoding="utf-8")
     batches = list(predictor.batches(tmp_path / "in.txt", 2))
-    assert [each["text"].shape for each in batches] == [(2, 100), (1, 100)]
+    assert [each["text"].shape for each in batches] == [(2, 100), (1, 100), (1, 80)]  # 380 characters
     assert batches[0]["h_1"].shape == (2, 32)
     assert predictor.embedding("character").vectors.shape == (len(predictor.embedding("character").names), 8)
 

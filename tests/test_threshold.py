@@ -99,7 +99,10 @@ def test_points_hang_on_the_seed_alone(workspace: Path) -> None:
             {"train__label_smoothing": 0.1},
             "train.label_smoothing: labels of a hinge loss are not smoothed, received 0.1",
         ),
-        ({"train__precision": "bfloat16"}, "train.precision: a network that is worked out by hand computes in float32"),
+        (
+            {"train__precision": "bfloat16"},
+            "train.precision: what is worked out by hand is float32, received 'bfloat16'",
+        ),
         ({"data__points": 2}, "data.validation_fraction: of 2 points none is left to train on, or none to validate"),
         ({"train__monitor": "auc"}, "train.monitor: no score of task threshold, received 'auc'"),
     ],
@@ -157,6 +160,8 @@ def test_prediction_and_calculation_agree(trained: Task, tmp_path: Path) -> None
         ("x1\n0.3\n", "no column x2"),
         ("x1,x2\n0.3,high\n", "x2 holds no numbers"),
         ("x1,x2\n0.3,\n", "x2 has 1 empty cells"),
+        ("x1,x2\n0.3,2024-01-01\n", "x2 holds no numbers"),
+        ("x1,x2,x2\n0.3,0.1,0.2\n", "more than one column x2"),
     ],
 )
 def test_points_that_are_none(trained: Task, tmp_path: Path, content: str, message: str) -> None:

@@ -45,7 +45,7 @@ class CharWindow(Section):
     """The network of `pipeline/models/char_window.py`."""
 
     name: Literal["char_window"]
-    window: Annotated[int, Field(ge=1, le=10_000)]
+    window: Annotated[int, Field(ge=1, le=200)]
     step: Positive
     hidden_units: Width
     activation: Activation

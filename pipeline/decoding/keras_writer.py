@@ -13,7 +13,9 @@ from pipeline.models.writing import LOGITS, TEXT
 Numbers = npt.NDArray[np.int32]
 
 SCORED_AT_ONCE = 2**24
-"""Logits worked out at a time."""
+"""Numbers that the largest array of a call may have: 64 MB."""
+READ_AT_ONCE = 500
+"""Characters of a prompt read in one call."""
 
 
 class KerasWriter:
@@ -30,12 +32,17 @@ class KerasWriter:
         """Characters that the network reads; None for one that reads on and on."""
         self._units = {name: tensor.shape[-1] for name, tensor in inputs.items()}
         self.size: int = model.output[LOGITS].shape[-1]
+        # Of one character: logits, or the gates of the widest layer.
+        self._width = max(self.size, *(8 * getattr(layer, "units", 0) for layer in model.layers))
 
     def start(self, numbers: Any) -> tuple[Any, Any]:
         """Read a prompt: `Writer.start`."""
         if self.window is not None:
             return self._step_window(np.asarray(numbers, np.int32)[-self.window :])
-        return self._step_state(np.asarray(numbers, np.int32), self._zeros(1))
+        logits, state = None, self._zeros(1)
+        for first in range(0, len(numbers), READ_AT_ONCE):
+            logits, state = self._step_state(np.asarray(numbers[first : first + READ_AT_ONCE], np.int32), state)
+        return logits, state
 
     def step(self, state: Any, number: int) -> tuple[Any, Any]:
         """Read one character more: `Writer.step`."""
@@ -59,7 +66,7 @@ class KerasWriter:
 
     def _losses_of_windows(self, numbers: Numbers, context: int, window: int) -> tuple[Any, Any]:
         views = np.lib.stride_tricks.sliding_window_view(numbers[context - window :], window + 1)
-        size, found = max(1, SCORED_AT_ONCE // self.size), []
+        size, found = max(1, SCORED_AT_ONCE // (window * (self.size + self._width))), []
         for start in range(0, len(views), size):
             part = tf.constant(np.ascontiguousarray(views[start : start + size]))
             loss, right, _ = self._scored({TEXT: part[:, :-1]}, part[:, -1])
@@ -75,7 +82,7 @@ class KerasWriter:
         # The last piece may be shorter: it reads its last character again and again, and is cut.
         places = np.arange(pieces)[:, None] * length + np.arange(context + length)
         text = numbers[np.minimum(places, len(numbers) - 1)]
-        size = max(1, SCORED_AT_ONCE // (self.size * pieces))
+        size = max(1, SCORED_AT_ONCE // (self._width * pieces))
         state: dict[str, tf.Tensor] = self._zeros(pieces)
         found = []
         for start in range(0, text.shape[1] - 1, size):

@@ -1,6 +1,6 @@
 """A network of Keras as the graph that `pipeline/portable/runtime.py` runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -44,12 +44,18 @@ def graph_of(model: keras.Model, prefix: str = "") -> tuple[dict[str, Any], Arra
             {
                 "name": name,
                 **described[id(layer)],
-                "args": [_places(each, names) for each in arguments.args if each is not None],
+                "args": [_places(each, names) for each in _without_last_nones(arguments.args)],
                 "kwargs": {key: _places(value, names) for key, value in kwargs.items()},
             }
         )
     inputs = {tensor.name: str(keras.backend.standardize_dtype(tensor.dtype)) for tensor in model.inputs}
     return {"inputs": inputs, "nodes": nodes, "outputs": _places(model._outputs_struct, names)}, arrays
+
+
+def _without_last_nones(arguments: Sequence[Any]) -> Sequence[Any]:
+    """Leave out what was not given; what stands before something given keeps its place."""
+    count = max((place for place, each in enumerate(arguments, start=1) if each is not None), default=0)
+    return arguments[:count]
 
 
 def _places(content: Any, names: Mapping[int, str]) -> Any:
@@ -161,6 +167,12 @@ def _layer_normalization(layer: Any) -> Described:
     return {"epsilon": layer.epsilon}, _held(layer, "gamma", "beta")
 
 
+def _batch_normalization(layer: Any) -> Described:
+    if layer.axis not in (-1, len(layer.input.shape) - 1):
+        raise ExportError(f"layer {layer.name}: the NumPy runtime normalises the last axis, not axis {layer.axis}")
+    return {"epsilon": layer.epsilon}, _held(layer, "gamma", "beta", "moving_mean", "moving_variance")
+
+
 def _block(layer: Any) -> Described:
     weights = {
         f"{part.name}/{each.name}": each for part in layer._flatten_layers(include_self=False) for each in part.weights
@@ -191,10 +203,7 @@ DESCRIBED: dict[str, Callable[[Any], Described]] = {
     "AttendingLSTM": _attending,
     "Attention": lambda layer: ({}, _held(layer, "kernel")),
     "Average": _nothing_at_all,
-    "BatchNormalization": lambda layer: (
-        {"epsilon": layer.epsilon},
-        _held(layer, "gamma", "beta", "moving_mean", "moving_variance"),
-    ),
+    "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,
     "Concatenate": lambda layer: ({"axis": layer.axis}, {}),
     "Counter": _nothing_at_all,

@@ -178,7 +178,8 @@ class Texts:
     def __init__(self, networks: Mapping[str, Network], facts: Facts, _folder: Path) -> None:
         self._network = networks["network"]
         self._characters, self._lowercase, self._window = facts["characters"], facts["lowercase"], facts["window"]
-        self._state, self._unknown = facts["state"], facts["unknown"]
+        self._state, unknown = facts["state"], facts["unknown"]
+        self._never = None if unknown is None else self._characters.index(unknown)
         self._numbers = {character: number for number, character in enumerate(self._characters)}
 
     def __call__(self, prompt: str, length: int = 500, **sampling: Any) -> Iterator[str]:
@@ -192,16 +193,16 @@ class Texts:
         Raises:
             BundleError: The prompt is too short, or has characters that the network does not know.
         """
-        text, spare = prompt.lower() if self._lowercase else prompt, self._numbers.get(self._unknown)
-        numbers = [self._numbers.get(character, spare) for character in text]
+        text = prompt.lower() if self._lowercase else prompt
+        numbers = [self._numbers.get(character, self._never) for character in text]
         if None in numbers:
             unknown = "".join(dict.fromkeys(c for c in text if c not in self._numbers))
             raise BundleError(f"characters that the network does not know: {unknown[:10]!r}")
         least = self._window or 1
         if len(numbers) < least:
             raise BundleError(f"the prompt has {len(numbers)} characters, and the network reads {least} first")
-        for number in write(self, numbers, length, Sampling(**{"temperature": 0.7, **sampling})):
-            yield self._characters[number]
+        found = write(self, numbers, length, Sampling(**{"temperature": 0.7, **sampling}), self._never)
+        return (self._characters[number] for number in found)
 
     def start(self, numbers: Any) -> tuple[Any, Any]:
         """Read a prompt: `Writer.start`."""

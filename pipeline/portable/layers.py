@@ -44,7 +44,7 @@ def _reversible_embedding(_s: Settings, w: Weights, x: Any, reverse: bool = Fals
 
 
 def _one_hot(s: Settings, _w: Weights, numbers: Any) -> Any:
-    return np.eye(s["size"], dtype=np.float32)[numbers]
+    return (numbers[..., None] == np.arange(s["size"])).astype(np.float32)
 
 
 def _not_padding(_s: Settings, _w: Weights, numbers: Any) -> Any:

@@ -54,9 +54,11 @@ class Sampling:
             raise ValueError(f"top_k must be at least 0, received {self.top_k}; 0 draws from all characters")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, received {self.top_p}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be at least 0, received {self.seed}")
 
 
-def write(writer: Writer, prompt: Any, length: int, sampling: Sampling) -> Iterator[int]:
+def write(writer: Writer, prompt: Any, length: int, sampling: Sampling, never: int | None = None) -> Iterator[int]:
     """Give the numbers of the characters that follow a prompt.
 
     Args:
@@ -64,10 +66,13 @@ def write(writer: Writer, prompt: Any, length: int, sampling: Sampling) -> Itera
         prompt: Numbers, `(characters,)`, one at least.
         length: Characters to write.
         sampling: How. The same seed gives the same text.
+        never: Number of a character that is not written.
     """
     random = np.random.default_rng(sampling.seed)
     logits, state = writer.start(np.asarray(prompt))
     for place in range(length):
+        if never is not None:
+            logits = np.where(np.arange(len(logits)) == never, -np.inf, logits)
         number = choose(logits, random.random(), sampling)
         yield number
         if place + 1 < length:
@@ -76,8 +81,10 @@ def write(writer: Writer, prompt: Any, length: int, sampling: Sampling) -> Itera
 
 def choose(logits: Any, drawn: float, sampling: Sampling) -> int:
     """Return the character on which a number from 0 to 1 falls, where each has a stretch as long as its probability."""
-    logits = np.asarray(logits, np.float64) / sampling.temperature
-    weights = np.exp(logits - logits.max())
+    logits = np.asarray(logits, np.float64)
+    # First the difference: divided by next to nothing, the highest would be infinite.
+    with np.errstate(over="ignore"):
+        weights = np.exp((logits - logits.max()) / sampling.temperature)
     if sampling.top_k or sampling.top_p < 1:
         order = np.argsort(-weights, kind="stable")
         so_far = np.cumsum(weights[order]) / weights.sum()

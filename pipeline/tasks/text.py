@@ -184,7 +184,8 @@ class TextTask(Task):
         """Return what stands before a held-out part, and has been read by the network."""
         part = load_part(PROCESSED, split)
         context = len(part) - self.schema.lengths[split]
-        return self.schema.text(part[max(0, context - PROMPT) : context])
+        length = max(PROMPT, getattr(self.config.model, "window", 1))
+        return self.schema.text(part[max(0, context - length) : context])
 
     def _write_sample(self, predictor: TextPredictor, out: Path) -> str:
         from pipeline.decoding import Sampling

@@ -24,40 +24,38 @@ def n_gram(order: int) -> Callable[[Numbers, Numbers, int, int], Guesses]:
     context seen `n` times with `k` different followers, those counts weigh `n / (n + k)`.
 
     Args:
-        order: Characters that are looked at, the predicted one included; fewer where their numbers do not fit 64 bits.
+        order: Characters that are looked at, the predicted one included.
     """
 
     def model(train: Numbers, text: Numbers, context: int, characters: int) -> Guesses:
-        fits = int(63 / np.log2(max(2, characters)))
-        chance = np.full(len(text) - context, 1.0 / characters)
-        # The most probable follower of the longest context that was seen.
-        best = np.zeros(len(text) - context, np.int64)
-        for length in range(1, min(order, fits) + 1):
-            known, asked = _grams(train, length, characters), _grams(text, length, characters)[context - length + 1 :]
-            grams, times = np.unique(known, return_counts=True)
-            contexts, first, kinds = np.unique(grams // characters, return_index=True, return_counts=True)
-            total = np.add.reduceat(times, first)
-            place = np.minimum(np.searchsorted(contexts, asked // characters), len(contexts) - 1)
-            is_seen = contexts[place] == asked // characters
-            at = np.minimum(np.searchsorted(grams, asked), len(grams) - 1)
-            count = np.where(grams[at] == asked, times[at], 0)
-            mixed = (count + kinds[place] * chance) / (total[place] + kinds[place])
-            chance = np.where(is_seen, mixed, chance)
+        both = np.concatenate([train, text]).astype(np.int64)
+        # Places of the characters to predict.
+        asked = np.arange(len(train) + context, len(both))
+        chance, best = np.full(len(asked), 1.0 / characters), np.zeros(len(asked), np.int64)
+        before = np.zeros(len(both), np.int64)
+        for length in range(1, min(order, len(train)) + 1):
+            # Before a character stands a context, which has a number; the two together get one for the next round.
+            before = before[: len(both) - length + 1]
+            _, first, grams = np.unique(
+                before * characters + both[length - 1 :], return_index=True, return_inverse=True
+            )
+            known = len(train) - length + 1
+            times = np.bincount(grams[:known], minlength=len(first))
+            owners, last = before[first], both[first + length - 1]
+            totals = np.bincount(before[:known], minlength=before.max() + 1)
+            kinds = np.bincount(owners[times > 0], minlength=len(totals))
+            place = asked - length + 1
+            seen, kind = totals[before[place]], kinds[before[place]]
+            mixed = (times[grams[place]] + kind * chance) / np.maximum(seen + kind, 1)
+            chance = np.where(seen > 0, mixed, chance)
             # Within each context the followers stand in order of how often they came: the last is the most frequent.
-            order_of = np.lexsort((times, grams // characters))
-            top = grams[order_of][np.append(first[1:], len(grams)) - 1] % characters
-            best = np.where(is_seen, top[place], best)
-        return Guesses(-np.log(chance), best == text[context:])
+            order_of = np.lexsort((times, owners))
+            ends = np.searchsorted(owners[order_of], np.arange(len(totals)), side="right") - 1
+            best = np.where(seen > 0, last[order_of][ends][before[place]], best)
+            before = grams
+        return Guesses(-np.log(chance), best == both[asked])
 
     return model
-
-
-def _grams(text: Numbers, length: int, characters: int) -> npt.NDArray[np.int64]:
-    """Return a number for each `length` characters in a row, by the place of the first of them."""
-    found = np.zeros(len(text) - length + 1, np.int64)
-    for place in range(length):
-        found = found * characters + text[place : len(text) - length + 1 + place]
-    return found
 
 
 BASELINES: dict[str, Callable[[Numbers, Numbers, int, int], Guesses]] = {

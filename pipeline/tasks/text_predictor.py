@@ -14,7 +14,7 @@ import pyarrow as pa
 from pipeline.config import no_such
 from pipeline.data import DataError
 from pipeline.data.texts import UNKNOWN, TextSchema
-from pipeline.data.utf8 import decoded, read_text
+from pipeline.data.utf8 import decoded, read_lines, read_text
 from pipeline.storage import new_file
 from pipeline.tasks.task import Embedding, Predictor, TaskError
 
@@ -71,7 +71,7 @@ class TextPredictor(Predictor):
         return KerasWriter(self.model)
 
     def written(self, prompt: str, length: int, sampling: "Sampling") -> Iterator[str]:
-        """Give the characters that follow a prompt.
+        """Give the characters that follow a prompt; the prompt is looked at before the first is asked for.
 
         Raises:
             DataError: The prompt is too short, or has characters that the network does not know.
@@ -84,8 +84,9 @@ class TextPredictor(Predictor):
                 f"the prompt has {len(numbers)} character{'' if len(numbers) == 1 else 's'}, and the network reads "
                 f"{least} before it writes; give a longer one"
             )
-        for number in write(self.writer, numbers, length, sampling):
-            yield self._schema.characters[number]
+        never = self._schema.characters.index(UNKNOWN) if self._schema.rare else None
+        found = write(self.writer, numbers, length, sampling, never)
+        return (self._schema.characters[number] for number in found)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Go on from the column `prompt`."""
@@ -104,7 +105,7 @@ class TextPredictor(Predictor):
             "lowercase": self._schema.lowercase,
             "window": self.writer.window,
             "state": states,
-            "unknown": UNKNOWN,
+            "unknown": UNKNOWN if self._schema.rare else None,
         }
         return Portable(self._schema.task, {"network": self.model}, facts)
 
@@ -112,10 +113,10 @@ class TextPredictor(Predictor):
         if "prompt" in options:
             raise TaskError("--prompt and an input file of prompts, a line each: give one of them")
         length, sampling = _asked(options)
-        prompts = read_text(source).removesuffix("\n").split("\n")
+        prompts = read_lines(source)
         with new_file(output) as target:
-            for prompt in prompts:
-                target.write(f"{_line(self.written(prompt, length, sampling))}\n".encode())
+            for place, prompt in enumerate(prompts, start=1):
+                target.write(f"{self._line(prompt, length, sampling, f'{source}, line {place:,}')}\n".encode())
         return len(prompts)
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
@@ -123,15 +124,16 @@ class TextPredictor(Predictor):
         count = 0
         try:
             if "prompt" in options:
+                characters = self.written(options["prompt"], length, sampling)
                 sys.stdout.write(options["prompt"])
-                for character in self.written(options["prompt"], length, sampling):
+                for character in characters:
                     sys.stdout.write(character)
                     sys.stdout.flush()
                 print(flush=True)
                 return 1
             for count, raw in enumerate(sys.stdin.buffer, start=1):
                 prompt = decoded(raw, "standard input", count).removesuffix("\n")
-                print(_line(self.written(prompt, length, sampling)), flush=True)
+                print(self._line(prompt, length, sampling, f"standard input, line {count:,}"), flush=True)
         except BrokenPipeError:  # whoever read has seen enough; Python would complain once more at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return count
@@ -145,10 +147,20 @@ class TextPredictor(Predictor):
         step = 1 if self.writer.window else width
         rows = np.lib.stride_tricks.sliding_window_view(numbers, width)[::step]
         others = [tensor for tensor in self.model.inputs if tensor.name != "text"]
-        for start in range(0, len(rows), size):
-            part = np.ascontiguousarray(rows[start : start + size])
+        parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+        if not self.writer.window and len(numbers) % width:
+            parts.append(numbers[None, len(rows) * width :])
+        for part in parts:
             zeros = {each.name: np.zeros((len(part), each.shape[-1]), np.float32) for each in others}
-            yield {"text": part, **zeros}
+            yield {"text": np.ascontiguousarray(part), **zeros}
+
+    def _line(self, prompt: str, length: int, sampling: "Sampling", where: str) -> str:
+        """Return what follows a prompt as one line: what ends lines is written as in Python."""
+        try:
+            text = "".join(self.written(prompt, length, sampling))
+        except DataError as error:
+            raise DataError(f"{where}: {error}") from error
+        return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
     def embedded(self) -> list[str]:
         return ["character"] if any(layer.name == "embedding" for layer in self.model.layers) else []
@@ -171,8 +183,3 @@ def _asked(options: Mapping[str, Any]) -> tuple[int, "Sampling"]:
         return options.get("length", LENGTH), Sampling(**{"temperature": 0.7, **chosen})
     except ValueError as error:
         raise TaskError(str(error)) from error
-
-
-def _line(characters: Iterator[str]) -> str:
-    """Return text that is one line: what ends lines is written as in Python."""
-    return "".join(characters).replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")

@@ -7,12 +7,15 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.data import DataError
 from pipeline.data.utf8 import read_text
 
 MANY = 1_000_000
 """Characters from which on the larger network is worth its time."""
 SHORT = 200_000
 """Characters below which more is held out, or scores would rest on a few lines."""
+LEAST = 1000
+"""Characters below which there is nothing to learn."""
 SHOWN = 12
 
 
@@ -34,10 +37,12 @@ def propose_text(name: str, files: Sequence[Path], folder: str) -> TextProposal:
         folder: Where the stages will find it.
 
     Raises:
-        DataError: It cannot be read.
+        DataError: It cannot be read, or is too short.
     """
     (file,) = files
     text = read_text(file)
+    if len(text) < LEAST:
+        raise DataError(f"{file}: {len(text):,} characters are too few to learn from; {LEAST:,} would be a beginning")
     counts = Counter(text)
     share = 0.1 if len(text) < SHORT else 0.05
     units, streams = (512, 64) if len(text) >= MANY else (256, 16)

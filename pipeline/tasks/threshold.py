@@ -145,12 +145,14 @@ class ThresholdTask(Task):
     def _write_besides(self, predictor: ThresholdPredictor, out: Path) -> str:
         from pipeline.metrics import plots
 
-        test = Points.load(PROCESSED / "test")
-        write_text(out / "by_hand.txt", f"{calculation(predictor.model, test.points[0])}\n")
+        test, written = Points.load(PROCESSED / "test"), []
+        if by_hand := calculation(predictor.model, test.points[0]):
+            write_text(out / "by_hand.txt", f"{by_hand}\n")
+            written.append("by_hand.txt")
         if self.schema.dimensions != 2:
-            return "by_hand.txt"
+            return ", ".join(written) or "no picture of so many dimensions"
         grid = np.linspace(0, 1, 101, dtype=np.float32)
         across, up = np.meshgrid(grid, grid)
         heights = predictor.outputs(np.stack([across, up], axis=-1).reshape(-1, 2)).reshape(across.shape)
         plots.border(grid, heights, self.schema.threshold, test.points, test.labels).savefig(out / PICTURE, dpi=100)
-        return f"{PICTURE}, by_hand.txt"
+        return ", ".join([PICTURE, *written])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MODEL = "model.keras"
 BATCH = 65_536
+BY_HAND = 1000
+"""Weights that somebody may want to follow."""
 Vector = npt.NDArray[np.float32]
 
 
@@ -70,7 +72,7 @@ class ThresholdPredictor(Predictor):
 
         return Portable(self._schema.task, {"network": self.model}, {"names": self._schema.names})
 
-    def by_hand(self, source: Path) -> str:
+    def by_hand(self, source: Path) -> str | None:
         points = read_points(source, self._schema.names)
         if not len(points):
             raise TaskError(f"{source}: no points")
@@ -86,8 +88,13 @@ class ThresholdPredictor(Predictor):
         raise TaskError(f"no embedding {no_such([name], [])}")
 
 
-def calculation(model: "keras.Model", point: Vector) -> str:
-    """Return the way of a point through the network, each weighted sum and what becomes of it, line by line."""
+def calculation(model: "keras.Model", point: Vector) -> str | None:
+    """Return the way of a point through the network, each weighted sum and what becomes of it, line by line.
+
+    None for a network of more than `BY_HAND` weights.
+    """
+    if model.count_params() > BY_HAND:
+        return None
     values = np.asarray(point, np.float32)
     lines = [f"point: {', '.join(f'{value:.6g}' for value in values)}"]
     for layer in model.layers:

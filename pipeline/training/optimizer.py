@@ -85,16 +85,27 @@ class RowSparseAdam(keras.optimizers.Adam):
         variable.scatter_sub(tf.IndexedSlices(change, rows))
 
 
+class RMSprop(keras.optimizers.RMSprop):
+    """Keras' own, for tables too: a row that a batch used several times has one gradient, their sum.
+
+    Keras squares the gradients of a row's occurrences one by one.
+    """
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        """Update a variable."""
+        super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)
+
+
 def optimizer_for(name: str, rate: Any, decay: float, *, rests: bool) -> keras.optimizers.Optimizer:
     """Make an optimizer.
 
     Args:
-        name: `adam`, or `rmsprop` (Tieleman, Hinton 2012), which is Keras' own and knows no decay.
+        name: `adam`, or `rmsprop` (Tieleman, Hinton 2012).
         rate: A number or a schedule.
-        decay: See `RowSparseAdam`.
+        decay: Adam's; see `RowSparseAdam`.
         rests: Likewise.
     """
-    return keras.optimizers.RMSprop(rate) if name == "rmsprop" else RowSparseAdam(rate, decay, rests=rests)
+    return RMSprop(rate) if name == "rmsprop" else RowSparseAdam(rate, decay, rests=rests)
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data.errors import DataError
-from pipeline.data.utf8 import read_text
+from pipeline.data.utf8 import read_lines, read_text
 
 Pair = tuple[str, str]
 
@@ -79,9 +79,7 @@ def read_sentences(path: Path) -> list[str]:
     Raises:
         DataError: No such file, or a line that is no UTF-8.
     """
-    # Only line feeds end a line: str.splitlines would cut at characters that stand within sentences, too.
-    lines = read_text(path).split("\n")
-    return [line.strip() for line in (lines if lines[-1] else lines[:-1])]
+    return [line.strip() for line in read_lines(path)]
 
 
 def _column(path: Path, rows: list[list[str]], header: list[str], column: int | str) -> list[str]:

@@ -135,11 +135,13 @@ def points_of(table: pa.Table, names: list[str], where: str) -> npt.NDArray[np.f
     """
     if lacking := [name for name in names if name not in table.column_names]:
         raise DataError(f"{where}: no column {', '.join(lacking)} ({', '.join(table.column_names)})")
+    if doubled := [name for name in names if table.column_names.count(name) > 1]:
+        raise DataError(f"{where}: more than one column {', '.join(doubled)}")
     columns = []
     for name in names:
         try:
             column = table[name].cast(pa.float32())
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
             raise DataError(f"{where}: {name} holds no numbers ({error})") from error
         if column.null_count:
             raise DataError(f"{where}: {name} has {column.null_count:,} empty cells; a point has all its coordinates")

@@ -17,7 +17,7 @@ FORMAT = 1
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """Stands for the characters that are too rare to be learned."""
 CONTEXT = 200
-"""Characters before a held-out part that a network may read before its first one counts."""
+"""Characters before a held-out part that a network may read before its first one counts; the widest window."""
 Numbers = npt.NDArray[np.int32]
 
 
@@ -57,7 +57,7 @@ class TextSchema:
         places = np.minimum(np.searchsorted(self._codes, points), len(self._codes) - 1)
         is_known = self._codes[places] == points
         if not is_known.all():
-            if UNKNOWN not in self.characters:
+            if not self.rare:
                 unknown = "".join(dict.fromkeys(map(chr, points[~is_known].tolist())))
                 more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
                 raise DataError(
