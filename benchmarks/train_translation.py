@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--loss", action="store_true", help="what shorter products cost: two epochs each, half an hour")
     parser.add_argument("--only", choices=CONTENDERS, help="this contender, in this process")
     given = parser.parse_args()
-    rounds, count = (1, 1280) if given.quick else (3, 3200)
+    rounds, count = (1, 1280) if given.quick else (3, 6400)
     if given.only:
         print(CONTENDERS[given.only](count))
         return
