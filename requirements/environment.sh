@@ -33,4 +33,6 @@ if [ ! -x .venv/bin/uv ]; then
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock >.venv/uv.lock
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 fi
-.venv/bin/uv pip sync --python .venv/bin/python --require-hashes --quiet requirements.lock
+# Byte code now, half a minute once: where Python may not write it (PYTHONDONTWRITEBYTECODE, as in many images), every
+# command would compile TensorFlow and MLflow anew, ten seconds each.
+.venv/bin/uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode --quiet requirements.lock

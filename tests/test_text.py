@@ -279,8 +279,6 @@ def test_a_text_too_short_is_told(task: Task) -> None:
         TaskError, match=r"train.batch_size: the training text of 2,400 characters cannot be read at 2,400"
     ):
         task_for(text(train__batch_size=2400)).check()
-    with pytest.raises(TaskError, match=r"model.window: a window of 2,400 characters and the one behind it do not fit"):
-        task_for(text("char_window", model__window=2400)).check()
     task.check()
 
 
@@ -344,6 +342,14 @@ def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> No
     folder = saved(window, tmp_path)
     with pytest.raises(DataError, match="the prompt has 2 characters, and the network reads 3 before it writes"):
         predict.predict(None, None, {"prompt": "no"}, str(folder))
+
+
+def test_a_text_shorter_than_the_window_is_told(workspace: Path) -> None:
+    write_text(RAW, 150)
+    short = task_for(text("char_window", model__window=120))
+    short.preprocess()
+    with pytest.raises(TaskError, match=r"model.window: a window of 120 characters and the one behind it do not fit"):
+        short.check()
 
 
 def test_windows_may_be_wide(workspace: Path, tmp_path: Path) -> None:
