@@ -58,6 +58,7 @@ def test_from_a_sweep_to_an_experiment(tiny_project: Project) -> None:
     assert "only training is searched" in told
 
 
+@pytest.mark.faults
 def test_a_grid_through_dvc_s_queue(tiny_project: Project) -> None:
     project = tiny_project
     fixed = ("-S", "experiment=tiny", "-S", "train.epochs=1", "-S", "tracking.log_model=false")

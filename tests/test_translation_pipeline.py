@@ -41,10 +41,9 @@ def test_from_two_files_to_a_translator(tmp_path: Path) -> None:
     samples = {Path(each.path).name for each in client.list_artifacts(run.info.run_id, "samples")}
     assert samples == {f"epoch_{number:03}.txt" for number in range(1, 5)}
     (tmp_path / "in.txt").write_text("1 2 3\n4 5\n", encoding="utf-8")
-    for model in ("models/epochs/002", run.info.run_id):
-        command = ("python", "-m", "pipeline.predict", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.txt"))
-        project.run(*command, "--model", model)
-        assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 2
+    command = ("python", "-m", "pipeline.predict", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.txt"))
+    project.run(*command, "--model", run.info.run_id)
+    assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 2
     shown = project.run("python", "-m", "pipeline.inspect", "--input", str(tmp_path / "in.txt"), "--format", "npz")
     assert "attention: " in shown
     assert "outputs/encoder_1.npz" in shown

@@ -100,6 +100,8 @@ class CorpusSchema:
                 f"{path}: no prepared corpus ({error}); `python -m pipeline.preprocess` writes one"
             ) from error
         if content.pop("format", None) != FORMAT or content.get("task") != "translation":
-            raise DataError(f"{path}: not of this version or task; run `python -m pipeline.preprocess` again")
+            raise DataError(
+                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
+            )
         pairs = {key: tuple(content[key]) for key in ("languages", "tokenizers", "words", "lengths")}
         return cls(folder=folder, **{**content, **pairs})

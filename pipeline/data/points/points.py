@@ -76,7 +76,9 @@ class PointsSchema:
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: no points ({error}); `python -m pipeline.preprocess` draws some") from error
         if content.pop("format", None) != FORMAT or content.get("task") != "threshold":
-            raise DataError(f"{path}: not of this version or task; run `python -m pipeline.preprocess` again")
+            raise DataError(
+                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
+            )
         return cls(**content)
 
 

@@ -90,7 +90,9 @@ class TextSchema:
                 f"{path}: no prepared text ({error}); `python -m pipeline.preprocess` writes one"
             ) from error
         if content.pop("format", None) != FORMAT or content.get("task") != "text":
-            raise DataError(f"{path}: not of this version or task; run `python -m pipeline.preprocess` again")
+            raise DataError(
+                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
+            )
         return cls(**content)
 
 
