@@ -1,13 +1,12 @@
 """What was found in a corpus: all that a network and its use need to know of it."""
 
-import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
 from pipeline.data.corpora.vocabulary import Vocabulary
-from pipeline.data.errors import DataError
+from pipeline.data.facts import read_facts
 from pipeline.portable.tokenizing import Tokenizer, tokenizer_for
 from pipeline.storage import write_bytes, write_json
 
@@ -92,16 +91,6 @@ class CorpusSchema:
         Raises:
             DataError: There is none, or one of another version.
         """
-        path = folder / "schema.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: no prepared corpus ({error}); `python -m pipeline.preprocess` writes one"
-            ) from error
-        if content.pop("format", None) != FORMAT or content.get("task") != "translation":
-            raise DataError(
-                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
-            )
+        content = read_facts(folder, "translation", FORMAT)
         pairs = {key: tuple(content[key]) for key in ("languages", "tokenizers", "words", "lengths")}
         return cls(folder=folder, **{**content, **pairs})

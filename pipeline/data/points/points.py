@@ -1,6 +1,5 @@
 """Points whose coordinates add up to more than a threshold, or do not."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from pipeline.data.errors import DataError
+from pipeline.data.facts import read_facts
 from pipeline.storage import new_folder, write_json
 
 FORMAT = 1
@@ -70,15 +70,7 @@ class PointsSchema:
         Raises:
             DataError: There is none, or one of another version.
         """
-        path = folder / "schema.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: no points ({error}); `python -m pipeline.preprocess` draws some") from error
-        if content.pop("format", None) != FORMAT or content.get("task") != "threshold":
-            raise DataError(
-                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
-            )
+        content = read_facts(folder, "threshold", FORMAT)
         return cls(**content)
 
 

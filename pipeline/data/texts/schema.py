@@ -1,6 +1,5 @@
 """What was found in a text: all that a network and its use need to know of it."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -11,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.errors import DataError
+from pipeline.data.facts import read_facts
 from pipeline.storage import write_json
 
 FORMAT = 1
@@ -82,17 +82,7 @@ class TextSchema:
         Raises:
             DataError: There is none, or one of another version.
         """
-        path = folder / "schema.json"
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: no prepared text ({error}); `python -m pipeline.preprocess` writes one"
-            ) from error
-        if content.pop("format", None) != FORMAT or content.get("task") != "text":
-            raise DataError(
-                f"{path}: of another version or task; `python -m pipeline.preprocess`, with the same overrides, writes it anew"
-            )
+        content = read_facts(folder, "text", FORMAT)
         return cls(**content)
 
 
