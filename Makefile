@@ -3,7 +3,7 @@
 .PHONY: help kaggle repro test test-fast test-faults check format ui dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
-SOURCES := pipeline hydra_plugins tests benchmarks
+SOURCES := pipeline hydra_plugins tests benchmarks examples
 EXTRAS := data parallel export sweep lightgbm dev
 
 help: ## list the targets

@@ -27,7 +27,7 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     import tensorflow as tf
 
     from pipeline.exporting import graph_of
-    from pipeline.models import writer
+    from pipeline.models import state_widths, writer
     from pipeline.portable.runtime import Network
     from pipeline.training import make_deterministic
 
@@ -36,13 +36,12 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     model = writer(CHARACTERS, precision="float32", **axes)
     network = Network(*graph_of(model))
     graph = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True, autograph=False)
-    widths = {each.name: each.shape[-1] for each in model.inputs if each.name != "text"}
     return {
         "numpy": lambda inputs: network(**inputs),
         "keras_graph": lambda inputs: {name: each.numpy() for name, each in graph(_tensors(inputs)).items()},
         "keras_call": lambda inputs: {name: each.numpy() for name, each in model(inputs, training=False).items()},
         "keras_predict": lambda inputs: model.predict(inputs, verbose=0),
-    }, widths
+    }, state_widths(model)
 
 
 def _tensors(inputs: dict[str, Any]) -> dict[str, Any]:

@@ -7,20 +7,14 @@ kept, embeddings of 64, the same LSTM, Adam, `train.precision=auto`, determinist
 process of its own, interleaved; the second epoch counts. Characters predicted a second.
 """
 
-import argparse
-import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks._machine import machine
+from benchmarks._rates import Comparison
 
 UNITS, CHARACTERS = 128, 400_000
 
@@ -39,15 +33,14 @@ def text() -> tuple[npt.NDArray[np.int32], int]:
 
 def ours(count: int) -> float:
     """Return characters a second of the second epoch."""
-    from pipeline.models import character_loss, resolved, writer
+    from pipeline.models import character_loss, resolved, state_widths, writer
     from pipeline.training import Checkpoints, Objective, Schedule, StreamExamples, Training, make_deterministic
 
     make_deterministic(1)
     numbers, size = text()
     axes = {"cell": "lstm", "embedding_dim": 64, "hidden_units": UNITS, "hidden_layers": 1, "dropout": 0.0}
     model = writer(size, "char_rnn", precision=resolved("auto"), **axes)
-    state = {each.name: each.shape[-1] for each in model.inputs if each.name != "text"}
-    examples = StreamExamples(numbers[:count], 64, 100, state)
+    examples = StreamExamples(numbers[:count], 64, 100, state_widths(model))
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
         Training(
@@ -82,30 +75,6 @@ def seed(count: int) -> float:
     return len(windows) / (time.monotonic() - began)
 
 
-CONTENDERS: dict[str, Any] = {"ours": ours, "seed": seed}
-
-
-def main() -> None:
-    """Compare and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of few characters")
-    parser.add_argument("--only", choices=CONTENDERS, help="this contender, in this process")
-    given = parser.parse_args()
-    rounds, count = (1, 100_000) if given.quick else (3, CHARACTERS)
-    if given.only:
-        print(CONTENDERS[given.only](count))
-        return
-    found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds):
-        for name in CONTENDERS:
-            command = [sys.executable, "-m", "benchmarks.train_text", "--only", name]
-            done = subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True, stdout=subprocess.PIPE)
-            found[name].append(float(done.stdout.split()[-1]))
-            print(f"{name}: {found[name][-1]:,.0f} characters/s", file=sys.stderr, flush=True)
-    figures: dict[str, float] = {f"characters_per_second_{name}": round(median(each)) for name, each in found.items()}
-    figures["vs_seed"] = round(median(a / b for a, b in zip(found["ours"], found["seed"], strict=True)), 2)
-    print(json.dumps({"benchmark": "train_text", **figures, **machine("keras", "tensorflow")}))
-
-
 if __name__ == "__main__":
-    main()
+    comparison = Comparison("train_text", "characters", (100_000, CHARACTERS), {"ours": ours, "seed": seed})
+    comparison.run(comparison.arguments(__doc__).parse_args())

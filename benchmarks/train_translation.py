@@ -10,22 +10,19 @@ interleaved; the second epoch counts. Target tokens a second, padding not counte
 `loss_ratio`: validation loss after two epochs, as committed over float32 (with --loss, on the whole corpus).
 """
 
-import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import yaml
 
-from benchmarks._machine import machine
+from benchmarks._rates import Comparison
 from pipeline.storage import CONF, PROJECT
 
 WORDS, LENGTHS, BATCH = (6638, 8778), (18, 17), 64
@@ -125,30 +122,11 @@ CONTENDERS = {
 
 def main() -> None:
     """Compare and print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of few sentences")
+    comparison = Comparison("train_translation", "target tokens", (1280, 6400), CONTENDERS)
+    parser = comparison.arguments(__doc__)
     parser.add_argument("--loss", action="store_true", help="what shorter products cost: two epochs each, half an hour")
-    parser.add_argument("--only", choices=CONTENDERS, help="this contender, in this process")
     given = parser.parse_args()
-    rounds, count = (1, 1280) if given.quick else (3, 6400)
-    if given.only:
-        print(CONTENDERS[given.only](count))
-        return
-    found: dict[str, list[float]] = {name: [] for name in CONTENDERS}
-    for _ in range(rounds):
-        for name in CONTENDERS:
-            command = [sys.executable, "-m", "benchmarks.train_translation", "--only", name]
-            done = subprocess.run([*command, *(["--quick"] if given.quick else [])], check=True, stdout=subprocess.PIPE)
-            found[name].append(float(done.stdout.split()[-1]))
-            print(f"{name}: {found[name][-1]:,.0f} target tokens/s", file=sys.stderr, flush=True)
-    figures: dict[str, float] = {f"tokens_per_second_{name}": round(median(rates)) for name, rates in found.items()}
-    for name in ("ours", "ours_float32"):
-        pairs = zip(found[name], found["seed"], strict=True)
-        figures[f"vs_seed{name.removeprefix('ours')}"] = round(median(a / b for a, b in pairs), 2)
-    if given.loss:
-        figures["loss_ratio"] = round(loss("auto") / loss("float32"), 4)
-    shown = {"benchmark": "train_translation", **figures, **machine("keras", "tensorflow")}
-    print(json.dumps(shown))
+    comparison.run(given, lambda: {"loss_ratio": round(loss("auto") / loss("float32"), 4)} if given.loss else {})
 
 
 if __name__ == "__main__":

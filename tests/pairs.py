@@ -48,6 +48,7 @@ def pairs(network: str = "attention", **changes: Any) -> Config:
         "model": committed(f"model/{network}.yaml", **NETWORKS[network]),
         "train": committed("train/translation.yaml", **train, samples=1, decode_sentences=50),
         "evaluate": committed("evaluate/translation.yaml", bootstrap_samples=100),
+        "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
     return changed(tree, changes)

@@ -17,6 +17,7 @@ def points(**changes: Any) -> Config:
         "model": committed("model/tanh_mlp.yaml"),
         "train": committed("train/threshold.yaml", batch_size=16, epochs=3, learning_rate=0.02),
         "evaluate": committed("evaluate/default.yaml", bootstrap_samples=100),
+        "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
     return changed(tree, changes)

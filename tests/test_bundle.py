@@ -1,6 +1,7 @@
 """Bundles: what they do with raw input beside the pipeline's own prediction, and bundles that are none."""
 
 import json
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from texts import text, write_text
 from tiny import tiny
 
 from pipeline.config import Config
+from pipeline.data import calendar
 from pipeline.decoding import Sampling, SearchSettings
 from pipeline.exporting import write_bundle
-from pipeline.portable import bundle
+from pipeline.portable import bundle, rows
 from pipeline.portable.bundle import BundleError
 from pipeline.storage import RAW
 from pipeline.tasks import Task, task_for
@@ -47,7 +49,7 @@ def test_rows(workspace: Path, merge: str) -> None:
     write_tiny(RAW)
     task, model = trained(tiny(train__epochs=1, model__merge=merge))
     predictor = TablePredictor(task.schema, model)  # type: ignore[attr-defined]
-    rows: list[dict[str, Any]] = [
+    given: list[dict[str, Any]] = [
         {"shop": "s1", "colour": "c1", "date": "2024-01-13", "price": "11.5", "shop_town": "t1", "shop_size": 101},
         {"shop": "s99", "colour": None, "date": "2024-01-14", "price": "NA", "shop_town": "", "shop_size": None},
         {"shop": "s3", "colour": "c4", "date": "2024-01-15", "price": -2.25, "shop_town": "t0", "shop_size": "inf"},
@@ -56,16 +58,23 @@ def test_rows(workspace: Path, merge: str) -> None:
     assert found.columns == ["colour", "date", "price", "shop", "shop_size", "shop_town"]
     # The pipeline's prediction is given what a reader of files made of missing values.
     nothing = (None, "", "NA")
-    as_text = [{name: None if value in nothing else str(value) for name, value in row.items()} for row in rows]
+    as_text = [{name: None if value in nothing else str(value) for name, value in row.items()} for row in given]
     expected = predictor(pa.Table.from_pylist(as_text))["probability"].to_numpy()
-    np.testing.assert_allclose(found(rows)[:, 0], expected, atol=1e-5)
+    np.testing.assert_allclose(found(given)[:, 0], expected, atol=1e-5)
     assert len(found([])) == 0
     with pytest.raises(BundleError, match="row 1: no colour, shop"):
-        found([rows[0], {k: v for k, v in rows[1].items() if k not in ("shop", "colour")}])
+        found([given[0], {k: v for k, v in given[1].items() if k not in ("shop", "colour")}])
     with pytest.raises(BundleError, match="price: expected a number, received 'much'"):
-        found([{**rows[0], "price": "much"}])
+        found([{**given[0], "price": "much"}])
     with pytest.raises(BundleError, match="expected a date like 2013-12-31, received 'today'"):
-        found([{**rows[0], "date": "today"}])
+        found([{**given[0], "date": "today"}])
+
+
+def test_a_date_gives_the_same_numbers_as_in_preprocessing() -> None:
+    assert list(rows.PARTS) == list(calendar.PARTS)
+    hours = [datetime(1968, 2, 29, 5) + timedelta(hours=1009 * place) for place in range(1000)]
+    for part, kernel in calendar.PARTS.items():
+        assert [rows.PARTS[part](hour) for hour in hours] == kernel(pa.array(hours)).to_pylist(), part
 
 
 @pytest.mark.parametrize("network", ["seq2seq", "attention", "transformer"])

@@ -13,7 +13,7 @@ import yaml
 from conftest import ROOT
 
 from pipeline.config import ConfigError, InterruptedRunError, dump, figure, flatten, guarded, load
-from pipeline.config.entry import opening
+from pipeline.config.entry import changes, opening
 from pipeline.storage import LockError
 
 
@@ -99,6 +99,18 @@ def test_the_opening_line_says_what_differs_from_the_experiment() -> None:
     assert changed == f"train: experiment flights with train.epochs={epochs + 1} (not {epochs}), seed=3 (not 1)"
 
 
+def test_a_choice_of_a_group_is_told_as_one() -> None:
+    config = load(["experiment=text", "data=python_topics", "model=char_rnn", "train.epochs=3"])
+    assert opening("train", config) == (
+        "train: experiment text with data=python_topics, model=char_rnn, train.epochs=3 (not 5)"
+    )
+    again = load(["experiment=text", *(f"{key}={value}" for key, value in changes(config).items())])
+    assert again == config
+    # Two keys of a section that no other file of conf/ has so are told one by one.
+    config = load(["train.epochs=3", "train.batch_size=77"])
+    assert changes(config) == {"train.epochs": 3, "train.batch_size": 77}
+
+
 def test_an_experiment_is_called_as_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
@@ -167,7 +179,7 @@ def test_flatten_keeps_lists_whole() -> None:
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}
 
 
-@pytest.mark.parametrize("command", ["compose", "fetch", "preprocess", "baseline", "train", "evaluate"])
+@pytest.mark.parametrize("command", ["compose", "fetch", "preprocess", "baseline", "train", "evaluate", "export"])
 @pytest.mark.parametrize("arguments", [["--help"], ["train.epocs=3"]], ids=["help", "fault"])
 def test_help_and_faults_load_nothing_heavy(command: str, arguments: list[str]) -> None:
     code = (

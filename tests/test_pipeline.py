@@ -20,7 +20,7 @@ def stages(output: str) -> list[str]:
 def test_repro_runs_every_stage_once(project: Project) -> None:
     project.run("python", "-m", "pipeline.compose", "experiment=tiny")
     output = project.run("dvc", "repro")
-    assert stages(output) == ["fetch", "preprocess", "baseline", "train", "evaluate"]
+    assert stages(output) == ["fetch", "preprocess", "baseline", "train", "evaluate", "export"]
     assert "train: experiment tiny\n" in output
     assert [line[:9] for line in output.splitlines() if line.startswith("epoch")] == [f"epoch {n}/3" for n in (1, 2, 3)]
     summary = re.search(r"tiny: test auc (0\.\d+) \(95% interval (0\.\d+) … (0\.\d+)\)", output)
@@ -32,6 +32,10 @@ def test_repro_runs_every_stage_once(project: Project) -> None:
     assert re.search(r"the same split, simpler models: auc constant 0\.5000, linear 0\.\d+, lightgbm 0\.\d+", output)
     assert {"auc", "auc_low", "auc_high", "log_loss", "brier", "average_precision", "accuracy"} <= set(metrics["test"])
     assert not (project.folder / "outputs").exists()
+    differs = re.search(r"export: export/numpy: [\d.]+ MB, differs from Keras by (\S+) at most; one example: ", output)
+    assert differs is not None
+    report = json.loads((project.folder / "export" / "report.json").read_text())
+    assert f"{report['formats']['numpy']['networks']['network']['largest_difference']:.1e}" == differs[1]
 
 
 def test_its_record_is_one_finished_run(project: Project) -> None:
@@ -51,7 +55,7 @@ def test_its_record_is_one_finished_run(project: Project) -> None:
     assert f"md5: {digests.pop()}" in lock
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
-    assert {"config.yaml", "environment.txt", "network.txt", "metrics.json", "plots"} <= names
+    assert {"config.yaml", "environment.txt", "network.txt", "metrics.json", "plots", "export"} <= names
     plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png"}
 
@@ -91,7 +95,7 @@ def test_plots_render(project: Project) -> None:
 def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -> None:
     experiment = ["dvc", "exp", "run", "-S", "experiment=tiny"]
     output = project.run(*experiment, "-S", "train.epochs=2")
-    assert stages(output) == ["train", "evaluate"]
+    assert stages(output) == ["train", "evaluate", "export"]
     assert "train: experiment tiny with train.epochs=2 (not 3)" in output
     assert len(runs(project)) == 2
     output = project.run(*experiment, "-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=150")

@@ -1,16 +1,11 @@
 """The NumPy runtime beside Keras: every layer, every activation, the networks of every family."""
 
 import json
-import shutil
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-from conftest import ROOT
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as some
 from pairs import NETWORKS as TRANSLATORS
@@ -25,7 +20,6 @@ from pipeline.models.embedding_mlp import Features, embedding_mlp
 from pipeline.models.heads import Head
 from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.runtime import Network
-from pipeline.portable.sampling import Sampling, choose
 from pipeline.training import make_deterministic
 
 Array = np.ndarray[Any, Any]
@@ -133,13 +127,15 @@ def test_recurrent(kind: str, activation: str, seed: int, gate: str, flags: tupl
     if masked:
         call["mask"], inputs["kept"] = kept, kept
     outputs = layer(x, **call)
-    model = shaken(keras.Model(inputs, {f"o{place}": each for place, each in enumerate(outputs)}), seed, 0.2)
+    # Through the state, exponential feeds itself: larger ones become infinite within a few steps.
+    scale, first = (0.01, 0.3) if activation == "exponential" else (0.2, 1.0)
+    model = shaken(keras.Model(inputs, {f"o{place}": each for place, each in enumerate(outputs)}), seed, scale)
     lengths = random.integers(1, 6, size=3)
     drawn = {
         "x": random.normal(size=(3, 5, 3)).astype(np.float32),
         "kept": np.arange(5)[None] < lengths[:, None],
-        "h": random.normal(size=(3, 4)).astype(np.float32),
-        "c": random.normal(size=(3, 4)).astype(np.float32),
+        "h": first * random.normal(size=(3, 4)).astype(np.float32),
+        "c": first * random.normal(size=(3, 4)).astype(np.float32),
     }
     compared(model, **{name: drawn[name] for name in inputs})
 
@@ -246,42 +242,3 @@ def test_inputs_that_are_missing_are_named() -> None:
     network = portable(models.tanh_mlp(2, models.TanhMlpSettings(0)))
     with pytest.raises(ValueError, match="the network takes point; received x"):
         network(x=np.zeros((1, 2)))
-
-
-ALONE = """
-import json, sys
-sys.path[:0] = sys.argv[1:3]
-import numpy as np
-from portable.runtime import Network
-from portable.sampling import Sampling, choose
-from portable.search import beam_search
-
-with np.load("weights.npz") as weights:
-    network = Network(json.load(open("graph.json")), dict(weights))
-logits = network(text=np.array([[0, 4, 8]]))["logits"]
-found = {"logits": logits.tolist(), "drawn": choose(logits[0], 0.5, Sampling()), "modules": sorted(sys.modules)}
-print(json.dumps(found))
-"""
-
-
-def test_the_folder_runs_alone_where_there_is_numpy_only(tmp_path: Path) -> None:
-    make_deterministic(1)
-    model = shaken(models.writer(9, precision="float32", **text("char_window").model.model_dump()), 3)
-    graph, weights = graph_of(model)
-    (tmp_path / "graph.json").write_text(json.dumps(graph), encoding="utf-8")
-    np.savez(tmp_path / "weights.npz", allow_pickle=False, **weights)
-    shutil.copytree(ROOT / "pipeline" / "portable", tmp_path / "copied" / "portable")
-    (tmp_path / "packages").mkdir()
-    home = Path(np.__file__).parents[1]
-    for name in ("numpy", "numpy.libs"):
-        if (home / name).exists():  # no shared libraries beside it on every system
-            (tmp_path / "packages" / name).symlink_to(home / name)
-    # -I and -S: nothing from the environment, no site-packages.
-    command = [sys.executable, "-I", "-S", "-c", ALONE, str(tmp_path / "copied"), str(tmp_path / "packages")]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
-    expected = model.predict_on_batch({"text": np.array([[0, 4, 8]])})["logits"]
-    assert differ(found["logits"], expected) <= CLOSE
-    assert not {each.partition(".")[0] for each in found["modules"]} & {"keras", "tensorflow", "pipeline", "pandas"}
-    assert found["drawn"] == choose(expected[0], 0.5, Sampling())

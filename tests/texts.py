@@ -40,6 +40,7 @@ def text(network: str = "char_rnn", **changes: Any) -> Config:
         "model": committed(f"model/{network}.yaml", **NETWORKS[network]),
         "train": committed("train/text.yaml", **train),
         "evaluate": committed("evaluate/text.yaml", bootstrap_samples=100, sample_length=30),
+        "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
     return changed(tree, changes)

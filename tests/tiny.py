@@ -40,6 +40,7 @@ def tiny(**changes: Any) -> Config:
         "model": committed("model/embedding_mlp.yaml", embedding_dim=4, hidden_units=8, bins=8, number_dim=3),
         "train": committed("train/default.yaml", batch_size=64, epochs=3, learning_rate=0.01, patience=0),
         "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
+        "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }
     return changed(tree, changes)

@@ -65,6 +65,38 @@ def tree_of(experiment: str) -> dict[str, Any] | None:
     return _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
 
 
+def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the choices of groups that bring an experiment as near as can be to a configuration of its name.
+
+    Returns:
+        Group → choice, of groups that differ from the experiment as it stands in conf/; the composition with them,
+        empty where conf/ has no such experiment.
+    """
+    composed = tree_of(config.name) or {}
+    chosen: dict[str, str] = {}
+    for group in composed:
+        differ = _differences(config.tree[group], composed[group])
+        files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (CONF / group).glob("*.yaml")}
+        if differ < 2 or not files:  # a key alone is told as shortly as a group
+            continue
+        choice = min(sorted(files), key=lambda name: _differences(config.tree[group], files[name]))
+        overrides = [f"{name}={each}" for name, each in {**chosen, group: choice}.items()]
+        try:
+            other = _compose([f"experiment={config.name}", *overrides], CONF, ROOT_CONFIG)
+        except ConfigError:  # a choice that does not go with this experiment
+            continue
+        if 1 + _differences(config.tree[group], other[group]) < differ:
+            composed, chosen[group] = other, choice
+    return chosen, composed
+
+
+def _differences(section: Any, other: Any) -> int:
+    if not isinstance(section, dict) or not isinstance(other, dict):
+        return int(section != other)
+    ours, theirs = dict(flatten(section)), dict(flatten(other))
+    return sum(key not in ours or key not in theirs or ours[key] != theirs[key] for key in {**ours, **theirs})
+
+
 def dump(config: Config) -> str:
     """Write a config the way DVC writes its own compositions."""
     return OmegaConf.to_yaml(OmegaConf.create(config.tree))

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from pipeline.config.errors import ConfigError, did_you_mean
 from pipeline.config.language import TEXT_MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
-from pipeline.config.sections import Evaluate, Head, Section, Tracking, Train
+from pipeline.config.sections import Evaluate, Export, Head, Section, Tracking, Train
 from pipeline.config.table import MONITORS, EmbeddingMlp, TableData, TableTrain
 from pipeline.config.threshold import THRESHOLD_MONITORS, TanhMlp, ThresholdData, ThresholdTrain
 from pipeline.config.translation import (
@@ -21,7 +21,7 @@ from pipeline.config.translation import (
 )
 
 Kind = TypeVar("Kind", bound=Section)
-SECTIONS = ("data", "model", "train", "evaluate", "tracking")
+SECTIONS = ("data", "model", "train", "evaluate", "export", "tracking")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class Config:
     model: Any
     train: Any
     evaluate: Any
+    export: Export
     tracking: Tracking
     tree: dict[str, Any]
 
@@ -81,7 +82,7 @@ def check(tree: dict[str, Any]) -> Config:
         faults.append(f"task: no family of this name, received {head.task!r}{did_you_mean(head.task, FAMILIES)}")
     known = [*Head.model_fields, *SECTIONS]
     faults += [f"{key}: unknown key{did_you_mean(key, known)}" for key in tree if key not in known]
-    kinds: dict[str, type[Section]] = {"tracking": Tracking}
+    kinds: dict[str, type[Section]] = {"export": Export, "tracking": Tracking}
     if family:
         kinds |= {"data": family.data, "train": family.train, "evaluate": family.evaluate}
         kinds |= _network(tree.get("model"), family, faults)

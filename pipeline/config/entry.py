@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import flatten, load, tree_of, unknown_choice
+from pipeline.config.compose import flatten, load, nearest, unknown_choice
 from pipeline.config.config import Config
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
 from pipeline.storage import CONF, PipelineError
@@ -138,11 +138,12 @@ def opening(stage: str, config: Config) -> str:
 
     DVC keeps no comments in `params.yaml`, so the difference is worked out from the composed experiment.
     """
-    composed = tree_of(config.name)
-    if composed is None:
+    chosen, composed = nearest(config)
+    if not composed:
         return f"{stage}: {config.name} (no file of this name in conf/experiment)"
     usual = dict(flatten(composed))
-    changed = [
+    changed = [f"{group}={choice}" for group, choice in chosen.items()]
+    changed += [
         f"{key}={value} (not {usual[key]})" if key in usual else f"{key}={value}"
         for key, value in _differing(config, usual).items()
     ]
@@ -150,8 +151,9 @@ def opening(stage: str, config: Config) -> str:
 
 
 def changes(config: Config) -> dict[str, Any]:
-    """Return the settings that differ from those of the experiment as it stands in conf/."""
-    return _differing(config, dict(flatten(tree_of(config.name) or {})))
+    """Return what to override to turn the experiment, as it stands in conf/, into this configuration."""
+    chosen, composed = nearest(config)
+    return {**chosen, **_differing(config, dict(flatten(composed)))}
 
 
 def _differing(config: Config, usual: dict[str, Any]) -> dict[str, Any]:

@@ -63,6 +63,12 @@ class Evaluate(Section):
     confidence: Fraction
 
 
+class Export(Section):
+    """Formats of the trained network."""
+
+    formats: Annotated[list[Literal["numpy"]], Field(min_length=1)]
+
+
 class Tracking(Section):
     """The MLflow record."""
 

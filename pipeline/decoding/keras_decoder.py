@@ -32,7 +32,7 @@ class KerasDecoder:
             if tensor.name != TOKEN
         }
         self._start = tf.function(
-            lambda source: self._encoder(source, training=False),
+            lambda source: self._encoder({"source": source}, training=False),
             input_signature=[tf.TensorSpec([None, self._width], tf.int32)],
             autograph=False,
         )

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from pipeline.models.writing import LOGITS, TEXT
+from pipeline.models.writing import LOGITS, TEXT, state_widths
 
 Numbers = npt.NDArray[np.int32]
 
@@ -27,10 +27,9 @@ class KerasWriter:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        inputs = {tensor.name: tensor for tensor in model.inputs}
-        self.window: int | None = inputs.pop(TEXT).shape[1]
+        self.window: int | None = next(tensor.shape[1] for tensor in model.inputs if tensor.name == TEXT)
         """Characters that the network reads; None for one that reads on and on."""
-        self._units = {name: tensor.shape[-1] for name, tensor in inputs.items()}
+        self._units = state_widths(model)
         self.size: int = model.output[LOGITS].shape[-1]
         # Of one character: logits, or the gates of the widest layer.
         self._width = max(self.size, *(8 * getattr(layer, "units", 0) for layer in model.layers))

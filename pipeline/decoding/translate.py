@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.portable.search import PADDING, Decoder, Translation, beam_search, greedy
+from pipeline.portable.search import PADDING, Decoder, Translation, beam_search, greedy, most_words
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def translate(
     for rows in _parts(order, settings.batch):
         longest = int(lengths[rows].max())
         part = source[rows][:, :longest] if trimmed else source[rows]
-        limit = settings.max_length or 2 * np.maximum(lengths[rows] - 2, 0) + 10
+        limit = settings.max_length or most_words(lengths[rows])
         if settings.beam == 1:
             single = greedy(decoder, part, longest=limit, shortest=settings.min_length, attention=settings.attention)
             translations = [[each] for each in single]

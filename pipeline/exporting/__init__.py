@@ -2,6 +2,7 @@
 
 from pipeline.exporting.bundle import Portable, write_bundle
 from pipeline.exporting.errors import ExportError
+from pipeline.exporting.formats import FORMATS, export, graph_in_keras
 from pipeline.exporting.graph import graph_of
 
-__all__ = ["ExportError", "Portable", "graph_of", "write_bundle"]
+__all__ = ["FORMATS", "ExportError", "Portable", "export", "graph_in_keras", "graph_of", "write_bundle"]

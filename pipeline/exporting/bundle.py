@@ -12,8 +12,11 @@ import keras
 import numpy as np
 
 from pipeline.exporting.graph import Arrays, graph_of
+from pipeline.portable import bundle
 from pipeline.portable.bundle import ABOUT, FORMAT, WEIGHTS, checksum
 from pipeline.storage import write_bytes
+
+CODE = Path(bundle.__file__).parent
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class Portable:
 
 
 def write_bundle(portable: Portable, folder: Path) -> None:
-    """Write a bundle into a folder that exists; the same network gives the same bytes.
+    """Write a bundle, and the code that runs it, into a folder that exists; the same network gives the same bytes.
 
     Raises:
         ExportError: A layer that the runtime does not know.
@@ -59,3 +62,5 @@ def write_bundle(portable: Portable, folder: Path) -> None:
     write_bytes(folder / ABOUT, json.dumps(content, ensure_ascii=False, indent=1).encode())
     for name, raw in portable.files.items():
         write_bytes(folder / name, raw)
+    for path in sorted(CODE.glob("*.py")):
+        write_bytes(folder / CODE.name / path.name, path.read_bytes())

@@ -24,7 +24,7 @@ from pipeline.models.tanh_mlp import TanhMlpSettings, hinge_loss, tanh_mlp
 from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
 from pipeline.models.writers import writer
-from pipeline.models.writing import character_loss
+from pipeline.models.writing import character_loss, state_widths
 
 __all__ = [
     "EmbeddingDense",
@@ -58,6 +58,7 @@ __all__ = [
     "parts_of",
     "resolved",
     "save_model",
+    "state_widths",
     "summary",
     "tanh_mlp",
     "to_float32",

@@ -66,7 +66,7 @@ def attention_inference(model: keras.Model) -> Inference:
     word, past = token(), state_inputs(state)
     logits, after = _decode(layers, word, past, count)
     decoder = keras.Model({TOKEN: word, **past}, {LOGITS: logits, **after}, name="decoder")
-    return Inference(keras.Model(source, state, name="encoder"), decoder)
+    return Inference(keras.Model({"source": source}, state, name="encoder"), decoder)
 
 
 def _layers(sizes: Sizes, settings: AttentionSettings, policy: dict[str, Any]) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def seq2seq_inference(model: keras.Model) -> Inference:
         before = [past[f"h_{number}"], past[f"c_{number}"]]
         written, after[f"h_{number}"], after[f"c_{number}"] = layer(f"decoder_{number}")(written, initial_state=before)
     decoder = keras.Model({TOKEN: word, **past}, {LOGITS: layer(LOGITS)(written), **after}, name="decoder")
-    return Inference(keras.Model(source, state, name="encoder"), decoder)
+    return Inference(keras.Model({"source": source}, state, name="encoder"), decoder)
 
 
 def _lstm(name: str, settings: Seq2SeqSettings, policy: dict[str, Any]) -> SequenceLSTM:

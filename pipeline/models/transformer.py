@@ -115,7 +115,7 @@ def transformer_inference(model: keras.Model) -> Inference:
     logits, after = _decode(layers, word, past, count)
     after["steps"] = Counter(name="counted")(past["steps"], word)
     decoder = keras.Model({TOKEN: word, **past}, {LOGITS: logits, **after}, name="decoder")
-    return Inference(keras.Model(source, state, name="encoder"), decoder)
+    return Inference(keras.Model({"source": source}, state, name="encoder"), decoder)
 
 
 def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:

@@ -2,9 +2,16 @@
 
 from typing import Any
 
+import keras
+
 from pipeline.models.translating import word_loss
 
 TEXT, LOGITS = "text", "logits"
+
+
+def state_widths(model: keras.Model) -> dict[str, int]:
+    """Return the width of each part of the state that a network goes on from, by name; nothing where it has none."""
+    return {tensor.name: tensor.shape[-1] for tensor in model.inputs if tensor.name != TEXT}
 
 
 def character_loss(label_smoothing: float) -> Any:

@@ -45,8 +45,10 @@ class Network:
         found: dict[str, list[Any]] = {
             name: [np.asarray(array, INPUT_TYPES[self.inputs[name]])] for name, array in inputs.items()
         }
-        for node in self._nodes:
-            found[node.name] = node(found)
+        # What becomes infinite is as silent as in other frameworks.
+        with np.errstate(over="ignore", invalid="ignore"):
+            for node in self._nodes:
+                found[node.name] = node(found)
         return _filled(self._outputs, found)
 
 

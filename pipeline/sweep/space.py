@@ -25,6 +25,7 @@ from pipeline.sweep.grammar import distribution_of
 FIXED_SECTIONS = {
     "data": "would change preprocess, and with it what the trials are compared on",
     "evaluate": "changes no training",
+    "export": "changes no training",
     "tracking": "changes no training",
     "name": "names the experiment",
     "task": "names the family",

@@ -174,7 +174,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
     """Return what makes trials comparable; not the sampler, the pruner or how many there are."""
     # Not the test split: a sweep never looks at it.
     data = [folder_digest(PROCESSED / split) for split in ("train", "val")]
-    fixed = {key: value for key, value in plan.tree.items() if key not in ("evaluate", "tracking")}
+    fixed = {key: value for key, value in plan.tree.items() if key not in ("evaluate", "export", "tracking")}
     return {
         "space": plan.space.describe(),
         "is_grid": plan.sampler.get("name") == "grid",

@@ -1,17 +1,7 @@
 """Families of networks: each ties data, network, loop and scores together."""
 
-from pipeline.tasks.task import (
-    CODE,
-    Column,
-    Embedding,
-    Evaluation,
-    Predictor,
-    Scores,
-    Task,
-    TaskError,
-    predictor_for,
-    task_for,
-)
+from pipeline.tasks.predictor import Embedding, Predictor, TaskError
+from pipeline.tasks.task import CODE, Column, Evaluation, Scores, Task, predictor_for, task_for
 
 __all__ = [
     "CODE",

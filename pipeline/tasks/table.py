@@ -1,7 +1,7 @@
 """Tables with a target, of two classes, of several, or a number: ties data, network, loop and scores together."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,9 +14,9 @@ from pipeline.config import MONITORS, TableTrain
 from pipeline.data import SPLITS, Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
+from pipeline.tasks.predictor import MODEL, Predictor, TaskError
 from pipeline.tasks.table_columns import prepare_section
 from pipeline.tasks.table_predictor import (
-    MODEL,
     Output,
     TablePredictor,
     inputs_of,
@@ -24,13 +24,12 @@ from pipeline.tasks.table_predictor import (
     outputs,
     predictions,
 )
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task, TaskError
+from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
 
 if TYPE_CHECKING:
     import keras
 
     from pipeline.metrics import Curve, Score
-    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
 SUBMISSION = "submission.csv"
 
@@ -62,9 +61,6 @@ class TableTask(Task):
             f"{len(schema.numeric)} numeric columns; rows: {rows}; test rows held out: {schema.held_out}; "
             f"{schema.dropped_without_target:,} rows without {data.target} dropped"
         )
-
-    def prepared(self) -> dict[str, Any]:
-        return self.schema.prepared
 
     def build(self) -> "keras.Model":
         from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved
@@ -106,38 +102,21 @@ class TableTask(Task):
         if faults:
             raise TaskError("\n".join(faults))
 
-    def train(
-        self,
-        model: "keras.Model",
-        start: "Checkpoint | None",
-        checkpoints: "Checkpoints",
-        on_epoch: Callable[["EpochRecord"], None],
-    ) -> Sequence["EpochRecord"]:
-        from pipeline.metrics import HIGHER_IS_BETTER
+    def lesson(self, model: "keras.Model") -> Lesson:
         from pipeline.models import loss_of
-        from pipeline.training import ArrayExamples, Objective, Schedule, Training
+        from pipeline.training import ArrayExamples
 
         settings: TableTrain = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
-        objective = Objective(
+        inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
+        return Lesson(
+            ArrayExamples(inputs, np.asarray(train.target), settings.batch_size),
             loss=loss_of(
                 self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
             ),
             validate=lambda network: (self._score(val, outputs(network, val.inputs))(np.ones(len(val))), ""),
-            monitor=self.monitor,
-            higher_is_better=HIGHER_IS_BETTER[self.monitor],
+            rests=True,
         )
-        inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
-        examples = ArrayExamples(inputs, np.asarray(train.target), settings.batch_size)
-        schedule = Schedule.of(settings, self.config.seed, rests=True)
-        keep = self.keeper(model, checkpoints)
-        return Training(model, examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
-
-    def save(self, model: "keras.Model", folder: Path) -> None:
-        from pipeline.models import save_model
-
-        save_model(model, folder / MODEL)
-        self.schema.save(folder)
 
     def evaluate(self, folder: Path) -> Evaluation:
         from pipeline.models import load_model
@@ -181,6 +160,11 @@ class TableTask(Task):
     def example(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
+
+    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+        inputs = Arrays.load(PROCESSED / "test").inputs
+        few = {name: np.asarray(array[:SAMPLES]) for name, array in inputs.items()}
+        return {name: [inputs_of(network, few)] for name, network in networks.items()}
 
     def _write_submission(self, folder: Path, unlabelled: str, out: Path) -> str:
         rows = TablePredictor.load(folder).submission(RAW / unlabelled, out / SUBMISSION, self.config.data.id)

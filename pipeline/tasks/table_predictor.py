@@ -13,7 +13,8 @@ import pyarrow.csv as csv
 from pipeline.config import no_such
 from pipeline.data import Numeric, Schema, Table, header, stream
 from pipeline.storage import RAW, new_file
-from pipeline.tasks.task import Column, Embedding, Predictor, TaskError
+from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
+from pipeline.tasks.task import Column
 
 if TYPE_CHECKING:
     import keras
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pipeline.exporting import Portable
     from pipeline.models import QuantileBins, ValueCodes
 
-MODEL = "model.keras"
 ROW = "row"
 """Column of the output that counts the rows from 1, where no column of the input is kept."""
 UNKNOWN = "(unknown or missing)"

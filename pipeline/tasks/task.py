@@ -6,20 +6,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pipeline.config import Config, PipelineError, Section, flatten
+from pipeline.config import Config, Section, flatten
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
+from pipeline.tasks.predictor import MODEL, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
     import numpy.typing as npt
     import pyarrow as pa
 
-    from pipeline.exporting import Portable
     from pipeline.metrics import Curve
-    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
+    from pipeline.training import Checkpoint, Checkpoints, EpochRecord, Examples
 
 FAMILIES = {
     "table": "pipeline.tasks.table:TableTask",
@@ -32,13 +31,12 @@ FAMILIES = {
 CODE = ("data", "decoding", "metrics", "models", "portable", "tasks", "training")
 """Libraries whose code decides what a training, and what an evaluation, computes."""
 
+SAMPLES = 64
+"""Examples of the test split on which formats of a network are compared."""
+
 NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples", "sample_length"}
 """Keys of `train` that do not change a single step: more epochs go on from a shorter training's checkpoint, unless the
 learning rate hangs on their number."""
-
-
-class TaskError(PipelineError):
-    """A stage cannot do its work on what lies in the folders."""
 
 
 @dataclass(frozen=True)
@@ -86,80 +84,36 @@ class Column:
     is_number: bool
 
 
+class Facts(Protocol):
+    """What preprocess found."""
+
+    @property
+    def prepared(self) -> dict[str, Any]:
+        """The data section behind it."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write it."""
+        ...
+
+
 @dataclass(frozen=True)
-class Embedding:
-    """The embeddings of one column.
+class Lesson:
+    """What a network learns, and from what.
 
     Attributes:
-        column: Its name.
-        names: Of its categories, by code.
-        vectors: `(codes, width)`; of a network of several, all of theirs side by side.
+        examples: To learn from.
+        loss: Of a batch.
+        validate: Network → scores of the validation examples by name, and what else is worth to be shown, as text.
+        rests: Whether rows of tables rest where a batch did not use them; see `RowSparseAdam`.
+        optimizer: `adam` or `rmsprop`.
     """
 
-    column: str
-    names: list[str]
-    vectors: "npt.NDArray[np.float32]"
-
-
-class Predictor(ABC):
-    """A network that takes raw input."""
-
-    model: "keras.Model"
-    has_sentences = False
-    """Whether examples are sentences: of different length, and each with many outputs."""
-
-    @abstractmethod
-    def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:
-        """Give the network's inputs for the examples of a file, in their order, `size` at a time."""
-
-    @abstractmethod
-    def embedded(self) -> list[str]:
-        """Return what has embeddings, in the order in which the network takes it."""
-
-    @abstractmethod
-    def unit_names(self) -> dict[str, list[str]]:
-        """Return the names of a layer's units, by the layer's path, where they stand for columns."""
-
-    @abstractmethod
-    def embedding(self, name: str) -> Embedding:
-        """Return the embeddings of one of `embedded`.
-
-        Raises:
-            TaskError: There is none of this name.
-        """
-
-    def by_hand(self, _source: Path) -> str | None:
-        """Return how the output for a file's first example comes about, in all its sums; None where they are many."""
-        return None
-
-    options: tuple[str, ...]
-    """Options of `predict_file` that mean something to this family."""
-
-    @abstractmethod
-    def portable(self) -> "Portable":
-        """Return networks and facts for a bundle that runs without a framework."""
-
-    @abstractmethod
-    def __call__(self, rows: "pa.Table") -> "pa.Table":
-        """Return a row of predictions for each raw row."""
-
-    @abstractmethod
-    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
-        """Predict every example of a file, in its order; return how many there were.
-
-        Args:
-            source: Raw input.
-            output: Appears whole or not at all.
-            options: Those of `options` that are given.
-        """
-
-    def predict_stream(self, options: Mapping[str, Any]) -> int:
-        """Predict line by line from standard input to standard output; return how many there were.
-
-        Raises:
-            TaskError: This family's examples are no lines.
-        """
-        raise TaskError("this network takes a table, from a file: name it, and -o FILE for its predictions")
+    examples: "Examples"
+    loss: Callable[[Any, Any], Any]
+    validate: Callable[["keras.Model"], tuple[dict[str, float], str]]
+    rests: bool = False
+    optimizer: str = "adam"
 
 
 class Task(ABC):
@@ -167,6 +121,11 @@ class Task(ABC):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+
+    @property
+    @abstractmethod
+    def schema(self) -> Facts:
+        """Facts that preprocess found."""
 
     @property
     @abstractmethod
@@ -189,10 +148,6 @@ class Task(ABC):
         """Write `data/processed`, and `reports/audit.json` with its page; return a line that says what was found."""
 
     @abstractmethod
-    def prepared(self) -> dict[str, Any]:
-        """Return the data section under which `data/processed` was written."""
-
-    @abstractmethod
     def check(self) -> None:
         """Refuse settings that contradict the prepared data.
 
@@ -205,6 +160,9 @@ class Task(ABC):
         """Make the untrained network from the schema and the model section."""
 
     @abstractmethod
+    def lesson(self, model: "keras.Model") -> Lesson:
+        """Return what `train` trains on, and what it looks at."""
+
     def train(
         self,
         model: "keras.Model",
@@ -213,14 +171,24 @@ class Task(ABC):
         on_epoch: Callable[["EpochRecord"], None],
     ) -> Sequence["EpochRecord"]:
         """Train in place, from a checkpoint where one is given; tell `on_epoch` of every epoch, earlier ones too."""
+        from pipeline.metrics import HIGHER_IS_BETTER
+        from pipeline.training import Objective, Schedule, Training
 
-    @abstractmethod
+        lesson, monitor = self.lesson(model), self.monitor
+        objective = Objective(lesson.loss, lesson.validate, monitor, HIGHER_IS_BETTER[monitor])
+        schedule = Schedule.of(self.config.train, self.config.seed, rests=lesson.rests, optimizer=lesson.optimizer)
+
+        def keep(epoch: int) -> None:
+            self.save(model, checkpoints.kept / f"{epoch:03}")
+
+        return Training(model, lesson.examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
+
     def save(self, model: "keras.Model", folder: Path) -> None:
         """Write what `evaluate` and a prediction need."""
+        from pipeline.models import save_model
 
-    def keeper(self, model: "keras.Model", checkpoints: "Checkpoints") -> Callable[[int], None]:
-        """Return what keeps the network of an epoch beside the checkpoints, for `train.save_every`."""
-        return lambda epoch: self.save(model, checkpoints.kept / f"{epoch:03}")
+        save_model(model, folder / MODEL)
+        self.schema.save(folder)
 
     @abstractmethod
     def evaluate(self, folder: Path) -> Evaluation:
@@ -251,6 +219,10 @@ class Task(ABC):
     def example(self) -> list[dict[str, Any]]:
         """Return a few raw rows."""
 
+    @abstractmethod
+    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, "npt.NDArray[Any]"]]]:
+        """Return inputs of each network of `Predictor.portable`, of the test split, a few examples a batch."""
+
     def require_prepared(self) -> None:
         """Refuse data that another configuration prepared.
 
@@ -258,7 +230,7 @@ class Task(ABC):
             TaskError: Naming the keys that differ and the command that prepares the right data.
         """
         section: Section = self.config.data
-        found, wanted = dict(flatten(self.prepared())), dict(flatten(section.model_dump(mode="json")))
+        found, wanted = dict(flatten(self.schema.prepared)), dict(flatten(section.model_dump(mode="json")))
         differ = [key for key in {**wanted, **found} if found.get(key) != wanted.get(key)]
         if differ:
             lines = [

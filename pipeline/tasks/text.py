@@ -1,6 +1,6 @@
 """Texts, character by character: ties text, network, loop and writing together."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,20 @@ import pyarrow as pa
 from pipeline.config import TEXT_MONITORS, TextData, TextEvaluate, TextTrain
 from pipeline.data.texts import UNKNOWN, TextSchema, TextSettings, load_part, prepare_text
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task, TaskError
-from pipeline.tasks.text_predictor import MODEL, TextPredictor
+from pipeline.tasks.predictor import Predictor, TaskError
+from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
+from pipeline.tasks.text_predictor import TextPredictor
 
 if TYPE_CHECKING:
     import keras
 
     from pipeline.metrics import TextScores
-    from pipeline.training import Checkpoint, Checkpoints, EpochRecord, Examples
+    from pipeline.training import Examples
 
 PROMPT = 40
 """Characters of the validation or test part with which a sample begins."""
+SAMPLE_LENGTH = 100
+"""Characters on which formats of a network are compared that reads on and on."""
 
 
 class TextTask(Task):
@@ -56,9 +59,6 @@ class TextTask(Task):
         lengths = ", ".join(f"{split} {count:,}" for split, count in schema.lengths.items())
         return f"{len(schema.characters):,} different characters; {lengths}"
 
-    def prepared(self) -> dict[str, Any]:
-        return self.schema.prepared
-
     def build(self) -> "keras.Model":
         from pipeline import models
 
@@ -84,34 +84,17 @@ class TextTask(Task):
                 f"{self.config.train.batch_size:,} places side by side; set it lower"
             )
 
-    def train(
-        self,
-        model: "keras.Model",
-        start: "Checkpoint | None",
-        checkpoints: "Checkpoints",
-        on_epoch: Callable[["EpochRecord"], None],
-    ) -> Sequence["EpochRecord"]:
-        from pipeline.metrics import HIGHER_IS_BETTER
+    def lesson(self, model: "keras.Model") -> Lesson:
         from pipeline.models import character_loss
-        from pipeline.training import Objective, Schedule, Training
 
         settings: TextTrain = self.config.train
         predictor, val = TextPredictor(self.schema, model), load_part(PROCESSED, "val")
-        objective = Objective(
+        return Lesson(
+            self._examples(model),
             loss=character_loss(settings.label_smoothing),
             validate=lambda _network: self._validate(predictor, val),
-            monitor=self.monitor,
-            higher_is_better=HIGHER_IS_BETTER[self.monitor],
+            optimizer=settings.optimizer,
         )
-        schedule = Schedule.of(settings, self.config.seed, rests=False, optimizer=settings.optimizer)
-        keep = self.keeper(model, checkpoints)
-        return Training(model, self._examples(model), objective, schedule, checkpoints, on_epoch, keep).run(start)
-
-    def save(self, model: "keras.Model", folder: Path) -> None:
-        from pipeline.models import save_model
-
-        save_model(model, folder / MODEL)
-        self.schema.save(folder)
 
     def evaluate(self, folder: Path) -> Evaluation:
         predictor = TextPredictor.load(folder)
@@ -149,28 +132,36 @@ class TextTask(Task):
         return [Column("text", False)]
 
     def example(self) -> list[dict[str, Any]]:
-        return [{"prompt": self._prompt("test")}]
+        return [{"prompt": self._prompt("test", load_part(PROCESSED, "test"))}]
+
+    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+        from pipeline.models import state_widths
+
+        part, found = load_part(PROCESSED, "test"), {}
+        for name, network in networks.items():
+            width = getattr(self.config.model, "window", min(SAMPLE_LENGTH, len(part)))
+            starts = np.linspace(0, len(part) - width, SAMPLES).astype(np.int64)
+            texts = part[starts[:, None] + np.arange(width)]
+            zeros = {state: np.zeros((SAMPLES, units), np.float32) for state, units in state_widths(network).items()}
+            found[name] = [{"text": texts, **zeros}]
+        return found
 
     def _examples(self, model: "keras.Model") -> "Examples":
+        from pipeline.models import state_widths
         from pipeline.training import StreamExamples, WindowExamples
 
         network, train, text = self.config.model, self.config.train, load_part(PROCESSED, "train")
         if network.name == "char_window":
             return WindowExamples(text, network.window, network.step, train.batch_size)
-        state = {tensor.name: tensor.shape[-1] for tensor in model.inputs if tensor.name != "text"}
-        return StreamExamples(text, train.batch_size, train.sequence, state)
+        return StreamExamples(text, train.batch_size, train.sequence, state_widths(model))
 
     def _validate(self, predictor: TextPredictor, val: npt.NDArray[np.int32]) -> tuple[dict[str, float], str]:
-        from pipeline.decoding import Sampling
         from pipeline.metrics import TextScores
 
         settings: TextTrain = self.config.train
         score = TextScores(*predictor.writer.losses(val, len(val) - self.schema.lengths["val"]))
-        length, prompt = settings.sample_length, self._prompt("val")
-        evaluate: TextEvaluate = self.config.evaluate
-        sampling = Sampling(evaluate.temperature, evaluate.top_k, evaluate.top_p, self.config.seed)
-        sample = prompt + "".join(predictor.written(prompt, length, sampling)) if length else ""
-        return score(np.ones(len(score))), sample
+        length, prompt = settings.sample_length, self._prompt("val", val)
+        return score(np.ones(len(score))), self._sample(predictor, prompt, length) if length else ""
 
     def _scores(self, losses: npt.NDArray[Any], right: npt.NDArray[np.bool_]) -> tuple[Scores, "TextScores"]:
         from pipeline.metrics import TextScores, intervals
@@ -180,21 +171,25 @@ class TextTask(Task):
         ranges = intervals(score, np.arange(len(score)), settings.bootstrap_samples, settings.confidence)
         return Scores(score(np.ones(len(score))), ranges), score
 
-    def _prompt(self, split: str) -> str:
+    def _prompt(self, split: str, part: npt.NDArray[np.int32]) -> str:
         """Return what stands before a held-out part, and has been read by the network."""
-        part = load_part(PROCESSED, split)
         context = len(part) - self.schema.lengths[split]
         length = max(PROMPT, getattr(self.config.model, "window", 1))
         return self.schema.text(part[max(0, context - length) : context])
 
-    def _write_sample(self, predictor: TextPredictor, out: Path) -> str:
+    def _sample(self, predictor: TextPredictor, prompt: str, length: int) -> str:
+        """Return a prompt and what follows it, drawn as the evaluation is told to."""
         from pipeline.decoding import Sampling
 
         settings: TextEvaluate = self.config.evaluate
-        prompt = self._prompt("test")
         sampling = Sampling(settings.temperature, settings.top_k, settings.top_p, self.config.seed)
-        text = "".join(predictor.written(prompt, settings.sample_length, sampling))
-        (out / "sample.txt").write_text(f"{prompt}{text}\n", encoding="utf-8", newline="")
+        return prompt + "".join(predictor.written(prompt, length, sampling))
+
+    def _write_sample(self, predictor: TextPredictor, out: Path) -> str:
+        settings: TextEvaluate = self.config.evaluate
+        prompt = self._prompt("test", load_part(PROCESSED, "test"))
+        text = self._sample(predictor, prompt, settings.sample_length)
+        (out / "sample.txt").write_text(f"{text}\n", encoding="utf-8", newline="")
         return f"sample.txt: {settings.sample_length:,} characters after the last {len(prompt)} before the test part"
 
 

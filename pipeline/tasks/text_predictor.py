@@ -16,7 +16,7 @@ from pipeline.data import DataError
 from pipeline.data.texts import UNKNOWN, TextSchema
 from pipeline.data.utf8 import decoded, read_lines, read_text
 from pipeline.storage import new_file
-from pipeline.tasks.task import Embedding, Predictor, TaskError
+from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from pipeline.decoding import KerasWriter, Sampling
     from pipeline.exporting import Portable
 
-MODEL = "model.keras"
 LENGTH = 500
 """Characters written unless told otherwise."""
 SHOWN_AT_ONCE = 100
@@ -98,13 +97,13 @@ class TextPredictor(Predictor):
 
     def portable(self) -> "Portable":
         from pipeline.exporting import Portable
+        from pipeline.models import state_widths
 
-        states = {tensor.name: tensor.shape[-1] for tensor in self.model.inputs if tensor.name != "text"}
         facts = {
             "characters": self._schema.characters,
             "lowercase": self._schema.lowercase,
             "window": self.writer.window,
-            "state": states,
+            "state": state_widths(self.model),
             "unknown": UNKNOWN if self._schema.rare else None,
         }
         return Portable(self._schema.task, {"network": self.model}, facts)
@@ -140,18 +139,20 @@ class TextPredictor(Predictor):
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Give windows, or pieces each read from a state of zeros."""
+        from pipeline.models import state_widths
+
         numbers = self._schema.numbers(read_text(source))
         width = self.writer.window or min(SHOWN_AT_ONCE, len(numbers))
         if not 0 < width <= len(numbers):
             raise DataError(f"{source}: {len(numbers):,} characters; the network reads {max(1, width):,} at once")
         step = 1 if self.writer.window else width
         rows = np.lib.stride_tricks.sliding_window_view(numbers, width)[::step]
-        others = [tensor for tensor in self.model.inputs if tensor.name != "text"]
+        widths = state_widths(self.model)
         parts = [rows[start : start + size] for start in range(0, len(rows), size)]
         if not self.writer.window and len(numbers) % width:
             parts.append(numbers[None, len(rows) * width :])
         for part in parts:
-            zeros = {each.name: np.zeros((len(part), each.shape[-1]), np.float32) for each in others}
+            zeros = {name: np.zeros((len(part), units), np.float32) for name, units in widths.items()}
             yield {"text": np.ascontiguousarray(part), **zeros}
 
     def _line(self, prompt: str, length: int, sampling: "Sampling", where: str) -> str:

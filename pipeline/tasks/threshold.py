@@ -1,6 +1,6 @@
 """Points and a threshold: the smallest network of all, whose every number can be worked out by hand."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,14 +12,14 @@ import pyarrow as pa
 from pipeline.config import THRESHOLD_MONITORS, Evaluate, ThresholdData, Train
 from pipeline.data.points import Points, PointsSchema, draw_points
 from pipeline.storage import AUDIT, PROCESSED, write_json, write_text
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
-from pipeline.tasks.threshold_predictor import MODEL, ThresholdPredictor, calculation
+from pipeline.tasks.predictor import Predictor
+from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
+from pipeline.tasks.threshold_predictor import ThresholdPredictor, calculation
 
 if TYPE_CHECKING:
     import keras
 
     from pipeline.metrics import ThresholdScores
-    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
 PICTURE = "decision.png"
 
@@ -48,9 +48,6 @@ class ThresholdTask(Task):
         write_text(AUDIT.with_suffix(".md"), "\n".join([f"# {self.config.name}: the points", "", *lines]) + "\n")
         return f"points in {data.dimensions} dimensions, threshold {data.threshold:g}: {', '.join(lines)}"
 
-    def prepared(self) -> dict[str, Any]:
-        return self.schema.prepared
-
     def build(self) -> "keras.Model":
         from pipeline.models import TanhMlpSettings, tanh_mlp
 
@@ -60,38 +57,22 @@ class ThresholdTask(Task):
     def check(self) -> None:
         """Nothing: whatever the configuration lets pass, the network can do."""
 
-    def train(
-        self,
-        model: "keras.Model",
-        start: "Checkpoint | None",
-        checkpoints: "Checkpoints",
-        on_epoch: Callable[["EpochRecord"], None],
-    ) -> Sequence["EpochRecord"]:
-        from pipeline.metrics import HIGHER_IS_BETTER, ThresholdScores
+    def lesson(self, model: "keras.Model") -> Lesson:
+        from pipeline.metrics import ThresholdScores
         from pipeline.models import hinge_loss
-        from pipeline.training import ArrayExamples, Objective, Schedule, Training
+        from pipeline.training import ArrayExamples
 
         settings: Train = self.config.train
         train, val = Points.load(PROCESSED / "train"), Points.load(PROCESSED / "val")
         predictor = ThresholdPredictor(self.schema, model)
-        objective = Objective(
+        return Lesson(
+            ArrayExamples({"point": train.points}, train.labels, settings.batch_size),
             loss=hinge_loss,
             validate=lambda _network: (
                 ThresholdScores(val.labels, predictor.outputs(val.points))(np.ones(len(val))),
                 "",
             ),
-            monitor=self.monitor,
-            higher_is_better=HIGHER_IS_BETTER[self.monitor],
         )
-        examples = ArrayExamples({"point": train.points}, train.labels, settings.batch_size)
-        schedule, keep = Schedule.of(settings, self.config.seed, rests=False), self.keeper(model, checkpoints)
-        return Training(model, examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
-
-    def save(self, model: "keras.Model", folder: Path) -> None:
-        from pipeline.models import save_model
-
-        save_model(model, folder / MODEL)
-        self.schema.save(folder)
 
     def evaluate(self, folder: Path) -> Evaluation:
         predictor = ThresholdPredictor.load(folder)
@@ -133,6 +114,10 @@ class ThresholdTask(Task):
     def example(self) -> list[dict[str, Any]]:
         points = Points.load(PROCESSED / "test").points[:3].tolist()
         return [dict(zip(self.schema.names, point, strict=True)) for point in points]
+
+    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+        few = Points.load(PROCESSED / "test").points[:SAMPLES]
+        return {name: [{"point": few}] for name in networks}
 
     def _scores(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> tuple[Scores, "ThresholdScores"]:
         from pipeline.metrics import ThresholdScores, intervals

@@ -12,14 +12,13 @@ import pyarrow.csv as csv
 from pipeline.config import no_such
 from pipeline.data.points import PointsSchema, points_of, read_points
 from pipeline.storage import new_file
-from pipeline.tasks.task import Embedding, Predictor, TaskError
+from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
 
     from pipeline.exporting import Portable
 
-MODEL = "model.keras"
 BATCH = 65_536
 BY_HAND = 1000
 """Weights that somebody may want to follow."""

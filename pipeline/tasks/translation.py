@@ -1,7 +1,7 @@
 """Translation: ties corpus, network, loop, search and scores together."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,16 +18,18 @@ from pipeline.config import (
 )
 from pipeline.data.corpora import PADDING, CorpusSchema, CorpusSettings, Sentences, fitted, prepare_corpus
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.task import Column, Evaluation, Predictor, Scores, Task
-from pipeline.tasks.translation_predictor import MODEL, TranslationPredictor, is_trimmed
+from pipeline.tasks.predictor import Predictor
+from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
+from pipeline.tasks.translation_predictor import TranslationPredictor, is_trimmed
 from pipeline.tasks.translation_report import attention_maps, examples_page
 
 if TYPE_CHECKING:
     import keras
 
     from pipeline.metrics import Curve, TranslationScores
-    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
+SAMPLE_STEPS = 8
+"""Words, one after the other, on which formats of the decoder are compared."""
 BY_CHARACTER = ("ja", "jpn", "zh", "zho", "cmn", "yue", "th", "tha")
 """Languages without spaces between words."""
 
@@ -78,9 +80,6 @@ class TranslationTask(Task):
             f"pairs: {pairs}; left out: {left_out or 'none'}"
         )
 
-    def prepared(self) -> dict[str, Any]:
-        return self.schema.prepared
-
     def build(self) -> "keras.Model":
         from pipeline import models
 
@@ -94,38 +93,20 @@ class TranslationTask(Task):
     def check(self) -> None:
         """Nothing: whatever the configuration lets pass, the networks can do on any corpus."""
 
-    def train(
-        self,
-        model: "keras.Model",
-        start: "Checkpoint | None",
-        checkpoints: "Checkpoints",
-        on_epoch: Callable[["EpochRecord"], None],
-    ) -> Sequence["EpochRecord"]:
-        from pipeline.metrics import HIGHER_IS_BETTER
+    def lesson(self, model: "keras.Model") -> Lesson:
         from pipeline.models import word_loss
-        from pipeline.training import Objective, Schedule, SentenceExamples, Training
+        from pipeline.training import SentenceExamples
 
         settings: TranslationTrain = self.config.train
         train, val = Sentences.load(PROCESSED / "train"), Sentences.load(PROCESSED / "val")
         trimmed = is_trimmed(model)
         source, target = self._widths(train, trimmed)
-        examples = SentenceExamples(source, target, settings.batch_size, settings.batch_unit, trimmed=trimmed)
         predictor = TranslationPredictor(self.schema, model)
-        objective = Objective(
+        return Lesson(
+            SentenceExamples(source, target, settings.batch_size, settings.batch_unit, trimmed=trimmed),
             loss=word_loss(settings.label_smoothing, trimmed=trimmed),
             validate=lambda _network: self._validate(predictor, val),
-            monitor=self.monitor,
-            higher_is_better=HIGHER_IS_BETTER[self.monitor],
         )
-        schedule = Schedule.of(settings, self.config.seed, rests=False)
-        keep = self.keeper(model, checkpoints)
-        return Training(model, examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
-
-    def save(self, model: "keras.Model", folder: Path) -> None:
-        from pipeline.models import save_model
-
-        save_model(model, folder / MODEL)
-        self.schema.save(folder)
 
     def evaluate(self, folder: Path) -> Evaluation:
         predictor = TranslationPredictor.load(folder)
@@ -166,6 +147,21 @@ class TranslationTask(Task):
 
     def example(self) -> list[dict[str, Any]]:
         return [{"source": text} for text in Sentences.load(PROCESSED / "test").source_text[:3]]
+
+    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+        from pipeline.exporting import graph_in_keras
+
+        encoder, decoder = graph_in_keras(networks["encoder"]), graph_in_keras(networks["decoder"])
+        test = Sentences.load(PROCESSED / "test")
+        width = networks["encoder"].inputs[0].shape[1] or int((test.source[:SAMPLES] != PADDING).sum(axis=1).max())
+        source, target = fitted(test.source[:SAMPLES], width), test.target[:SAMPLES]
+        state = {name: np.asarray(array) for name, array in encoder({"source": source}).items()}
+        steps: list[dict[str, npt.NDArray[Any]]] = []
+        for place in range(min(SAMPLE_STEPS, target.shape[1])):
+            steps.append({"token": target[:, place : place + 1], **state})
+            found = decoder(steps[-1])
+            state = {name: np.asarray(found.get(name, array)) for name, array in state.items()}
+        return {"encoder": [{"source": source}], "decoder": steps}
 
     def _write_besides(self, predictor: TranslationPredictor, out: Path) -> str:
         written = examples_page(out, self.config.name)

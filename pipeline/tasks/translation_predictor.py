@@ -17,7 +17,7 @@ from pipeline.data import DataError
 from pipeline.data.corpora import PADDING, SIDES, START, CorpusSchema, Vocabulary, fitted, padded, read_sentences
 from pipeline.data.utf8 import decoded
 from pipeline.storage import new_file
-from pipeline.tasks.task import Embedding, Predictor, TaskError
+from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from pipeline.decoding import KerasDecoder, SearchSettings, Translation
     from pipeline.exporting import Portable
 
-MODEL = "model.keras"
 LOGITS = 2**26
 """Logits worked out at a time: a quarter of a gigabyte."""
 LENGTH_PENALTY = 0.6

@@ -71,6 +71,12 @@ def reference_to(run: Run, config: Config) -> RunReference:
     return RunReference(run.id, store_uri(config.tracking.uri))
 
 
+def run_of_training(config: Config) -> Run | None:
+    """Return the run of the network in `models/`, to add to what it holds; None where it is not in this store."""
+    client, reference = open_store(config.tracking.uri), RunReference.load()
+    return None if _tags(client, reference.run_id) is None else Run(client, reference.run_id, resumed=True)
+
+
 @contextmanager
 def _active(
     client: MlflowClient, config: Config, run_id: str | None, tags: dict[str, str], *, system_metrics: bool

@@ -56,13 +56,34 @@ class Examples(ABC):
         return None
 
 
-class ArrayExamples(Examples):
-    """Rows of arrays, in any order, so many a batch.
+class ShuffledExamples(Examples):
+    """Examples in any order, so many a batch; the last one of an epoch takes what is left.
+
+    Args:
+        rows: Examples.
+        batch_size: Of a step.
+    """
+
+    def __init__(self, rows: int, batch_size: int) -> None:
+        self.rows, self.per_epoch = rows, -(-rows // batch_size)
+        self._bounds = np.minimum(np.arange(self.per_epoch + 1) * batch_size, rows).astype(np.int32)
+
+    def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
+        """Draw an order."""
+        return epoch_order(seed, epoch, self.rows), self._bounds
+
+    def amount(self, rows: Order) -> float:
+        """Count."""
+        return len(rows)
+
+
+class ArrayExamples(ShuffledExamples):
+    """Rows of arrays.
 
     Args:
         inputs: By name, first axis rows.
         target: `(rows,)`.
-        batch_size: Rows a step; the last one of an epoch takes what is left.
+        batch_size: Rows a step.
     """
 
     unit = "rows"
@@ -72,21 +93,12 @@ class ArrayExamples(Examples):
     ) -> None:
         self._inputs = {name: tf.constant(array) for name, array in inputs.items()}
         self._target = tf.constant(target)
-        self.rows, self.per_epoch = len(target), -(-len(target) // batch_size)
-        self._bounds = np.minimum(np.arange(self.per_epoch + 1) * batch_size, self.rows).astype(np.int32)
-
-    def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Draw an order."""
-        return epoch_order(seed, epoch, self.rows), self._bounds
+        super().__init__(len(target), batch_size)
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
         """Gather."""
         inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
         return inputs, tf.gather(self._target, rows), tf.size(rows)
-
-    def amount(self, rows: Order) -> float:
-        """Count."""
-        return len(rows)
 
     def largest_input(self, rows: Order) -> tuple[str, float, int] | None:
         """Look through the inputs that are numbers."""
@@ -163,7 +175,7 @@ class SentenceExamples(Examples):
         return float(self._lengths[rows, 1].sum())
 
 
-class WindowExamples(Examples):
+class WindowExamples(ShuffledExamples):
     """Windows of a text, and the character behind each.
 
     Args:
@@ -179,22 +191,12 @@ class WindowExamples(Examples):
         self._text = tf.constant(text)
         self._starts = tf.range(0, len(text) - window, step)
         self._places = tf.range(window + 1)
-        self.rows = len(self._starts)
-        self.per_epoch = -(-self.rows // batch_size)
-        self._bounds = np.minimum(np.arange(self.per_epoch + 1) * batch_size, self.rows).astype(np.int32)
-
-    def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Draw an order."""
-        return epoch_order(seed, epoch, self.rows), self._bounds
+        super().__init__(len(self._starts), batch_size)
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
         """Gather."""
         windows = tf.gather(self._text, tf.gather(self._starts, rows)[:, None] + self._places)
         return {"text": windows[:, :-1]}, windows[:, -1], tf.size(rows)
-
-    def amount(self, rows: Order) -> float:
-        """Count."""
-        return len(rows)
 
 
 class StreamExamples(Examples):

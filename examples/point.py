@@ -1,0 +1,17 @@
+"""A point through an exported network. `python examples/point.py [FOLDER]`; NumPy is all it takes."""
+
+import json
+import sys
+from pathlib import Path
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else "export/numpy")
+sys.path.insert(0, str(folder))  # beside the network lies the code that runs it: the package `portable`
+
+from portable.bundle import load
+
+side_of = load(folder)
+point = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
+
+print(point)
+(output,) = side_of([list(point.values())])
+print(float(output), "above the threshold" if output > 0 else "not above the threshold")

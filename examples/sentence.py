@@ -1,0 +1,19 @@
+"""A sentence through an exported network. `python examples/sentence.py [FOLDER]`; NumPy is all it takes."""
+
+import json
+import sys
+from pathlib import Path
+
+folder = Path(sys.argv[1] if len(sys.argv) > 1 else "export/numpy")
+sys.path.insert(0, str(folder))  # beside the network lies the code that runs it: the package `portable`
+
+from portable.bundle import load
+
+translate = load(folder)
+example = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
+sentence = example["source"]
+
+print(sentence)
+(translations,) = translate([sentence], beam=5, best=3)
+for text, score in translations:
+    print(f"{score:.4f} {text}")

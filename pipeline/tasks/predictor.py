@@ -1,0 +1,100 @@
+"""What every trained network can do for raw input, whichever its family."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import PipelineError
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+    import numpy.typing as npt
+    import pyarrow as pa
+
+    from pipeline.exporting import Portable
+
+MODEL = "model.keras"
+"""The network's file, in a folder that `Task.save` wrote."""
+
+
+class TaskError(PipelineError):
+    """A stage cannot do its work on what lies in the folders."""
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """The embeddings of one column.
+
+    Attributes:
+        column: Its name.
+        names: Of its categories, by code.
+        vectors: `(codes, width)`; of a network of several, all of theirs side by side.
+    """
+
+    column: str
+    names: list[str]
+    vectors: "npt.NDArray[np.float32]"
+
+
+class Predictor(ABC):
+    """A network that takes raw input."""
+
+    model: "keras.Model"
+    has_sentences = False
+    """Whether examples are sentences: of different length, and each with many outputs."""
+
+    @abstractmethod
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:
+        """Give the network's inputs for the examples of a file, in their order, `size` at a time."""
+
+    @abstractmethod
+    def embedded(self) -> list[str]:
+        """Return what has embeddings, in the order in which the network takes it."""
+
+    @abstractmethod
+    def unit_names(self) -> dict[str, list[str]]:
+        """Return the names of a layer's units, by the layer's path, where they stand for columns."""
+
+    @abstractmethod
+    def embedding(self, name: str) -> Embedding:
+        """Return the embeddings of one of `embedded`.
+
+        Raises:
+            TaskError: There is none of this name.
+        """
+
+    def by_hand(self, _source: Path) -> str | None:
+        """Return how the output for a file's first example comes about, in all its sums; None where they are many."""
+        return None
+
+    options: tuple[str, ...]
+    """Options of `predict_file` that mean something to this family."""
+
+    @abstractmethod
+    def portable(self) -> "Portable":
+        """Return networks and facts for a bundle that runs without a framework."""
+
+    @abstractmethod
+    def __call__(self, rows: "pa.Table") -> "pa.Table":
+        """Return a row of predictions for each raw row."""
+
+    @abstractmethod
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
+        """Predict every example of a file, in its order; return how many there were.
+
+        Args:
+            source: Raw input.
+            output: Appears whole or not at all.
+            options: Those of `options` that are given.
+        """
+
+    def predict_stream(self, options: Mapping[str, Any]) -> int:
+        """Predict line by line from standard input to standard output; return how many there were.
+
+        Raises:
+            TaskError: This family's examples are no lines.
+        """
+        raise TaskError("this network takes a table, from a file: name it, and -o FILE for its predictions")
