@@ -1,5 +1,6 @@
 """Networks for use elsewhere."""
 
+import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
 from pipeline.exporting.bundle import Portable, write_bundle
 from pipeline.exporting.errors import ExportError
 from pipeline.exporting.formats import FORMATS, export, graph_in_keras
