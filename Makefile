@@ -14,7 +14,7 @@ $(INSTALLED): requirements.lock requirements/environment.sh
 	@sh requirements/environment.sh
 	@touch $@
 
-repro: $(INSTALLED) ## run the experiment in params.yaml: fetch, preprocess, train, evaluate
+repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 	@dvc repro
 
 test: check ## format, lint, types, layer contracts and every test

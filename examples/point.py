@@ -1,4 +1,7 @@
-"""A point through an exported network. `python examples/point.py [FOLDER]`; NumPy is all it takes."""
+"""Points through an exported network (experiment threshold).
+
+`python examples/point.py [FOLDER]`; NumPy is all it takes.
+"""
 
 import json
 import sys
@@ -10,8 +13,7 @@ sys.path.insert(0, str(folder))  # beside the network lies the code that runs it
 from portable.bundle import load
 
 side_of = load(folder)
-point = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
+example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
 
-print(point)
-(output,) = side_of([list(point.values())])
-print(float(output), "above the threshold" if output > 0 else "not above the threshold")
+for point, output in zip(example["input"], side_of(example["input"]).tolist(), strict=True):
+    print(point, output, "above the threshold" if output > 0 else "not above the threshold")

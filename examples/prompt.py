@@ -1,4 +1,7 @@
-"""A text that an exported network goes on with. `python examples/prompt.py [FOLDER]`; NumPy is all it takes."""
+"""A text that an exported network goes on with (experiments text, char_rnn).
+
+`python examples/prompt.py [FOLDER]`; NumPy is all it takes.
+"""
 
 import json
 import sys
@@ -10,8 +13,9 @@ sys.path.insert(0, str(folder))  # beside the network lies the code that runs it
 from portable.bundle import load
 
 write = load(folder)
-example = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
-prompt = example["prompt"]
+example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
+
+prompt = example["input"]
 
 print(prompt, end="")
 for character in write(prompt, length=200, temperature=0.7, seed=1):

@@ -1,4 +1,7 @@
-"""A row of a table through an exported network. `python examples/row.py [FOLDER]`; NumPy is all it takes."""
+"""Rows of a table through an exported network (experiments flights, redhat, table).
+
+`python examples/row.py [FOLDER]`; NumPy is all it takes.
+"""
 
 import json
 import sys
@@ -10,8 +13,9 @@ sys.path.insert(0, str(folder))  # beside the network lies the code that runs it
 from portable.bundle import load
 
 predict = load(folder)
-row = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
+example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
 
-print(row)
-(output,) = predict([row])
-print(output.tolist())  # one probability; one a class; or an amount
+print("a row has", ", ".join(predict.columns))
+for row, output in zip(example["input"], predict(example["input"]), strict=True):
+    print(row)
+    print(dict(zip(predict.outputs, output.tolist(), strict=True)))

@@ -1,4 +1,7 @@
-"""A sentence through an exported network. `python examples/sentence.py [FOLDER]`; NumPy is all it takes."""
+"""Sentences through an exported translator (experiments enja, tatoeba, parallel).
+
+`python examples/sentence.py [FOLDER]`; NumPy is all it takes.
+"""
 
 import json
 import sys
@@ -10,10 +13,9 @@ sys.path.insert(0, str(folder))  # beside the network lies the code that runs it
 from portable.bundle import load
 
 translate = load(folder)
-example = json.loads((folder / "example.json").read_text(encoding="utf-8"))[0]
-sentence = example["source"]
+example = json.loads((folder / "example.json").read_text(encoding="utf-8"))
 
-print(sentence)
-(translations,) = translate([sentence], beam=5, best=3)
-for text, score in translations:
-    print(f"{score:.4f} {text}")
+for sentence, translations in zip(example["input"], translate(example["input"], beam=5, best=3), strict=True):
+    print(sentence)
+    for text, score in translations:
+        print(f"{score:.4f} {text}")

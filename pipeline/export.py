@@ -19,16 +19,25 @@ def main(config: Config) -> None:
     task.require_prepared()
 
     from pipeline.exporting import export
-    from pipeline.tracking import run_of_training
 
-    portable = task.predictor(MODELS).portable()
+    predictor = task.predictor(MODELS)
+    portable = predictor.portable()
     with new_folder(EXPORT) as scratch:
-        samples = task.samples(portable.networks)
-        report = export(portable, samples, task.example(), config.export.formats, scratch)
+        samples, example = task.encoded_samples(portable.networks), predictor.bundled(task.example())
+        report = export(portable, samples, example, config.export.formats, scratch)
         write_json(scratch / REPORT, report)
-    if run := run_of_training(config):
-        run.log_text(json.dumps(report, indent=2), f"{EXPORT}/{REPORT}")
     print(summary(report), flush=True)
+    print(f"export: {recorded(config, report)}", flush=True)
+
+
+def recorded(config: Config, report: dict[str, Any]) -> str:
+    """Log the report into the training's run; say where it stands. The export is there, whatever the store says."""
+    from pipeline.tracking import TrackingError, log_to_training
+
+    try:
+        return f"recorded in run {log_to_training(config, json.dumps(report, indent=2), f'{EXPORT}/{REPORT}')}"
+    except TrackingError as error:
+        return f"not in the record: {error}"
 
 
 def summary(report: dict[str, Any]) -> str:
@@ -42,8 +51,12 @@ def summary(report: dict[str, Any]) -> str:
         ]
         lines.append(
             f"export: {EXPORT / form}: {found['bytes'] / 2**20:,.1f} MB, differs from Keras by {differs:.1e} at most; "
-            f"one example: {', '.join(times)}"
+            f"one call: {', '.join(times)}"
         )
+        if not found["raw_input_agrees"]:
+            lines.append(
+                f"export: {EXPORT / form}: answers its example otherwise than Keras does; see {EXPORT / REPORT}"
+            )
     return "\n".join(lines)
 
 

@@ -64,6 +64,12 @@ def test_rows(workspace: Path, merge: str) -> None:
     assert len(found([])) == 0
     with pytest.raises(BundleError, match="row 1: no colour, shop"):
         found([given[0], {k: v for k, v in given[1].items() if k not in ("shop", "colour")}])
+    for wrong in (given[0], "s1", [given[0], 5], 5):
+        with pytest.raises(BundleError, match=r"expected a list of rows, like \[\{\"column\": value, …\}\]; received"):
+            found(wrong)
+    np.testing.assert_array_equal(found(iter(given)), found(given))
+    with pytest.raises(BundleError, match="price: expected a number, received '1_000'"):
+        found([{**given[0], "price": "1_000"}])
     with pytest.raises(BundleError, match="price: expected a number, received 'much'"):
         found([{**given[0], "price": "much"}])
     with pytest.raises(BundleError, match="expected a date like 2013-12-31, received 'today'"):
@@ -80,7 +86,7 @@ def test_a_date_gives_the_same_numbers_as_in_preprocessing() -> None:
 @pytest.mark.parametrize("network", ["seq2seq", "attention", "transformer"])
 def test_sentences(workspace: Path, network: str) -> None:
     write_pairs(RAW)
-    task, model = trained(pairs(network, train__epochs=2))
+    task, model = trained(pairs(network, train__epochs=1, train__decode_sentences=1))
     predictor = TranslationPredictor(task.schema, model)  # type: ignore[attr-defined]
     found = exported(predictor, Path("export"))
     sentences = ["1 2 3", "", "4 0 7 7", "9 nine"]
@@ -92,6 +98,14 @@ def test_sentences(workspace: Path, network: str) -> None:
         for mine, theirs in zip(translations, expected, strict=True):
             assert [each[0] for each in mine[:1]] == [task.schema.text(each.words) for each in theirs[:1]]  # type: ignore[attr-defined]
             np.testing.assert_allclose([score for _, score in mine], [each.score for each in theirs], atol=1e-4)
+
+    with pytest.raises(BundleError, match=r"expected a list of texts, like \[\"a sentence\"\]; received '1 2'"):
+        found("1 2")
+    with pytest.raises(BundleError, match="beam and best must be at least 1, received 0 and 1"):
+        found(["1 2"], beam=0)
+    assert len(found(["1 2"], beam=1, best=3)[0]) == 3
+    with pytest.warns(UserWarning, match="a sentence of 200 words is cut to the first"):
+        found(["1 2 " * 100])
 
 
 @pytest.mark.parametrize("network", ["char_window", "char_rnn"])
@@ -105,6 +119,8 @@ def test_texts(workspace: Path, network: str) -> None:
         assert "".join(found("The cat", 200, **options)) == "".join(predictor.written("The cat", 200, sampling))
     with pytest.raises(BundleError, match="characters that the network does not know: '@%'"):
         "".join(found("a@b%"))
+    with pytest.raises(BundleError, match=r"expected a prompt as text; received \['The cat'\]"):
+        found(["The cat"])
     with pytest.raises(BundleError, match="the prompt has 0 characters, and the network reads"):
         "".join(found(""))
     with pytest.raises(ValueError, match="temperature must be above 0, received 0"):

@@ -111,6 +111,16 @@ def test_a_choice_of_a_group_is_told_as_one() -> None:
     assert changes(config) == {"train.epochs": 3, "train.batch_size": 77}
 
 
+def test_a_broken_file_that_nobody_asked_for_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    (conf / "train" / "broken.yaml").write_text("epochs: [", encoding="utf-8")
+    (conf / "train" / "empty.yaml").write_text("# later\n", encoding="utf-8")
+    (conf / "train" / "bytes.yaml").write_bytes(b"\xff\xfe")
+    monkeypatch.setattr("pipeline.config.compose.CONF", conf)
+    assert changes(load(["train.epochs=3", "train.batch_size=77"])) == {"train.epochs": 3, "train.batch_size": 77}
+
+
 def test_an_experiment_is_called_as_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)

@@ -1,54 +1,64 @@
 """The export stage: what it writes, what it finds, and what a process without any of this project makes of it."""
 
-import json
+import ast
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import keras
 import numpy as np
-import pyarrow as pa
 import pytest
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
 from points import points
+from test_config import faults
 from texts import text, write_text
 from tiny import tiny
 
+from pipeline.config.sections import Export
 from pipeline.decoding import Sampling
-from pipeline.exporting import FORMATS, ExportError, Portable, export
+from pipeline.exporting import FORMATS, ExportError, Format, Portable, export
 from pipeline.storage import MODELS, RAW
-from pipeline.tasks import Predictor, Task, task_for
-from pipeline.training import Checkpoints, make_deterministic
+from pipeline.tasks import Task, task_for
+from pipeline.training import make_deterministic
 
-FAMILIES: dict[str, Callable[[], Task]] = {
-    "row": lambda: task_for(tiny(train__epochs=1, train__members=2, model__merge="piecewise")),
-    "sentence": lambda: task_for(pairs("transformer", train__epochs=1, train__decode_sentences=1)),
-    "prompt": lambda: task_for(text("char_rnn", train__epochs=1)),
-    "point": lambda: task_for(points(train__epochs=5)),
+PIECES = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
+FAMILIES: dict[str, tuple[str, Callable[[], Task]]] = {
+    "row": ("row", lambda: task_for(tiny(train__members=2, model__merge="piecewise"))),
+    "row of codes": ("row", lambda: task_for(tiny(data__numeric=[], model__merge="none"))),
+    "row of numbers": ("row", lambda: task_for(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"]))),
+    "row, amount": ("row", lambda: task_for(tiny(data__target="price", data__numeric=["shop_size"]))),
+    "row, classes": ("row", lambda: task_for(tiny(data__target="shop_town", data__categorical=["colour", "shop"]))),
+    "sentence": ("sentence", lambda: task_for(pairs("transformer"))),
+    "sentence, fixed": ("sentence", lambda: task_for(pairs("seq2seq", model__mask=False))),
+    "sentence, pieces": ("sentence", lambda: task_for(pairs("attention", **PIECES))),
+    "prompt": ("prompt", lambda: task_for(text("char_rnn"))),
+    "prompt, windows": ("prompt", lambda: task_for(text("char_window"))),
+    "point": ("point", lambda: task_for(points())),
 }
 
 
 @pytest.fixture(params=FAMILIES)
-def trained(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Task]:
+def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Task]:
+    """A network of random weights, in models/: what it says is beside the point."""
     for write in (write_tiny, write_pairs, write_text):
         write(RAW)
-    task = FAMILIES[request.param]()
+    example, make = FAMILIES[request.param]
+    task = make()
     task.preprocess()
     make_deterministic(1)
-    model = task.build()
-    task.train(model, None, Checkpoints(Path("checkpoints")), lambda _record: None)
-    task.save(model, MODELS)
-    return request.param, task
+    task.save(task.build(), MODELS)
+    return example, task
 
 
-def exported(task: Task, folder: Path) -> tuple[dict[str, Any], Predictor]:
+def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     predictor = task.predictor(MODELS)
-    portable = predictor.portable()
+    portable, example = predictor.portable(), predictor.bundled(task.example())
     folder.mkdir()
-    return export(portable, task.samples(portable.networks), task.example(), ["numpy"], folder), predictor
+    return export(portable, task.encoded_samples(portable.networks), example, formats, folder), example
 
 
 def alone(example: str, folder: Path) -> str:
@@ -56,75 +66,89 @@ def alone(example: str, folder: Path) -> str:
     packages = folder.parent / "packages"
     packages.mkdir()
     home = Path(np.__file__).parents[1]
-    for name in ("numpy", "numpy.libs"):
+    for name in ("numpy", "numpy.libs", "sentencepiece"):
         if (home / name).exists():  # no shared libraries beside it on every system
             (packages / name).symlink_to(home / name)
     elsewhere = folder.rename(folder.parent / "elsewhere")
-    command = [sys.executable, "-S", str(ROOT / "examples" / f"{example}.py"), str(elsewhere / "numpy")]
     # -S: no site-packages.
+    command = [sys.executable, "-S", str(ROOT / "examples" / f"{example}.py"), str(elsewhere / "numpy")]
     environment = {"PYTHONPATH": str(packages), "PYTHONIOENCODING": "utf-8", "PATH": os.environ["PATH"]}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-def expected(example: str, task: Task, predictor: Any) -> str:
-    """Return what the example prints, from the pipeline's own prediction."""
-    first = task.example()[0]
-    found = predictor(pa.Table.from_pylist([first])).to_pylist()[0]
-    if example == "row":
-        return f"{first}\n[{found['probability']:.4f}"
-    if example == "sentence":
-        return f"{first['source']}\n{found['score']:.4f} {found['translation']}\n"
-    if example == "point":
-        return f"{first}\n{found['output']:.4f}"
-    prompt = first["prompt"]
-    return prompt + "".join(predictor.written(prompt, 200, Sampling(temperature=0.7, seed=1))) + "\n"
-
-
-def rounded(printed: str, example: str) -> str:
-    """Cut what is computed in another order to the digits that must agree."""
-    if example not in ("row", "point"):
-        return printed
-    first, number = printed.splitlines()[:2]
-    opening = "[" if number.startswith("[") else ""
-    return f"{first}\n{opening}{float(number.strip('[]').split()[0]):.4f}"
-
-
-def test_an_export_runs_alone_and_says_what_the_pipeline_says(trained: tuple[str, Task], tmp_path: Path) -> None:
-    example, task = trained
-    report, predictor = exported(task, tmp_path / "export")
+def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, Task], tmp_path: Path) -> None:
+    kind, task = saved
+    report, example = exported(task, tmp_path / "export", ["numpy"])
     found = report["formats"]["numpy"]
-    names = {"encoder", "decoder"} if example == "sentence" else {"network"}
+    names = {"encoder", "decoder"} if kind == "sentence" else {"network"}
     assert set(report["networks"]) == set(found["networks"]) == names
-    for name in names:
-        assert found["networks"][name]["largest_difference"] <= 1e-4
-        assert found["networks"][name]["milliseconds"] > 0
-        assert report["networks"][name]["compared_on"] >= 50
-    files = {path.name for path in (tmp_path / "export" / "numpy").iterdir()}
-    assert {"bundle.json", "weights.npz", "example.json", "portable"} <= files
-    assert json.loads(json.dumps(report)) == report
-    assert rounded(alone(example, tmp_path / "export"), example).startswith(expected(example, task, predictor))
+    assert found["raw_input_agrees"] is True
+    assert all(each["compared_rows"] >= 50 for each in report["networks"].values())
+    printed = alone(kind, tmp_path / "export")
+    if kind == "prompt":
+        predictor: Any = task.predictor(MODELS)
+        sampling = Sampling(temperature=0.7, seed=1)
+        assert printed == example["input"] + "".join(predictor.written(example["input"], 200, sampling)) + "\n"
+    elif kind == "sentence":
+        for sentence, translations in zip(example["input"], example["output"], strict=True):
+            assert f"{sentence}\n" in printed
+            assert [f" {each}\n" in printed for each, _ in translations] == [True] * len(translations)
+    elif kind == "row":
+        given = [ast.literal_eval(line) for line in printed.splitlines()[1:]]
+        assert given[::2] == example["input"]
+        for answer, expected in zip(given[1::2], example["output"], strict=True):
+            assert list(answer) == [column.name for column in task.outputs() if column.is_number]
+            assert list(answer.values()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    else:
+        lines = [line.split("] ")[1].split(" ", 1) for line in printed.splitlines()]
+        assert [float(number) for number, _ in lines] == pytest.approx(example["output"], abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("wrong", "message"),
-    [
-        (lambda output: output + 0.01, r"other: network: differs from Keras by 0\.01, of which at most 0\.0001"),
-        (lambda output: output * np.nan, r"other: network: differs from Keras by inf"),
-        (lambda output: output[:, 0], r"other: network: output has the shape \(\d+,\), Keras' has \(\d+, 1\)"),
-    ],
-)
+WRONG: list[tuple[Callable[[Any], Any], str]] = [
+    (
+        lambda output: output * 1.01,
+        r"other: network: differs from Keras by 0\.01 of its largest output, of which at most",
+    ),
+    (lambda output: output * np.nan, r"other: network: differs from Keras by inf of its"),
+    (
+        lambda output: output[:, 0],
+        r"output should have the shape \(\d+, 1\), is \(\d+,\)\. Nothing is exported;",
+    ),
+    (lambda output: {"logits": output}, r"network: output should have the shape \(\d+, 1\), is nothing"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), WRONG)
+@pytest.mark.parametrize("scale", [1e-6, 1.0, 1e6])
 def test_a_format_that_computes_something_else_is_refused(
-    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable[[Any], Any], message: str
+    workspace: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: Callable[[Any], Any],
+    message: str,
+    scale: float,
 ) -> None:
-    def other(portable: Portable, folder: Path) -> Any:
-        return {n: lambda given, run=run: wrong(run(given)) for n, run in FORMATS["numpy"](portable, folder).items()}
+    x = keras.Input((2,), name="point")
+    model = keras.Model({"point": x}, keras.layers.Rescaling(scale)(keras.layers.Dense(1)(x)))
 
-    monkeypatch.setitem(FORMATS, "other", other)
-    task = task_for(points())
-    task.preprocess()
-    task.save(task.build(), MODELS)
-    portable = task.predictor(MODELS).portable()
+    def other(portable: Portable, folder: Path) -> dict[str, Any]:
+        return {
+            n: lambda given, run=run: wrong(run(given)) for n, run in FORMATS["numpy"].write(portable, folder).items()
+        }
+
+    monkeypatch.setitem(FORMATS, "other", Format(other, FORMATS["numpy"].answers))
+    portable = Portable("threshold", {"network": model}, {"names": ["x1", "x2"]})
+    samples = {"network": [{"point": np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)}]}
+    example = {"input": [[1.0, 2.0]], "output": [0.0]}
     with pytest.raises(ExportError, match=message):
-        export(portable, task.samples(portable.networks), [], ["other"], tmp_path)
+        export(portable, samples, example, ["other"], tmp_path)
+    report = export(portable, samples, example, ["numpy"], tmp_path)
+    assert report["formats"]["numpy"]["raw_input_agrees"] is (scale == 1e-6)  # 0 is nearly right there alone
+    assert export(portable, samples, example, [], tmp_path)["formats"] == {}
+
+
+def test_every_format_of_the_configuration_is_there() -> None:
+    assert set(get_args(get_args(Export.model_fields["formats"].annotation)[0])) == set(FORMATS)
+    assert faults("export.formats=[numpy,numpy]") == ["export.formats: 'numpy' stands there twice"]

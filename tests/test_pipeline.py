@@ -32,7 +32,7 @@ def test_repro_runs_every_stage_once(project: Project) -> None:
     assert re.search(r"the same split, simpler models: auc constant 0\.5000, linear 0\.\d+, lightgbm 0\.\d+", output)
     assert {"auc", "auc_low", "auc_high", "log_loss", "brier", "average_precision", "accuracy"} <= set(metrics["test"])
     assert not (project.folder / "outputs").exists()
-    differs = re.search(r"export: export/numpy: [\d.]+ MB, differs from Keras by (\S+) at most; one example: ", output)
+    differs = re.search(r"export: export/numpy: [\d.]+ MB, differs from Keras by (\S+) at most; one call: ", output)
     assert differs is not None
     report = json.loads((project.folder / "export" / "report.json").read_text())
     assert f"{report['formats']['numpy']['networks']['network']['largest_difference']:.1e}" == differs[1]

@@ -76,8 +76,9 @@ def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
     chosen: dict[str, str] = {}
     for group in composed:
         differ = _differences(config.tree[group], composed[group])
-        files = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in (CONF / group).glob("*.yaml")}
-        if differ < 2 or not files:  # a key alone is told as shortly as a group
+        # A key alone is told as shortly as a group.
+        files = _files_of(group) if differ > 1 else {}
+        if not files:
             continue
         choice = min(sorted(files), key=lambda name: _differences(config.tree[group], files[name]))
         overrides = [f"{name}={each}" for name, each in {**chosen, group: choice}.items()]
@@ -88,6 +89,19 @@ def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
         if 1 + _differences(config.tree[group], other[group]) < differ:
             composed, chosen[group] = other, choice
     return chosen, composed
+
+
+def _files_of(group: str) -> dict[str, Any]:
+    """Return the sections of a group, by their choice; files that are none belong to somebody else's work."""
+    found = {}
+    for path in (CONF / group).glob("*.yaml"):
+        try:
+            content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError):
+            continue
+        if isinstance(content, dict):
+            found[path.stem] = content
+    return found
 
 
 def _differences(section: Any, other: Any) -> int:

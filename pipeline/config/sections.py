@@ -66,7 +66,15 @@ class Evaluate(Section):
 class Export(Section):
     """Formats of the trained network."""
 
-    formats: Annotated[list[Literal["numpy"]], Field(min_length=1)]
+    formats: list[Literal["numpy"]]
+
+    def contradictions(self) -> list[str]:
+        """Return a format that is named twice."""
+        return [
+            f"formats: {name!r} stands there twice"
+            for name in sorted(set(self.formats))
+            if self.formats.count(name) > 1
+        ]
 
 
 class Tracking(Section):

@@ -2,8 +2,8 @@
 
 from pipeline.decoding.keras_decoder import KerasDecoder
 from pipeline.decoding.keras_writer import KerasWriter
-from pipeline.decoding.translate import SearchSettings, translate
 from pipeline.portable.sampling import Sampling, write
 from pipeline.portable.search import Translation
+from pipeline.portable.translate import SearchSettings, translate
 
 __all__ = ["KerasDecoder", "KerasWriter", "Sampling", "SearchSettings", "Translation", "translate", "write"]

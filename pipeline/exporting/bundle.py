@@ -50,17 +50,17 @@ def write_bundle(portable: Portable, folder: Path) -> None:
         arrays |= weights
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
+    files = {WEIGHTS: buffer.getvalue(), **portable.files}
     content: dict[str, Any] = {
         "format": FORMAT,
         "task": portable.task,
-        "sha256": hashlib.sha256(buffer.getvalue()).hexdigest(),
+        "files": {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()},
         "networks": graphs,
         "facts": dict(portable.facts),
     }
     content["checksum"] = checksum(json.loads(json.dumps(content)))
-    write_bytes(folder / WEIGHTS, buffer.getvalue())
     write_bytes(folder / ABOUT, json.dumps(content, ensure_ascii=False, indent=1).encode())
-    for name, raw in portable.files.items():
+    for name, raw in files.items():
         write_bytes(folder / name, raw)
     for path in sorted(CODE.glob("*.py")):
         write_bytes(folder / CODE.name / path.name, path.read_bytes())

@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import keras
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.exporting.bundle import Portable, write_bundle
 from pipeline.exporting.errors import ExportError
@@ -16,10 +18,12 @@ from pipeline.portable.runtime import Network
 from pipeline.storage import write_json
 
 Inputs = Mapping[str, Any]
+Array = npt.NDArray[np.float64]
 Runner = Callable[[Inputs], Any]
 """Inputs by name → an array, or arrays by name."""
 CLOSE = 1e-4
-"""Largest difference |a - b| / max(1, |b|) to Keras that passes: sums in float32, in another order."""
+"""Largest difference to Keras that passes, by the largest number of the output: sums in float32, in another order."""
+ADVICE = "Nothing is exported; export.formats=[] goes on without, and this network is worth a report"
 REPEATS = 20
 EXAMPLE = "example.json"
 
@@ -33,8 +37,20 @@ def _numpy(portable: Portable, folder: Path) -> dict[str, Runner]:
     return {name: runner(network) for name, network in bundle.networks(folder).items()}
 
 
-FORMATS: dict[str, Callable[[Portable, Path], dict[str, Runner]]] = {"numpy": _numpy}
-"""Format → writes it into a folder that exists, and returns what runs each network as it was written."""
+@dataclass(frozen=True)
+class Format:
+    """How a network is written.
+
+    Attributes:
+        write: Writes it into a folder that exists, and returns what runs each network as it was written.
+        answers: Asks what was written with raw input.
+    """
+
+    write: Callable[[Portable, Path], dict[str, Runner]]
+    answers: Callable[[Path, Any], Any]
+
+
+FORMATS = {"numpy": Format(_numpy, lambda folder, given: bundle.load(folder)(given))}
 
 
 def export(
@@ -45,13 +61,14 @@ def export(
     Args:
         portable: The networks, and what raw input takes.
         samples: Inputs of each network, batches of several examples.
-        example: A few raw inputs, as JSON, to try the network with; written beside it.
+        example: What the network is asked with raw input, and what Keras answers, as JSON: `input` and `output`;
+            written beside it.
         formats: Keys of `FORMATS`.
         folder: A subfolder each.
 
     Returns:
-        A report: by format and network the largest difference to Keras relative to max(1, |output of Keras|),
-        milliseconds for one example, and bytes of all files; milliseconds of Keras beside.
+        A report: by format and network the largest difference to Keras, by the largest number that Keras puts out; the
+        milliseconds of a call for one row of the last batch, and those of Keras' compiled graph; bytes of all files.
 
     Raises:
         ExportError: A layer that a format does not know, or outputs that are not those of Keras.
@@ -63,8 +80,8 @@ def export(
         "networks": {
             name: {
                 "parameters": model.count_params(),
-                "compared_on": sum(len(next(iter(each.values()))) for each in samples[name]),
-                "keras_milliseconds": _milliseconds(in_keras[name], samples[name][0]),
+                "compared_rows": sum(len(next(iter(each.values()))) for each in samples[name]),
+                "keras_milliseconds": _milliseconds(in_keras[name], samples[name][-1]),
             }
             for name, model in portable.networks.items()
         },
@@ -72,14 +89,15 @@ def export(
     }
     for form in formats:
         (folder / form).mkdir()
-        runners = FORMATS[form](portable, folder / form)
+        runners = FORMATS[form].write(portable, folder / form)
         write_json(folder / form / EXAMPLE, example)
         report["formats"][form] = {
+            "raw_input_agrees": _agree(FORMATS[form].answers(folder / form, example["input"]), example["output"]),
             "bytes": sum(path.stat().st_size for path in (folder / form).rglob("*") if path.is_file()),
             "networks": {
                 name: {
                     "largest_difference": _compared(form, name, run, samples[name], expected[name]),
-                    "milliseconds": _milliseconds(run, samples[name][0]),
+                    "milliseconds": _milliseconds(run, samples[name][-1]),
                 }
                 for name, run in runners.items()
             },
@@ -101,21 +119,37 @@ def _compared(form: str, name: str, run: Runner, samples: Sequence[Inputs], expe
     for inputs, wanted in zip(samples, expected, strict=True):
         found = _named(run(inputs))
         for output, array in wanted.items():
-            if found[output].shape != array.shape:
+            if output not in found or found[output].shape != array.shape:
+                received = found[output].shape if output in found else "nothing"
                 raise ExportError(
-                    f"{form}: {name}: {output} has the shape {found[output].shape}, Keras' has {array.shape}"
+                    f"{form}: {name}: {output} should have the shape {array.shape}, is {received}. {ADVICE}"
                 )
-            # Where Keras gives no number, the format must give none either.
-            same = (found[output] == array) | (np.isnan(found[output]) & np.isnan(array))
-            with np.errstate(invalid="ignore"):
-                differences = np.where(same, 0.0, np.abs(found[output] - array) / np.maximum(1.0, np.abs(array)))
-            largest = max(largest, float(np.nan_to_num(differences, nan=np.inf).max(initial=0.0)))
+            largest = max(largest, _difference(found[output], array))
     if largest > CLOSE:
         raise ExportError(
-            f"{form}: {name}: differs from Keras by {largest:.2g}, of which at most {CLOSE:g} is float32's; nothing is "
-            "exported. Leave the format out of export.formats, and report this network"
+            f"{form}: {name}: differs from Keras by {largest:.2g} of its largest output, of which at most {CLOSE:g} is "
+            f"float32's. {ADVICE}"
         )
     return largest
+
+
+def _difference(found: Array, wanted: Array) -> float:
+    """Return the largest difference by the largest number; where Keras gives none, the format must give none either."""
+    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
+    finite = np.abs(wanted[np.isfinite(wanted)])
+    scale = finite.max(initial=0.0) or 1.0
+    with np.errstate(invalid="ignore"):
+        differences = np.where(same, 0.0, np.abs(found - wanted) / scale)
+    return float(np.nan_to_num(differences, nan=np.inf).max(initial=0.0))
+
+
+def _agree(answer: Any, expected: Any) -> bool:
+    """Compare an answer with what JSON holds of Keras' one: numbers as `CLOSE` has it, texts to the letter."""
+    if isinstance(expected, str):
+        return "".join(answer) == expected
+    if isinstance(expected, list):
+        return len(answer) == len(expected) and all(map(_agree, answer, expected))
+    return bool(abs(float(answer) - expected) <= CLOSE * max(1.0, abs(expected)))
 
 
 def _named(outputs: Any) -> dict[str, Any]:

@@ -78,7 +78,8 @@ def _described(layer: keras.layers.Layer, prefix: str, arrays: Arrays) -> dict[s
     kind = "LSTM" if isinstance(layer, keras.layers.LSTM) else type(layer).__name__
     if kind not in DESCRIBED or kind not in LAYERS:
         raise ExportError(
-            f"layer {layer.name}: the NumPy runtime has no {type(layer).__name__}; it has {', '.join(sorted(LAYERS))}"
+            f"layer {layer.name}: the NumPy runtime has no {type(layer).__name__}; it has {', '.join(sorted(LAYERS))}; "
+            "export.formats=[] goes on without"
         )
     settings, weights = DESCRIBED[kind](layer)
     for key in ("activation", "recurrent_activation"):

@@ -7,6 +7,7 @@ it, NumPy, and Python's standard library are all that it takes.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -31,14 +32,14 @@ def load(folder: str | Path) -> Bundle:
     """Read a bundle.
 
     Args:
-        folder: With `bundle.json` and `weights.npz`.
+        folder: With `bundle.json` and the files that it names.
 
     Raises:
         BundleError: It is not there, damaged, or of another version.
     """
-    content = _checked(Path(folder))
-    found: Bundle = KINDS[content["task"]](networks(folder), content["facts"], Path(folder))
-    return found
+    content, found = _read(Path(folder))
+    made: Bundle = KINDS[content["task"]](found, content["facts"], Path(folder))
+    return made
 
 
 def networks(folder: str | Path) -> dict[str, Network]:
@@ -47,18 +48,13 @@ def networks(folder: str | Path) -> dict[str, Network]:
     Raises:
         BundleError: As `load` does.
     """
-    content = _checked(Path(folder))
-    with np.load(Path(folder) / WEIGHTS, allow_pickle=False) as archive:
-        weights = dict(archive)
-    return {name: Network(graph, weights) for name, graph in content["networks"].items()}
+    return _read(Path(folder))[1]
 
 
-def _checked(folder: Path) -> dict[str, Any]:
-    """Return the description of a bundle that is whole and of this version."""
-    about, held = folder / ABOUT, folder / WEIGHTS
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Network]]:
+    about = folder / ABOUT
     try:
-        raw = held.read_bytes()
-        content: dict[str, Any] = json.loads(about.read_text(encoding="utf-8"))
+        content = json.loads(about.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise BundleError(f"{folder}: no bundle, or a damaged one ({error})") from error
     version = content.get("format") if isinstance(content, dict) else None
@@ -66,12 +62,23 @@ def _checked(folder: Path) -> dict[str, Any]:
         raise BundleError(
             f"{about}: of format {version}, and this runtime reads format {FORMAT}; take the runtime that came with it"
         )
-    received = hashlib.sha256(raw).hexdigest()
-    if received != content["sha256"]:
-        raise BundleError(f"{held}: damaged: sha256 is {received}, expected {content['sha256']}; copy it anew")
     if checksum(content) != content["checksum"]:
         raise BundleError(f"{about}: damaged: its content is not what its checksum says; copy it anew")
-    return content
+    files = {name: _whole(folder / name, expected) for name, expected in content["files"].items()}
+    with np.load(io.BytesIO(files[WEIGHTS]), allow_pickle=False) as archive:
+        weights = dict(archive)
+    return content, {name: Network(graph, weights) for name, graph in content["networks"].items()}
+
+
+def _whole(path: Path, expected: str) -> bytes:
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"{path}: cannot be read ({error}); copy it anew") from error
+    received = hashlib.sha256(raw).hexdigest()
+    if received != expected:
+        raise BundleError(f"{path}: damaged: sha256 is {received}, expected {expected}; copy it anew")
+    return raw
 
 
 def checksum(content: Mapping[str, Any]) -> str:

@@ -96,7 +96,7 @@ def _recurrent(s: Settings, cell: Callable[[Any, Any], Any], x: Any, initial_sta
         output = after[0] if mask is None else np.where(mask[:, step, None], after[0], output)
         if mask is not None:
             kept = mask[:, step, None]
-            after = [np.where(kept, new, old) for new, old in zip(after, state)]  # noqa: B905  (Python 3.9 runs it too)
+            after = [np.where(kept, new, old) for new, old in zip(after, state, strict=True)]
         state = after
         outputs.append(np.where(kept, output, np.float32(0)) if mask is not None and s["zero_masked"] else output)
     found = np.stack(outputs, axis=1) if s["return_sequences"] else output

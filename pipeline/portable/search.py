@@ -68,11 +68,6 @@ class Translation:
     attention: Any = field(default=None, repr=False)
 
 
-def most_words(lengths: Any) -> Any:
-    """Return how long a translation may become, by the words of its sentence, start and end among them."""
-    return 2 * np.maximum(np.asarray(lengths) - 2, 0) + 10
-
-
 def penalty(words: Any, exponent: float) -> Any:
     """Return what a log-probability of so many words, the end included, is divided by."""
     return ((5.0 + words) / 6.0) ** exponent

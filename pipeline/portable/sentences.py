@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .errors import BundleError, list_of
 from .runtime import Network
-from .search import END, PADDING, START, UNKNOWN, Translation, beam_search, greedy, most_words
+from .search import END, PADDING, START, UNKNOWN
 from .tokenizing import tokenizer_for
+from .translate import SearchSettings, translate
 
 
 class Sentences:
@@ -33,24 +36,33 @@ class Sentences:
 
         Args:
             sentences: As text.
-            beam: Translations followed at a time; 1 for greedy.
-            best: Wanted a sentence, at most `beam`.
+            beam: Translations followed at a time, `best` at least; 1 for greedy.
+            best: Wanted a sentence.
 
         Returns:
-            Of each sentence its translations with their scores, the best first; none of an empty one.
+            Of each sentence its translations with their scores, the best first; none of an empty one. A score is the
+            log-probability, with a beam divided by the length penalty.
+
+        Raises:
+            BundleError: No list of texts; a beam below 1.
         """
-        words = [self._cut(sentence) for sentence in sentences]
+        texts = list_of(sentences, str, 'texts, like ["a sentence"]')
+        if beam < 1 or best < 1:
+            raise BundleError(f"beam and best must be at least 1, received {beam} and {best}")
+        words = [self._cut(text) for text in texts]
         filled = [place for place, each in enumerate(words) if each]
-        found: list[list[tuple[str, float]]] = [[] for _ in sentences]
+        found: list[list[tuple[str, float]]] = [[] for _ in texts]
         if not filled:
             return found
         numbers = [[START, *(self._number(word) for word in words[place]), END] for place in filled]
         source = np.full((len(numbers), self._length or max(map(len, numbers))), PADDING, np.int32)
         for place, each in enumerate(numbers):
             source[place, : len(each)] = each
-        longest = most_words([len(each) for each in numbers])
-        for place, translations in enumerate(self._search(source, longest, beam, best)):
-            found[filled[place]] = [(self._text(each.words), each.score) for each in translations]
+        beam = max(beam, best)
+        settings = SearchSettings(beam, best, self._penalty if beam > 1 else 0.0, min_length=1)
+        translated = translate(self, source, settings, trimmed=self._length is None)
+        for place, translations in zip(filled, translated, strict=True):
+            found[place] = [(self._text(each.words), each.score) for each in translations]
         return found
 
     def start(self, source: Any) -> Any:
@@ -79,15 +91,12 @@ class Sentences:
             for name, array in state.items()
         }
 
-    def _search(self, source: Any, longest: Any, beam: int, best: int) -> list[list[Translation]]:
-        if beam == 1:
-            return [[each] for each in greedy(self, source, longest=longest, shortest=1)]
-        options = {"shortest": 1, "best": min(best, beam), "length_penalty": self._penalty}
-        return beam_search(self, source, beam=beam, longest=longest, **options)
-
     def _cut(self, sentence: str) -> list[str]:
         limit = self._length - 2 if self._length else self._max_tokens
-        return self._cutter.tokens(sentence.lower() if self._lowercase else sentence)[:limit]
+        words = self._cutter.tokens(sentence.lower() if self._lowercase else sentence)
+        if len(words) > limit:
+            warnings.warn(f"a sentence of {len(words):,} words is cut to the first {limit}", stacklevel=3)
+        return words[:limit]
 
     def _number(self, word: str) -> int:
         # A word that is spelled as one of the first four is unknown.

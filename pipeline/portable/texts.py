@@ -34,6 +34,8 @@ class Texts:
         Raises:
             BundleError: The prompt is too short, or has characters that the network does not know.
         """
+        if not isinstance(prompt, str):
+            raise BundleError(f"expected a prompt as text; received {prompt!r:.60}")
         text = prompt.lower() if self._lowercase else prompt
         numbers = [self._numbers.get(character, self._never) for character in text]
         if None in numbers:

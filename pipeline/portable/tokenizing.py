@@ -77,7 +77,10 @@ class _Character(Tokenizer):
 
 class _Pieces(Tokenizer):
     def __init__(self, model: bytes) -> None:
-        sentencepiece: Any = importlib.import_module("sentencepiece")
+        try:
+            sentencepiece: Any = importlib.import_module("sentencepiece")
+        except ImportError as error:
+            raise ImportError("these sentences are cut by sentencepiece: pip install sentencepiece") from error
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
 

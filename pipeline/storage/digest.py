@@ -28,11 +28,12 @@ def folder_digest(folder: Path) -> str:
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 
 
-def code_digest(*folders: str) -> str:
-    """Hash the Python files of the named libraries of `pipeline/`."""
+def code_digest(*names: str) -> str:
+    """Hash the named Python files of `pipeline/`, and those of the named libraries."""
     hashed = hashlib.sha256()
-    for folder in folders:
-        for path in sorted((PROJECT / "pipeline" / folder).rglob("*.py")):
+    for name in names:
+        named = PROJECT / "pipeline" / name
+        for path in [named] if named.is_file() else sorted(named.rglob("*.py")):
             hashed.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
     return hashed.hexdigest()
 

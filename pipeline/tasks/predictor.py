@@ -78,6 +78,10 @@ class Predictor(ABC):
         """Return networks and facts for a bundle that runs without a framework."""
 
     @abstractmethod
+    def bundled(self, rows: "list[dict[str, Any]]") -> dict[str, Any]:
+        """Return, as JSON, the `input` of a bundle that asks what raw rows ask, and the `output` that it must give."""
+
+    @abstractmethod
     def __call__(self, rows: "pa.Table") -> "pa.Table":
         """Return a row of predictions for each raw row."""
 

@@ -161,7 +161,7 @@ class TableTask(Task):
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
 
-    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
         inputs = Arrays.load(PROCESSED / "test").inputs
         few = {name: np.asarray(array[:SAMPLES]) for name, array in inputs.items()}
         return {name: [inputs_of(network, few)] for name, network in networks.items()}

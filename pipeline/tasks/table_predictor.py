@@ -65,8 +65,8 @@ class TablePredictor(Predictor):
         schema, layout = self._schema, self._schema.layout
         used = set(layout.inputs)
         facts = {
-            "kind": schema.kind,
             "classes": schema.classes,
+            "outputs": [column.name for column in output_columns(schema) if column.is_number],
             "columns": layout.features,
             "missing": layout.missing,
             "categorical": [{"name": each.name, "categories": each.categories} for each in schema.categorical],
@@ -78,6 +78,11 @@ class TablePredictor(Predictor):
             ],
         }
         return Portable(schema.task, {"network": self.model}, facts)
+
+    def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        found = self(pa.Table.from_pylist(rows))
+        numbers = [found[column.name].to_pylist() for column in output_columns(self._schema) if column.is_number]
+        return {"input": rows, "output": [list(row) for row in zip(*numbers, strict=True)]}
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         keep = [name for name in options.get("keep", "").split(",") if name]

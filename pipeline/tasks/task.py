@@ -28,8 +28,9 @@ FAMILIES = {
 }
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
-CODE = ("data", "decoding", "metrics", "models", "portable", "tasks", "training")
-"""Libraries whose code decides what a training, and what an evaluation, computes."""
+SEARCHED = ("portable/sampling.py", "portable/search.py", "portable/tokenizing.py", "portable/translate.py")
+CODE = ("data", "decoding", "metrics", "models", *SEARCHED, "tasks", "training")
+"""Code that decides what a training, and what an evaluation, computes."""
 
 SAMPLES = 64
 """Examples of the test split on which formats of a network are compared."""
@@ -220,7 +221,7 @@ class Task(ABC):
         """Return a few raw rows."""
 
     @abstractmethod
-    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, "npt.NDArray[Any]"]]]:
+    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, "npt.NDArray[Any]"]]]:
         """Return inputs of each network of `Predictor.portable`, of the test split, a few examples a batch."""
 
     def require_prepared(self) -> None:

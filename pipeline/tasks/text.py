@@ -134,16 +134,19 @@ class TextTask(Task):
     def example(self) -> list[dict[str, Any]]:
         return [{"prompt": self._prompt("test", load_part(PROCESSED, "test"))}]
 
-    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
         from pipeline.models import state_widths
 
-        part, found = load_part(PROCESSED, "test"), {}
+        part = load_part(PROCESSED, "test")
+        found: dict[str, list[dict[str, npt.NDArray[Any]]]] = {}
         for name, network in networks.items():
-            width = getattr(self.config.model, "window", min(SAMPLE_LENGTH, len(part)))
-            starts = np.linspace(0, len(part) - width, SAMPLES).astype(np.int64)
-            texts = part[starts[:, None] + np.arange(width)]
+            window = next(tensor.shape[1] for tensor in network.inputs if tensor.name == "text")
             zeros = {state: np.zeros((SAMPLES, units), np.float32) for state, units in state_widths(network).items()}
-            found[name] = [{"text": texts, **zeros}]
+            found[name] = []
+            # The last is what a written character takes.
+            for width in [window] if window else [min(SAMPLE_LENGTH, len(part)), 1]:
+                starts = np.linspace(0, len(part) - width, SAMPLES).astype(np.int64)
+                found[name].append({"text": part[starts[:, None] + np.arange(width)], **zeros})
         return found
 
     def _examples(self, model: "keras.Model") -> "Examples":

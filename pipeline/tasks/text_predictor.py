@@ -108,6 +108,10 @@ class TextPredictor(Predictor):
         }
         return Portable(self._schema.task, {"network": self.model}, facts)
 
+    def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        (first, *_) = rows
+        return {"input": first["prompt"], "output": self(pa.Table.from_pylist([first]))["text"][0].as_py()}
+
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         if "prompt" in options:
             raise TaskError("--prompt and an input file of prompts, a line each: give one of them")

@@ -115,7 +115,7 @@ class ThresholdTask(Task):
         points = Points.load(PROCESSED / "test").points[:3].tolist()
         return [dict(zip(self.schema.names, point, strict=True)) for point in points]
 
-    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
         few = Points.load(PROCESSED / "test").points[:SAMPLES]
         return {name: [{"point": few}] for name in networks}
 

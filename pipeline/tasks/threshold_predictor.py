@@ -71,6 +71,10 @@ class ThresholdPredictor(Predictor):
 
         return Portable(self._schema.task, {"network": self.model}, {"names": self._schema.names})
 
+    def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        points = points_of(pa.Table.from_pylist(rows), self._schema.names, "rows")
+        return {"input": points.tolist(), "output": self.outputs(points).tolist()}
+
     def by_hand(self, source: Path) -> str | None:
         points = read_points(source, self._schema.names)
         if not len(points):

@@ -148,7 +148,7 @@ class TranslationTask(Task):
     def example(self) -> list[dict[str, Any]]:
         return [{"source": text} for text in Sentences.load(PROCESSED / "test").source_text[:3]]
 
-    def samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
         from pipeline.exporting import graph_in_keras
 
         encoder, decoder = graph_in_keras(networks["encoder"]), graph_in_keras(networks["decoder"])

@@ -99,6 +99,11 @@ class TranslationPredictor(Predictor):
         networks = {"encoder": inference.encoder, "decoder": inference.decoder}
         return Portable(self._schema.task, networks, facts, files)
 
+    def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        texts = [row["source"] for row in rows]
+        found = [[[self._text(best), best.score] for best in each] for each in self.translated(texts, _beam(5))]
+        return {"input": texts, "output": found}
+
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         best, search, count = options.get("nbest"), _asked(options), 0
         with new_file(output) as target:

@@ -1,6 +1,6 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
-from pipeline.tracking.lifecycle import evaluation_run, reference_to, run_of_training, training_run
+from pipeline.tracking.lifecycle import evaluation_run, log_to_training, reference_to, training_run
 from pipeline.tracking.logged_model import download_model, log_model
 from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, open_store, store_uri
@@ -17,10 +17,10 @@ __all__ = [
     "download_model",
     "evaluation_run",
     "log_model",
+    "log_to_training",
     "metric_name",
     "open_store",
     "reference_to",
-    "run_of_training",
     "store_uri",
     "training_run",
 ]

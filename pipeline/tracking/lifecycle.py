@@ -11,7 +11,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
 from pipeline.tracking.run import Run, RunReference
-from pipeline.tracking.store import experiment_id, open_store, store_uri
+from pipeline.tracking.store import TrackingError, experiment_id, open_store, store_uri
 
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
@@ -71,10 +71,21 @@ def reference_to(run: Run, config: Config) -> RunReference:
     return RunReference(run.id, store_uri(config.tracking.uri))
 
 
-def run_of_training(config: Config) -> Run | None:
-    """Return the run of the network in `models/`, to add to what it holds; None where it is not in this store."""
-    client, reference = open_store(config.tracking.uri), RunReference.load()
-    return None if _tags(client, reference.run_id) is None else Run(client, reference.run_id, resumed=True)
+def log_to_training(config: Config, text: str, name: str) -> str:
+    """Log a text file into the run of the network in `models/`, which may have ended; return the run's id.
+
+    Raises:
+        TrackingError: The run is not in this store (restored from a cache elsewhere), or the store does not answer.
+    """
+    reference = RunReference.load()
+    try:
+        client = open_store(config.tracking.uri)
+        if _tags(client, reference.run_id) is None:
+            raise TrackingError(f"run {reference.run_id} of the training is not in this store")
+        client.log_text(reference.run_id, text, name)
+    except (MlflowException, OSError) as error:
+        raise TrackingError(f"the tracking store took no {name}: {error}") from error
+    return reference.run_id
 
 
 @contextmanager

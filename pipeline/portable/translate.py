@@ -1,13 +1,14 @@
-"""Sentences in, translations out, so many at a time."""
+"""Sentences in, translations out, so many at a time. NumPy alone."""
+
+from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from pipeline.portable.search import PADDING, Decoder, Translation, beam_search, greedy, most_words
+from .search import PADDING, Decoder, Translation, beam_search, greedy
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,13 @@ class SearchSettings:
     attention: bool = False
 
 
+def _most_words(lengths: Any) -> Any:
+    """Return how long a translation may become, by the words of its sentence, start and end among them."""
+    return 2 * np.maximum(np.asarray(lengths) - 2, 0) + 10
+
+
 def translate(
-    decoder: Decoder, source: npt.NDArray[np.int32], settings: SearchSettings, *, trimmed: bool = True
+    decoder: Decoder, source: Any, settings: SearchSettings, *, trimmed: bool = True
 ) -> list[list[Translation]]:
     """Translate sentences, those of like length together; return their translations in the order given.
 
@@ -50,7 +56,7 @@ def translate(
     for rows in _parts(order, settings.batch):
         longest = int(lengths[rows].max())
         part = source[rows][:, :longest] if trimmed else source[rows]
-        limit = settings.max_length or most_words(lengths[rows])
+        limit = settings.max_length or _most_words(lengths[rows])
         if settings.beam == 1:
             single = greedy(decoder, part, longest=limit, shortest=settings.min_length, attention=settings.attention)
             translations = [[each] for each in single]
@@ -70,6 +76,6 @@ def translate(
     return found
 
 
-def _parts(order: npt.NDArray[Any], size: int) -> Iterator[npt.NDArray[Any]]:
+def _parts(order: Any, size: int) -> Iterator[Any]:
     for start in range(0, len(order), size):
         yield order[start : start + size]
