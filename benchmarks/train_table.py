@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -54,9 +55,13 @@ def ours(shape: str, rows: int, precision: str = "auto") -> float:
     inputs, target = table(SHAPES[shape], rows)
     head = Head("binary", 2, 0.0, 1.0)
     settings = yaml.safe_load((CONF / "model" / "embedding_mlp.yaml").read_text(encoding="utf-8"))
-    del settings["name"]
     features = Features(SHAPES[shape], [list(np.linspace(-2, 2, 257))] * NUMBERS, [[0.0]] * NUMBERS)
-    model = embedding_mlp(features, head, MlpSettings(**settings), precision=resolved(precision))
+    model = embedding_mlp(
+        features,
+        head,
+        MlpSettings(**{field.name: settings[field.name] for field in fields(MlpSettings)}),
+        precision=resolved(precision),
+    )
     few = {name: array[:BATCH] for name, array in inputs.items()}
     objective = Objective(
         loss=loss_of("binary", 1.0),

@@ -23,7 +23,7 @@ def main(config: Config) -> None:
     predictor = task.predictor(MODELS)
     portable = predictor.portable()
     with new_folder(EXPORT) as scratch:
-        samples, example = task.encoded_samples(portable.networks), predictor.bundled(task.example())
+        samples, example = task.encoded_samples(predictor, portable.networks), predictor.bundled(task.example())
         report = export(portable, samples, example, config.export.formats, scratch)
         write_json(scratch / REPORT, report)
     print(summary(report), flush=True)

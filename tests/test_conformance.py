@@ -50,6 +50,8 @@ TABLE = {
     "model__batch_norm": True,
     "train__class_weights": "balanced",
     "train__members": 2,
+    "model__crosses": "triples",
+    "model__target_statistics": True,
 }
 RMSPROP = {"train__optimizer": "rmsprop", "train__weight_decay": 0.0}
 THRESHOLD = {**LOOP, "train__label_smoothing": 0.0, "train__precision": "float32"}

@@ -69,7 +69,7 @@ def test_killed_in_an_epoch_it_ends_with_the_same_bits(project: Project, whole: 
     (run,) = runs(project)
     assert run.info.status == "RUNNING"
 
-    output = project.run("dvc", "repro")
+    output = project.run("dvc", "repro", "evaluate")
     assert re.search(rf"resuming run {run.info.run_id} at epoch [12]/2", output)
     assert content(project.folder / "models") == whole
     (finished,) = runs(project)

@@ -26,12 +26,19 @@ from pipeline.tasks import Task, task_for
 from pipeline.training import make_deterministic
 
 PIECES = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
+TOLD = {"model__target_statistics": True}
 FAMILIES: dict[str, tuple[str, Callable[[], Task]]] = {
     "row": ("row", lambda: task_for(tiny(train__members=2, model__merge="piecewise"))),
+    "row, crossed": ("row", lambda: task_for(tiny(model__crosses="pairs", **TOLD))),
     "row of codes": ("row", lambda: task_for(tiny(data__numeric=[], model__merge="none"))),
     "row of numbers": ("row", lambda: task_for(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"]))),
-    "row, amount": ("row", lambda: task_for(tiny(data__target="price", data__numeric=["shop_size"]))),
-    "row, classes": ("row", lambda: task_for(tiny(data__target="shop_town", data__categorical=["colour", "shop"]))),
+    "row, amount": ("row", lambda: task_for(tiny(data__target="price", data__numeric=["shop_size"], **TOLD))),
+    "row, classes": (
+        "row",
+        lambda: task_for(
+            tiny(data__target="shop_town", data__categorical=["colour", "shop"], data__numeric=[], **TOLD)
+        ),
+    ),
     "sentence": ("sentence", lambda: task_for(pairs("transformer"))),
     "sentence, fixed": ("sentence", lambda: task_for(pairs("seq2seq", model__mask=False))),
     "sentence, pieces": ("sentence", lambda: task_for(pairs("attention", **PIECES))),
@@ -58,7 +65,7 @@ def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, An
     predictor = task.predictor(MODELS)
     portable, example = predictor.portable(), predictor.bundled(task.example())
     folder.mkdir()
-    return export(portable, task.encoded_samples(portable.networks), example, formats, folder), example
+    return export(portable, task.encoded_samples(predictor, portable.networks), example, formats, folder), example
 
 
 def alone(example: str, folder: Path) -> str:

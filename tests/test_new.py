@@ -270,13 +270,24 @@ def test_configs_for_an_own_text(clone: Path, capsys: pytest.CaptureFixture[str]
         sentences("bad", source)
 
 
+@pytest.mark.parametrize(("keys", "told"), [(200, True), (20, False)])
+def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, keys: int, told: bool) -> None:
+    random = np.random.default_rng(0)
+    rows = [f"k{random.integers(keys)},{'ab'[random.integers(2)]},{random.integers(2)}" for _ in range(2000)]
+    (clone / "keys.csv").write_text("\n".join(["key,letter,bought", *rows]), encoding="utf-8")
+    new("keys", clone / "keys.csv", "bought", None, whole=True, force=False)
+    assert proposed(clone, "keys")["model"]["target_statistics"] is told
+    written = (clone / "conf/experiment/keys.yaml").read_text(encoding="utf-8")
+    assert ("# key has 200 values in the sample" in written) is told
+
+
 @pytest.mark.slow
 def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "clone")
     write_people(tmp_path)
     project.run("python", "-m", "pipeline.new", "mine", str(tmp_path / "visits.csv"), "--target", "bought")
     short = ["-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=100", "-S", "tracking.log_model=false"]
-    output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *short)
+    output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *short, "evaluate")
     assert re.search(r"mine: test auc 0\.\d+ \(95% interval", output)
     assert "test rows held out: 30 of 150 groups (person)" in output
     path = project.folder / "data" / "own" / "mine" / "visits.csv"

@@ -110,7 +110,9 @@ def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -
 
 def test_a_temporary_run_records_at_the_root(project: Project) -> None:
     before = len(runs(project))
-    output = project.run("dvc", "exp", "run", "--temp", "-S", "experiment=tiny", "-S", "model.hidden_units=4")
+    output = project.run(
+        "dvc", "exp", "run", "--temp", "-S", "experiment=tiny", "-S", "model.hidden_units=4", "evaluate"
+    )
     assert "train: experiment tiny with model.hidden_units=4 (not 8)" in output
     *_, run = runs(project)
     assert len(runs(project)) == before + 1

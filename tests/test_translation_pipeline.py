@@ -24,7 +24,7 @@ def test_from_two_files_to_a_translator(tmp_path: Path) -> None:
     write_pairs(tmp_path)
     project.run("python", "-m", "pipeline.new", "mine", str(tmp_path / "train.nr"), str(tmp_path / "train.en"))
     settings = [f"-S{each}" for each in (*SHORT, "evaluate.bootstrap_samples=100", "tracking.system_metrics=false")]
-    output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *settings)
+    output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *settings, "evaluate")
     assert "mine: test bleu " in output
     assert "the same split, simpler models: bleu translation memory " in output
     metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())

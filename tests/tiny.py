@@ -1,6 +1,7 @@
 """The configuration of the synthetic table, for tests within this process; the rest is as committed in conf/."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -51,6 +52,5 @@ def mlp(**changes: Any) -> "MlpSettings":
     from pipeline.models import MlpSettings
 
     small = {"embedding_dim": 4, "hidden_layers": 2, "hidden_units": 8, "bins": 4, "number_dim": 3, "frequencies": 5}
-    content = committed("model/embedding_mlp.yaml", **small)
-    del content["name"]
-    return MlpSettings(**{**content, **changes})
+    content = {**committed("model/embedding_mlp.yaml", **small), **changes}
+    return MlpSettings(**{field.name: content[field.name] for field in fields(MlpSettings)})

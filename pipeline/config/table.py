@@ -130,6 +130,15 @@ class EmbeddingMlp(Section):
     number_dim: Annotated[int, Field(ge=1, le=4096)]
     frequencies: Annotated[int, Field(ge=1, le=4096)]
     frequency_scale: Annotated[float, Field(gt=0, le=1000)]
+    crosses: Literal["none", "pairs", "triples"]
+    cross_columns: list[Annotated[list[str], Field(min_length=2)]]
+    cross_min_count: Positive
+    target_statistics: bool
+
+    def contradictions(self) -> list[str]:
+        """Return crosses of a column with itself."""
+        doubled = [(each, name) for each in self.cross_columns for name in set(each) if each.count(name) > 1]
+        return [f"cross_columns: {each}: {name!r} stands there twice" for each, name in doubled]
 
 
 class TableTrain(Train):

@@ -226,6 +226,7 @@ DESCRIBED: dict[str, Callable[[Any], Described]] = {
     "QuantileBins": lambda layer: ({"edges": layer.edges}, {}),
     "Rescaling": lambda layer: ({"scale": float(layer.scale), "offset": float(layer.offset)}, {}),
     "ReversibleEmbedding": _reversible,
+    "TargetStatistics": lambda layer: ({"offsets": layer.offsets.tolist()}, _held(layer, "table")),
     "ValueAndFlag": _nothing_at_all,
     "ValueCodes": lambda layer: ({"known": layer.known}, {}),
 }

@@ -21,12 +21,14 @@ from pipeline.models.recurrent import SequenceLSTM
 from pipeline.models.saving import load_model, save_model
 from pipeline.models.structure import parts_of, summary
 from pipeline.models.tanh_mlp import TanhMlpSettings, hinge_loss, tanh_mlp
+from pipeline.models.target_statistics import STATISTICS, network_of, with_statistics
 from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
 from pipeline.models.writers import writer
 from pipeline.models.writing import character_loss, state_widths
 
 __all__ = [
+    "STATISTICS",
     "EmbeddingDense",
     "Features",
     "Head",
@@ -54,6 +56,7 @@ __all__ = [
     "load_model",
     "loss_of",
     "members_of",
+    "network_of",
     "output_names",
     "parts_of",
     "resolved",
@@ -64,6 +67,7 @@ __all__ = [
     "to_float32",
     "translator",
     "weights_of",
+    "with_statistics",
     "word_loss",
     "write_pictures",
     "writer",

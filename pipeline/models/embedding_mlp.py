@@ -20,6 +20,7 @@ from pipeline.models.numeric import (
     bin_edges,
 )
 from pipeline.models.precision import MIXED
+from pipeline.models.target_statistics import STATISTICS
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Features:
         cardinalities: Number of codes of each categorical column.
         quantiles: Quantile grid of each numeric column, in standardised units.
         known: Values of each numeric column that are frequent enough to be categories, ascending, in those units.
+        statistics: Numbers about the target that each row comes with.
     """
 
     cardinalities: Sequence[int]
     quantiles: Sequence[Sequence[float]]
     known: Sequence[Sequence[float]]
+    statistics: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def embedding_mlp(
     """Build the network.
 
     Inputs: `categorical`, int32 codes `(batch, columns)`; `numeric`, float32 `(batch, columns)`, standardised, NaN
-    where missing. An input without columns is left out. Output: the head's.
+    where missing; `statistics`, float32 `(batch, statistics)`. An input without columns is left out. Output: the
+    head's.
 
     Args:
         features: Of the table.
@@ -79,6 +83,8 @@ def _member(features: Features, head: Head, settings: MlpSettings, policy: str, 
         inputs["categorical"] = keras.Input((len(features.cardinalities),), dtype="int32", name="categorical")
     if features.quantiles:
         inputs["numeric"] = keras.Input((len(features.quantiles),), dtype="float32", name="numeric")
+    if features.statistics:
+        inputs[STATISTICS] = keras.Input((features.statistics,), dtype="float32", name=STATISTICS)
     entrance = _entrance(features, settings, inputs)
     values: keras.KerasTensor | None = None
     for number in range(1, settings.hidden_layers + 1):
@@ -106,16 +112,18 @@ class _Entrance:
 
 
 def _entrance(features: Features, settings: MlpSettings, inputs: dict[str, keras.KerasTensor]) -> _Entrance:
-    codes, sizes = inputs.get("categorical"), list(features.cardinalities)
+    codes, sizes, statistics = inputs.get("categorical"), list(features.cardinalities), inputs.get(STATISTICS)
     if "numeric" not in inputs:
-        return _Entrance(codes, sizes)
+        return _Entrance(codes, sizes, statistics)
     layer = number_layer(features, settings)
     numbers = layer(inputs["numeric"])
     if settings.merge == "wide":
-        return _Entrance(codes, sizes, apart=numbers)
+        return _Entrance(codes, sizes, statistics, apart=numbers)
     if settings.merge in ("none", "bin"):
         together = numbers if codes is None else keras.layers.Concatenate(name="codes", dtype="int32")([codes, numbers])
-        return _Entrance(together, sizes + layer.cardinalities)
+        return _Entrance(together, sizes + layer.cardinalities, statistics)
+    if statistics is not None:
+        numbers = keras.layers.Concatenate(name="numbers", dtype="float32")([numbers, statistics])
     return _Entrance(codes, sizes, beside=numbers)
 
 

@@ -29,7 +29,10 @@ def averaged(build: Callable[[str], keras.Model], members: int, name: str) -> ke
 
 def shown_of(model: keras.Model) -> list[keras.Model]:
     """Return what a summary or a picture shows: the network, and of several side by side the first besides."""
-    return list(dict.fromkeys([model, members_of(model)[0]]))
+    found = [model]
+    while (inner := members_of(found[-1])[0]) is not found[-1]:
+        found.append(inner)
+    return found
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:

@@ -11,6 +11,7 @@ from keras import ops
 from pipeline.models.embedding import EmbeddingDense
 from pipeline.models.members import members_of
 from pipeline.models.structure import nodes_of
+from pipeline.models.target_statistics import STATISTICS, TargetStatistics
 
 Arrays = dict[str, npt.NDArray[Any]]
 EMBEDDINGS = "embeddings"
@@ -36,7 +37,7 @@ def output_names(model: keras.Model) -> list[str]:
     names: list[str] = []
     for name in _tensors(model):
         inner = model.get_layer(name) if name in {layer.name for layer in model.layers} else None
-        names += [f"{name}/{each}" for each in _tensors(inner)] if isinstance(inner, keras.Model) else [name]
+        names += [f"{name}/{each}" for each in output_names(inner)] if isinstance(inner, keras.Model) else [name]
     return names
 
 
@@ -59,10 +60,11 @@ class Probe:
     def __init__(self, model: keras.Model, names: Sequence[str]) -> None:
         self._model, self._names = model, list(names)
         self._members = [member for member in members_of(model) if member is not model]
+        self._passes: dict[str, Probe | _Pass]
         if self._members:
             own = {member.name: [n for n in names if n.startswith(f"{member.name}/")] for member in self._members}
             self._passes = {
-                member.name: _Pass(member, [name.removeprefix(f"{member.name}/") for name in own[member.name]])
+                member.name: Probe(member, [name.removeprefix(f"{member.name}/") for name in own[member.name]])
                 for member in self._members
             }
         else:
@@ -75,10 +77,18 @@ class Probe:
             inputs: Of the network, by name.
             training: In training phase: with dropout, and the statistics of this batch in batch normalisation.
         """
+        return self.run(inputs, training)[0]
+
+    def run(self, inputs: Mapping[str, Any], training: bool) -> tuple[Arrays, Any]:
+        """Return the outputs by name, and what the network puts out."""
         found: Arrays = {}
         ends = []
+        for layer in self._model.layers:
+            if isinstance(layer, TargetStatistics):
+                found[layer.name] = ops.convert_to_numpy(layer(inputs["categorical"]))
+                inputs = {**inputs, STATISTICS: found[layer.name]}
         for prefix, each in self._passes.items():
-            outputs, end = each(inputs, training)
+            outputs, end = each.run(inputs, training)
             found |= {f"{prefix}/{name}" if prefix else name: values for name, values in outputs.items()}
             ends.append(end)
         for name in self._names:
@@ -86,7 +96,9 @@ class Probe:
                 found[name] = np.asarray(inputs[name])
             elif name not in found:  # of the members' outputs
                 found[name] = ops.convert_to_numpy(self._model.get_layer(name)(ends))
-        return {name: found[name] for name in self._names}
+        mean = [layer for layer in self._model.layers if isinstance(layer, keras.layers.Average)]
+        end = mean[0](ends) if self._members and mean else ends[0]
+        return {name: found[name] for name in self._names}, end
 
 
 class _Pass:
@@ -100,7 +112,7 @@ class _Pass:
         wanted = {name: known[name] for name in names}
         self._network = keras.Model(network.inputs, [wanted, network.output])
 
-    def __call__(self, inputs: Mapping[str, Any], training: bool) -> tuple[Arrays, Any]:
+    def run(self, inputs: Mapping[str, Any], training: bool) -> tuple[Arrays, Any]:
         seeds = {name: ops.convert_to_numpy(layer.seeds.state) for name, layer in self._embedded.items()}
         found, end = self._network({name: inputs[name] for name in self._inputs}, training=training)
         for name, layer in self._embedded.items():

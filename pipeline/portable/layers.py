@@ -43,6 +43,10 @@ def _reversible_embedding(_s: Settings, w: Weights, x: Any, reverse: bool = Fals
     return x @ (w["reverse_embeddings"] if "reverse_embeddings" in w else w["embeddings"].T)
 
 
+def _target_statistics(s: Settings, w: Weights, codes: Any) -> Any:
+    return w["table"][codes + np.array(s["offsets"])].reshape(len(codes), -1)
+
+
 def _one_hot(s: Settings, _w: Weights, numbers: Any) -> Any:
     return (numbers[..., None] == np.arange(s["size"])).astype(np.float32)
 
@@ -318,6 +322,7 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "Positions": _positions,
     "QuantileBins": _quantile_bins,
     "Rescaling": _rescaling,
+    "TargetStatistics": _target_statistics,
     "ReversibleEmbedding": _reversible_embedding,
     "ValueAndFlag": _value_and_flag,
     "ValueCodes": _value_codes,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from .crossing import read_crosses, with_crosses
 from .errors import BundleError, list_of
 from .runtime import Network
 
@@ -41,7 +42,7 @@ PARTS: dict[str, Callable[[datetime], int]] = {
 class Rows:
     """Predicts from rows of a table, as Python has them: text, numbers, None where there is no value."""
 
-    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], _folder: Path) -> None:
+    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], folder: Path) -> None:
         self._network, self._facts = networks["network"], facts
         self.columns: list[str] = facts["columns"]
         """What a row is asked for: those of side tables too, under their prefix."""
@@ -49,7 +50,7 @@ class Rows:
         """Columns of the output: `probability` (of the second class), `probability_CLASS` of each, or `prediction`."""
         self.classes: list[str] = facts["classes"]
         """Values of the target; none of an amount."""
-        self._missing = set(facts["missing"])
+        self._missing, self._crosses = set(facts["missing"]), read_crosses(folder)
         self._codes = [
             (column["name"], {category: code for code, category in enumerate(column["categories"], start=1)})
             for column in facts["categorical"]
@@ -72,7 +73,8 @@ class Rows:
         inputs: dict[str, Any] = {}
         if self._codes:
             codes = [[self._code(row[name], numbers) for name, numbers in self._codes] for row in rows]
-            inputs["categorical"] = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
+            of_columns = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
+            inputs["categorical"] = with_crosses(of_columns, self._crosses)
         if numeric := self._facts["numeric"]:
             values = np.array(
                 [[self._number(row[column["name"]], column["name"]) for column in numeric] for row in rows]

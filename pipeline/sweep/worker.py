@@ -270,7 +270,7 @@ def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) 
         task.check()
         make_deterministic(config.seed)
         model = task.build()
-        parameters = model.count_params()
+        parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
         checkpoints = Checkpoints(folder / "checkpoints")
         try:
             task.train(model, checkpoints.latest(config.train.epochs), checkpoints, told)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from pipeline.exporting import Portable
 
+Batches = dict[str, list[dict[str, Any]]]
+"""Network → batches of its inputs, arrays by name."""
 MODEL = "model.keras"
 """The network's file, in a folder that `Task.save` wrote."""
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +14,18 @@ import pyarrow as pa
 from pipeline.config import MONITORS, TableTrain
 from pipeline.data import SPLITS, Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
-from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.predictor import MODEL, Predictor, TaskError
+from pipeline.data.crosses import fit_crosses
+from pipeline.data.statistics import Statistics, statistics
+from pipeline.portable.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
+from pipeline.storage import AUDIT, PROCESSED, RAW, write_bytes, write_json, write_text
+from pipeline.tasks.predictor import MODEL, Batches, Predictor, TaskError
 from pipeline.tasks.table_columns import prepare_section
+from pipeline.tasks.table_crosses import answers_among, crossed_columns, faults_of_crosses, told_of
 from pipeline.tasks.table_predictor import (
     Output,
     TablePredictor,
     inputs_of,
+    inputs_with,
     output_columns,
     outputs,
     predictions,
@@ -62,15 +68,40 @@ class TableTask(Task):
             f"{schema.dropped_without_target:,} rows without {data.target} dropped"
         )
 
-    def build(self) -> "keras.Model":
-        from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved
+    @cached_property
+    def crosses(self) -> list[Cross]:
+        """Columns taken together, counted on the training rows."""
+        chosen = crossed_columns(self.config.model, self.schema)
+        if not chosen:
+            return []
+        codes = np.asarray(Arrays.load(PROCESSED / "train").categorical)
+        return fit_crosses(codes, self.schema.cardinalities, chosen, self.config.model.cross_min_count)
 
-        schema, train = self.schema, self.config.train
-        numbers = schema.numeric
-        features = Features(schema.cardinalities, [c.quantiles for c in numbers], [c.frequent for c in numbers])
+    @property
+    def sizes(self) -> list[int]:
+        """Number of codes of each column that the network embeds, crosses included."""
+        return [*self.schema.cardinalities, *(cross.cardinality for cross in self.crosses)]
+
+    @cached_property
+    def statistics(self) -> Statistics | None:
+        """What the target was for each code in the training rows; None where the network is not told."""
+        if not self.config.model.target_statistics:
+            return None
+        train = Arrays.load(PROCESSED / "train")
+        codes = with_crosses(np.asarray(train.categorical), self.crosses)
+        return statistics(codes, self._targets(train), self.sizes, self.config.seed)
+
+    def build(self) -> "keras.Model":
+        from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved, with_statistics
+
+        schema, train, told = self.schema, self.config.train, self.statistics
+        quantiles, known = [c.quantiles for c in schema.numeric], [c.frequent for c in schema.numeric]
+        features = Features(self.sizes, quantiles, known, told.rows.shape[1] if told else 0)
         head = Head(schema.kind, len(schema.classes), schema.target_mean, schema.target_std)
-        settings = MlpSettings(**self.config.model.model_dump(exclude={"name"}))
-        return embedding_mlp(features, head, settings, members=train.members, precision=resolved(train.precision))
+        axes = {field.name: getattr(self.config.model, field.name) for field in fields(MlpSettings)}
+        precision = resolved(train.precision)
+        network = embedding_mlp(features, head, MlpSettings(**axes), members=train.members, precision=precision)
+        return with_statistics(network, self.sizes, told.tables) if told else network
 
     def check(self) -> None:
         schema, merge, train = self.schema, self.config.model.merge, self.config.train
@@ -99,24 +130,40 @@ class TableTask(Task):
                 )
                 if value != neutral
             ]
+        faults += faults_of_crosses(self.config.model, train.members, schema)
         if faults:
             raise TaskError("\n".join(faults))
+        if chosen := crossed_columns(self.config.model, schema):
+            print(f"train: {told_of(self.crosses, chosen, schema)}", flush=True)
+        if self.config.model.target_statistics:
+            for warning in answers_among(schema):
+                print(f"train: warning: {warning}", flush=True)
 
     def lesson(self, model: "keras.Model") -> Lesson:
-        from pipeline.models import loss_of
+        from pipeline.models import STATISTICS, loss_of, network_of
         from pipeline.training import ArrayExamples
 
         settings: TableTrain = self.config.train
         train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
-        inputs = {name: np.asarray(array) for name, array in inputs_of(model, train.inputs).items()}
+        network = network_of(model)
+        given = inputs_with(self.crosses, train) | ({STATISTICS: self.statistics.rows} if self.statistics else {})
+        inputs = {name: np.asarray(array) for name, array in inputs_of(network, given).items()}
+        seen = inputs_with(self.crosses, val)
         return Lesson(
             ArrayExamples(inputs, np.asarray(train.target), settings.batch_size),
             loss=loss_of(
                 self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
             ),
-            validate=lambda network: (self._score(val, outputs(network, val.inputs))(np.ones(len(val))), ""),
+            # The whole: it looks up what the trained part is given.
+            validate=lambda _network: (self._score(val, outputs(model, seen))(np.ones(len(val))), ""),
             rests=True,
+            network=network,
         )
+
+    def save(self, model: "keras.Model", folder: Path) -> None:
+        super().save(model, folder)
+        if self.crosses:
+            write_bytes(folder / CROSSES, to_bytes(self.crosses))
 
     def evaluate(self, folder: Path) -> Evaluation:
         from pipeline.models import load_model
@@ -125,7 +172,7 @@ class TableTask(Task):
         scores, curves, tables = {}, {}, {}
         for split in ("test", "val"):
             arrays = Arrays.load(PROCESSED / split)
-            output = outputs(model, arrays.inputs)
+            output = outputs(model, inputs_with(read_crosses(folder), arrays))
             samples = self.config.evaluate.bootstrap_samples
             print(f"evaluate: {split}: {len(arrays):,} rows, {samples} resamples", flush=True)
             scores[split] = self._scores(arrays, output)
@@ -148,7 +195,7 @@ class TableTask(Task):
         return TablePredictor.load(folder)
 
     def untrained(self) -> Predictor:
-        return TablePredictor(self.schema, self.build())
+        return TablePredictor(self.schema, self.build(), self.crosses)
 
     def columns(self) -> list[Column]:
         layout = self.schema.layout
@@ -161,10 +208,19 @@ class TableTask(Task):
         rows: list[dict[str, Any]] = json.loads((PROCESSED / "example.json").read_text(encoding="utf-8"))
         return rows
 
-    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
-        inputs = Arrays.load(PROCESSED / "test").inputs
-        few = {name: np.asarray(array[:SAMPLES]) for name, array in inputs.items()}
+    def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
+        test = Arrays.load(PROCESSED / "test")
+        few = inputs_with(predictor.crosses, test, SAMPLES)
         return {name: [inputs_of(network, few)] for name, network in networks.items()}
+
+    def _targets(self, arrays: Arrays) -> npt.NDArray[np.float64]:
+        """Return what statistics are made of, `(rows, targets)`."""
+        target = np.asarray(arrays.target, np.float64)
+        if self.schema.kind == "multiclass":
+            classes: npt.NDArray[np.float64] = np.eye(len(self.schema.classes))[target.astype(int)]
+            return classes
+        amounts: npt.NDArray[np.float64] = (target - self.schema.target_mean) / self.schema.target_std
+        return amounts[:, None]
 
     def _write_submission(self, folder: Path, unlabelled: str, out: Path) -> str:
         rows = TablePredictor.load(folder).submission(RAW / unlabelled, out / SUBMISSION, self.config.data.id)

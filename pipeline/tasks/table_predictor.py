@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from pipeline.config import no_such
-from pipeline.data import Numeric, Schema, Table, header, stream
+from pipeline.data import Arrays, Numeric, Schema, Table, header, stream
+from pipeline.portable.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
 from pipeline.storage import RAW, new_file
 from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
 from pipeline.tasks.task import Column
@@ -26,6 +27,10 @@ ROW = "row"
 """Column of the output that counts the rows from 1, where no column of the input is kept."""
 UNKNOWN = "(unknown or missing)"
 """Name of code 0."""
+NUMBERS = ("values", "piecewise", "periodic")
+"""Layers that numeric columns enter through beside the codes."""
+TOGETHER = " × "
+"""Between the names of what is taken together."""
 PREDICT_BATCH = 8192
 Output = npt.NDArray[np.float32]
 
@@ -36,19 +41,31 @@ class TablePredictor(Predictor):
     Args:
         schema: Of the data that it was made for.
         model: The network.
+        crosses: Columns taken together, which it takes besides.
     """
 
     options = ("keep",)
 
-    def __init__(self, schema: Schema, model: "keras.Model") -> None:
-        self._schema, self.model = schema, model
+    def __init__(self, schema: Schema, model: "keras.Model", crosses: Sequence[Cross] = ()) -> None:
+        self._schema, self.model, self.crosses = schema, model, crosses
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Load what `TableTask.save` wrote."""
+        """Load what `TableTask.save` wrote.
+
+        Raises:
+            TaskError: The network takes other columns than the folder tells of.
+        """
         from pipeline.models import load_model
 
-        return cls(Schema.load(folder), load_model(folder / MODEL))
+        found = cls(Schema.load(folder), load_model(folder / MODEL), read_crosses(folder))
+        wanted = next((tensor.shape[1] for tensor in found.model.inputs if tensor.name == "categorical"), 0)
+        if wanted and wanted != len(found._schema.categorical) + len(found.crosses):
+            raise TaskError(
+                f"{folder}: the network takes {wanted} columns of codes, schema.json has "
+                f"{len(found._schema.categorical)} and {CROSSES} {len(found.crosses)}; take all files of one training"
+            )
+        return found
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """Return a row of predictions for each row; unseen categories and missing values are fine.
@@ -77,7 +94,8 @@ class TablePredictor(Predictor):
                 if used & set(each.produced)
             ],
         }
-        return Portable(schema.task, {"network": self.model}, facts)
+        files = {CROSSES: to_bytes(self.crosses)} if self.crosses else {}
+        return Portable(schema.task, {"network": self.model}, facts, files)
 
     def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         found = self(pa.Table.from_pylist(rows))
@@ -112,7 +130,7 @@ class TablePredictor(Predictor):
         layers = layers_of(self.model).values()
         if not any(isinstance(layer, EmbeddingDense) for layer in layers):
             return []
-        names = [column.name for column in self._schema.categorical]
+        names = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
         return names + ([column.name for column in self._schema.numeric] if self._number_codes() else [])
 
     def unit_names(self) -> dict[str, list[str]]:
@@ -127,7 +145,8 @@ class TablePredictor(Predictor):
         )
 
         names = [column.name for column in self._schema.numeric]
-        found = {"categorical": [column.name for column in self._schema.categorical], "numeric": names}
+        embedded = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
+        found = {"categorical": embedded, "numeric": names}
         for path, layer in layers_of(self.model).items():
             if path.rpartition("/")[2] in ("categorical", "numeric"):
                 found[path] = found[path.rpartition("/")[2]]
@@ -140,6 +159,23 @@ class TablePredictor(Predictor):
                 found[path] = [f"{name}[{index}]" for name in names for index in range(layer.dim)]
             elif isinstance(layer, QuantileBins | ValueCodes):
                 found[path] = names
+        return found | self._names_of_statistics(found)
+
+    def _names_of_statistics(self, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Name what stands beside the codes where statistics are part of it."""
+        from pipeline.models import STATISTICS, layers_of
+
+        classes = self._schema.classes if self._schema.kind == "multiclass" else []
+        said = [*([f"mean of {name}" for name in classes] or ["mean"]), "rows"]
+        columns = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
+        names, found = [f"{column}: {each}" for column in columns for each in said], {}
+        for path in layers_of(self.model):
+            head, _, last = path.rpartition("/")
+            if last in (STATISTICS, "target_statistics"):
+                found[path] = names
+            elif last == "numbers":
+                made = [units for each, units in known.items() if each in [f"{head}/{n}".lstrip("/") for n in NUMBERS]]
+                found[path] = [*(made[0] if made else []), *names]
         return found
 
     def embedding(self, name: str) -> Embedding:
@@ -150,12 +186,25 @@ class TablePredictor(Predictor):
             raise TaskError(f"no embeddings of {no_such([name], known)}")
         place, categorical = known.index(name), self._schema.categorical
         if place < len(categorical):
-            names = [UNKNOWN, *categorical[place].categories]
+            names = self._category_names(place)
+        elif place < len(categorical) + len(self.crosses):
+            names = self._combination_names(self.crosses[place - len(categorical)])
         else:
-            index = place - len(categorical)
+            index = place - len(categorical) - len(self.crosses)
             names = self._number_names(index, self._schema.numeric[index])
         layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
         return Embedding(name, names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+
+    def _category_names(self, place: int) -> list[str]:
+        return [UNKNOWN, *self._schema.categorical[place].categories]
+
+    def _cross_name(self, cross: Cross) -> str:
+        return TOGETHER.join(self._schema.categorical[column].name for column in cross.columns)
+
+    def _combination_names(self, cross: Cross) -> list[str]:
+        names = [self._category_names(column) for column in cross.columns]
+        parts = [cross.parts(code) for code in range(1, cross.cardinality)]
+        return [UNKNOWN, *(TOGETHER.join(n[code] for n, code in zip(names, each, strict=True)) for each in parts)]
 
     def _number_codes(self) -> "QuantileBins | ValueCodes | None":
         from pipeline.models import QuantileBins, ValueCodes, layers_of
@@ -202,7 +251,13 @@ class TablePredictor(Predictor):
         self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]
     ) -> dict[str, npt.NDArray[Any]]:
         codes, values = table.encoder(self._schema.categorical, self._schema.numeric)(rows, indices, numbers)
-        return {"categorical": codes, "numeric": values}
+        return {"categorical": with_crosses(codes, self.crosses), "numeric": values}
+
+
+def inputs_with(crosses: Sequence[Cross], arrays: Arrays, rows: int | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Return what a network takes of the first rows, or of all."""
+    codes = with_crosses(np.asarray(arrays.categorical[:rows]), crosses)
+    return {"categorical": codes, "numeric": np.asarray(arrays.numeric[:rows])}
 
 
 def outputs(model: "keras.Model", inputs: Mapping[str, npt.NDArray[Any]]) -> Output:

@@ -102,7 +102,7 @@ def propose(name: str, target: str, folder: str, unlabelled: Path | None, seen: 
     return Proposal(
         report,
         data_config(name, seen.path, folder, unlabelled, looked, _section(looked)),
-        experiment_config(name, seen.path, looked.target, seen.in_all),
+        experiment_config(name, seen.path, looked, seen.in_all),
     )
 
 

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config import Config, Section, flatten
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
-from pipeline.tasks.predictor import MODEL, Predictor, TaskError
+from pipeline.tasks.predictor import MODEL, Batches, Predictor, TaskError
 
 if TYPE_CHECKING:
     import keras
-    import numpy.typing as npt
     import pyarrow as pa
 
     from pipeline.metrics import Curve
@@ -28,7 +27,7 @@ FAMILIES = {
 }
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
-SEARCHED = ("portable/sampling.py", "portable/search.py", "portable/tokenizing.py", "portable/translate.py")
+SEARCHED = tuple(f"portable/{name}.py" for name in ("crossing", "sampling", "search", "tokenizing", "translate"))
 CODE = ("data", "decoding", "metrics", "models", *SEARCHED, "tasks", "training")
 """Code that decides what a training, and what an evaluation, computes."""
 
@@ -108,6 +107,7 @@ class Lesson:
         validate: Network → scores of the validation examples by name, and what else is worth to be shown, as text.
         rests: Whether rows of tables rest where a batch did not use them; see `RowSparseAdam`.
         optimizer: `adam` or `rmsprop`.
+        network: What is trained of the model, if not all of it.
     """
 
     examples: "Examples"
@@ -115,6 +115,7 @@ class Lesson:
     validate: Callable[["keras.Model"], tuple[dict[str, float], str]]
     rests: bool = False
     optimizer: str = "adam"
+    network: "keras.Model | None" = None
 
 
 class Task(ABC):
@@ -182,7 +183,9 @@ class Task(ABC):
         def keep(epoch: int) -> None:
             self.save(model, checkpoints.kept / f"{epoch:03}")
 
-        return Training(model, lesson.examples, objective, schedule, checkpoints, on_epoch, keep).run(start)
+        return Training(lesson.network or model, lesson.examples, objective, schedule, checkpoints, on_epoch, keep).run(
+            start
+        )
 
     def save(self, model: "keras.Model", folder: Path) -> None:
         """Write what `evaluate` and a prediction need."""
@@ -221,8 +224,8 @@ class Task(ABC):
         """Return a few raw rows."""
 
     @abstractmethod
-    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, "npt.NDArray[Any]"]]]:
-        """Return inputs of each network of `Predictor.portable`, of the test split, a few examples a batch."""
+    def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
+        """Return inputs of each network of a predictor's `portable`, of the test split, a few examples a batch."""
 
     def require_prepared(self) -> None:
         """Refuse data that another configuration prepared.

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.config import TEXT_MONITORS, TextData, TextEvaluate, TextTrain
 from pipeline.data.texts import UNKNOWN, TextSchema, TextSettings, load_part, prepare_text
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.predictor import Predictor, TaskError
+from pipeline.tasks.predictor import Batches, Predictor, TaskError
 from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
 from pipeline.tasks.text_predictor import TextPredictor
 
@@ -134,11 +134,11 @@ class TextTask(Task):
     def example(self) -> list[dict[str, Any]]:
         return [{"prompt": self._prompt("test", load_part(PROCESSED, "test"))}]
 
-    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         from pipeline.models import state_widths
 
         part = load_part(PROCESSED, "test")
-        found: dict[str, list[dict[str, npt.NDArray[Any]]]] = {}
+        found: Batches = {}
         for name, network in networks.items():
             window = next(tensor.shape[1] for tensor in network.inputs if tensor.name == "text")
             zeros = {state: np.zeros((SAMPLES, units), np.float32) for state, units in state_widths(network).items()}

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipeline.config import THRESHOLD_MONITORS, Evaluate, ThresholdData, Train
 from pipeline.data.points import Points, PointsSchema, draw_points
 from pipeline.storage import AUDIT, PROCESSED, write_json, write_text
-from pipeline.tasks.predictor import Predictor
+from pipeline.tasks.predictor import Batches, Predictor
 from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
 from pipeline.tasks.threshold_predictor import ThresholdPredictor, calculation
 
@@ -115,7 +115,7 @@ class ThresholdTask(Task):
         points = Points.load(PROCESSED / "test").points[:3].tolist()
         return [dict(zip(self.schema.names, point, strict=True)) for point in points]
 
-    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         few = Points.load(PROCESSED / "test").points[:SAMPLES]
         return {name: [{"point": few}] for name in networks}
 

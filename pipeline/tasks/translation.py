@@ -18,7 +18,7 @@ from pipeline.config import (
 )
 from pipeline.data.corpora import PADDING, CorpusSchema, CorpusSettings, Sentences, fitted, prepare_corpus
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_json, write_text
-from pipeline.tasks.predictor import Predictor
+from pipeline.tasks.predictor import Batches, Predictor
 from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
 from pipeline.tasks.translation_predictor import TranslationPredictor, is_trimmed
 from pipeline.tasks.translation_report import attention_maps, examples_page
@@ -148,7 +148,7 @@ class TranslationTask(Task):
     def example(self) -> list[dict[str, Any]]:
         return [{"source": text} for text in Sentences.load(PROCESSED / "test").source_text[:3]]
 
-    def encoded_samples(self, networks: Mapping[str, "keras.Model"]) -> dict[str, list[dict[str, npt.NDArray[Any]]]]:
+    def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         from pipeline.exporting import graph_in_keras
 
         encoder, decoder = graph_in_keras(networks["encoder"]), graph_in_keras(networks["decoder"])

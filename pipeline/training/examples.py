@@ -102,12 +102,14 @@ class ArrayExamples(ShuffledExamples):
 
     def largest_input(self, rows: Order) -> tuple[str, float, int] | None:
         """Look through the inputs that are numbers."""
-        found = None
+        found: tuple[str, float, int] | None = None
         for name, array in self._inputs.items():
             if array.dtype.is_floating and array.shape[1]:
                 values = np.nan_to_num(np.abs(tf.gather(array, rows).numpy()), nan=-1.0, posinf=np.inf)
                 place = int(values.max(axis=1).argmax())
-                found = (name, float(values[place].max()), int(rows[place]))
+                largest = float(values[place].max())
+                if found is None or largest > found[1]:
+                    found = (name, largest, int(rows[place]))
         return found
 
 
