@@ -39,12 +39,14 @@ class Statistics:
     tables: Numbers
 
 
-def statistics(codes: Codes, targets: Floats, sizes: Sequence[int], seed: int) -> Statistics:
+def statistics(codes: Codes, targets: Floats, groups: npt.NDArray[Any], sizes: Sequence[int], seed: int) -> Statistics:
     """Work out means and counts.
 
     Args:
         codes: Of the training rows, `(rows, columns)`.
         targets: Theirs, `(rows, targets)`: one number, or one a class.
+        groups: Number of each row's group, `(rows,)`: rows of one may have their answer in common, as those of a person
+            do who is held out whole. None is told of its own group.
         sizes: Number of codes of each column.
         seed: Of the orders.
     """
@@ -52,14 +54,17 @@ def statistics(codes: Codes, targets: Floats, sizes: Sequence[int], seed: int) -
     rows = np.empty((len(codes), len(sizes) * width), np.float32)
     tables = np.empty((sum(sizes), width), np.float32)
     # A stream of its own: the order of an epoch's batches is drawn from (seed, epoch).
-    orders = [np.random.default_rng([seed, number, 2]).permutation(len(codes)) for number in range(PERMUTATIONS)]
+    draws = [
+        np.random.default_rng([seed, number, 2]).permutation(int(groups.max()) + 1) for number in range(PERMUTATIONS)
+    ]
+    orders = [np.argsort(draw[groups], kind="stable") for draw in draws]
     mean, begin = targets.mean(axis=0), 0
     for column, size in enumerate(sizes):
         part = codes[:, column].astype(np.uint16 if size <= FEW else np.int32)
         counts: Floats = np.bincount(part, minlength=size).astype(np.float64)
         sums: Floats = np.stack([np.bincount(part, weights=each, minlength=size) for each in targets.T], axis=1)
         of_all = _mean(sums, counts[:, None], mean)
-        means = np.mean([ordered(part, targets, order, mean) for order in orders], axis=0)
+        means = np.mean([ordered(part, targets, groups, order, mean) for order in orders], axis=0)
         scale = np.maximum(means.std(axis=0), of_all[part].std(axis=0))
         scale[scale < 1e-9] = 1.0  # a constant says nothing
         logs = np.log1p(counts)
@@ -74,26 +79,36 @@ def statistics(codes: Codes, targets: Floats, sizes: Sequence[int], seed: int) -
     return Statistics(rows, tables)
 
 
-def ordered(codes: npt.NDArray[Any], targets: Floats, order: npt.NDArray[Any], mean: Floats) -> Floats:
-    """Return of each row the mean of its category over the rows before it, `(rows, targets)`.
+def ordered(
+    codes: npt.NDArray[Any], targets: Floats, groups: npt.NDArray[Any], order: npt.NDArray[Any], mean: Floats
+) -> Floats:
+    """Return of each row the mean of its category over the rows of groups before its own, `(rows, targets)`.
 
     Args:
         codes: `(rows,)`.
         targets: `(rows, targets)`.
-        order: Of the rows.
+        groups: `(rows,)`.
+        order: Of the rows; those of a group side by side.
         mean: Of all, `(targets,)`; counts as `PRIOR` rows.
     """
-    # Rows of one category side by side, each category in the order given.
+    # Rows of one category side by side; within each, groups in the order given.
     sort = order[np.argsort(codes[order], kind="stable")]
-    part = codes[sort]
-    starts = np.flatnonzero(np.append(True, part[1:] != part[:-1]))
-    lengths = np.diff(np.append(starts, len(part)))
+    part, group = codes[sort], groups[sort]
+    is_first = np.append(True, part[1:] != part[:-1])
+    begins = _starts(is_first)
+    of_groups = _starts(is_first | np.append(True, group[1:] != group[:-1]))
     sums = np.cumsum(targets[sort], axis=0) - targets[sort]
-    before = sums - np.repeat(sums[starts], lengths, axis=0)
-    counts: Floats = (np.arange(len(part)) - np.repeat(starts, lengths)).astype(np.float64)
+    before = sums[of_groups] - sums[begins]
+    counts: Floats = (of_groups - begins).astype(np.float64)
     means = np.empty_like(targets)
     means[sort] = _mean(before, counts[:, None], mean)
     return means
+
+
+def _starts(is_first: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
+    """Return of each place where its run begins, `(rows,)`."""
+    starts = np.flatnonzero(is_first)
+    return np.repeat(starts, np.diff(np.append(starts, len(is_first))))
 
 
 def _mean(sums: Floats, counts: Floats, mean: Floats) -> Floats:

@@ -89,7 +89,7 @@ class TableTask(Task):
             return None
         train = Arrays.load(PROCESSED / "train")
         codes = with_crosses(np.asarray(train.categorical), self.crosses)
-        return statistics(codes, self._targets(train), self.sizes, self.config.seed)
+        return statistics(codes, self._targets(train), np.asarray(train.group), self.sizes, self.config.seed)
 
     def build(self) -> "keras.Model":
         from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved, with_statistics
