@@ -66,14 +66,18 @@ def test_crosses_are_read_as_they_were_written(tmp_path: Path) -> None:
 
 def test_ordered_statistics_by_hand() -> None:
     codes, targets = np.array([1, 1, 2, 1]), np.array([[1.0], [0.0], [1.0], [1.0]])
-    means = ordered(codes, targets, np.array([3, 2, 1, 0]), np.array([0.75]))
+    order, each_its_own = np.array([3, 2, 1, 0]), np.arange(4)
+    means = ordered(codes, targets, each_its_own, order, np.array([0.75]))
     # One row of the mean of all besides the rows before: rows 3 and 1 before row 0, row 3 before row 1.
     assert means[:, 0].tolist() == [(1 + 0 + 0.75) / 3, (1 + 0.75) / 2, 0.75, 0.75]
+    # Rows 1 and 3 are of one person: neither is told of the other, and row 0 of both.
+    means = ordered(codes, targets, np.array([2, 0, 1, 0]), np.array([3, 1, 2, 0]), np.array([0.75]))
+    assert means[:, 0].tolist() == [(1 + 0 + 0.75) / 3, 0.75, 0.75, 0.75]
 
 
 def test_statistics_of_all_rows_by_hand() -> None:
     codes, targets = np.array([[1], [1], [2], [1]], np.int32), np.array([[1.0], [0.0], [1.0], [1.0]])
-    tables = statistics(codes, targets, [3], seed=1).tables
+    tables = statistics(codes, targets, np.arange(4), [3], seed=1).tables
     # (2 + .75) / 4 and (1 + .75) / 2, less .75, and nothing of the unknown: in the ratio -1 : 2.
     assert tables[0, 0] == 0
     assert tables[2, 0] == pytest.approx(-2 * tables[1, 0])
@@ -86,26 +90,28 @@ def test_statistics_of_all_rows_by_hand() -> None:
 def test_what_training_never_saw_is_no_further_away_than_what_is_rare() -> None:
     random = np.random.default_rng(0)
     codes = 1 + np.arange(7000, dtype=np.int32)[:, None] % 7  # each as often as the others; nothing is missing
-    found = statistics(codes, random.integers(2, size=(7000, 1)).astype(float), [8], seed=1)
+    found = statistics(codes, random.integers(2, size=(7000, 1)).astype(float), np.arange(7000), [8], seed=1)
     assert np.abs(found.tables).max() <= 5
     assert np.abs(found.rows).max() <= 5
 
 
 @settings(max_examples=50, deadline=None)
 @given(some.data())
-def test_a_rows_own_answer_never_reaches_its_statistics(data: some.DataObject) -> None:
+def test_a_rows_own_answer_never_reaches_the_statistics_of_its_group(data: some.DataObject) -> None:
     rows = data.draw(some.integers(2, 30))
     codes = np.array(data.draw(some.lists(some.integers(0, 3), min_size=rows, max_size=rows)), np.int32)
     answers = np.array(data.draw(some.lists(some.integers(0, 1), min_size=rows, max_size=rows)), np.float64)
+    groups = np.array(data.draw(some.lists(some.integers(0, 9), min_size=rows, max_size=rows)))
     row, seed = data.draw(some.integers(0, rows - 1)), data.draw(some.integers(0, 99))
     other = answers.copy()
     other[row] = 1 - other[row]
     mean = np.array([0.5])  # that of all hangs on every answer; it is the same for all rows
-    order = np.random.default_rng(seed).permutation(rows)
-    before, after = (ordered(codes, each[:, None], order, mean) for each in (answers, other))
-    assert before[row] == after[row]
-    # And it does reach those of later rows of its category.
-    later = [r for r in order[list(order).index(row) + 1 :] if codes[r] == codes[row]]
+    draw = np.random.default_rng(seed).permutation(10)
+    order = np.argsort(draw[groups], kind="stable")
+    before, after = (ordered(codes, each[:, None], groups, order, mean) for each in (answers, other))
+    assert (before == after)[groups == groups[row]].all()
+    # And it does reach those of later groups' rows of its category.
+    later = np.flatnonzero((draw[groups] > draw[groups[row]]) & (codes == codes[row]))
     assert all(before[r] != after[r] for r in later)
 
 
@@ -113,7 +119,7 @@ def test_training_rows_are_not_told_what_all_rows_say() -> None:
     """Each category has one row with each answer: from all rows, all are alike; from those before, none is."""
     codes = 1 + np.arange(2000, dtype=np.int32)[:, None] // 2
     answers = (np.arange(2000) % 2).astype(np.float64)[:, None]
-    found = statistics(codes, answers, [1001], seed=1)
+    found = statistics(codes, answers, np.arange(2000), [1001], seed=1)
     assert np.ptp(found.tables[:, 0]) == 0
     assert np.ptp(found.rows[:, 0]) > 1
     # The orders are not those of the epochs' batches.

@@ -30,7 +30,7 @@ class Statistics:
     """Of each target the mean; then the logarithm of the number of training rows; less the mean, in deviations.
 
     Attributes:
-        rows: Of each training row, its means from rows before it in orders by chance: `(rows, columns · width)`.
+        rows: Of each training row, its means from groups before its own in orders by chance: `(rows, columns · width)`.
         tables: Of each code, from all training rows: a column's codes below each other, one column after the other,
             `(sum of cardinalities, width)`.
     """
