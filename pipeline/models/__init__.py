@@ -1,7 +1,7 @@
 """Networks, one a file, and the layers that they are made of."""
 
 import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
-from pipeline.models.embedding import EmbeddingDense, auto_dim
+from pipeline.models.embedding import EmbeddingDense, auto_dim, dims_of
 from pipeline.models.embedding_mlp import Features, MlpSettings, embedding_mlp
 from pipeline.models.heads import Head, loss_of
 from pipeline.models.layer_files import LayerFiles
@@ -48,6 +48,7 @@ __all__ = [
     "averaged",
     "bin_edges",
     "character_loss",
+    "dims_of",
     "embedding_mlp",
     "figure",
     "hinge_loss",

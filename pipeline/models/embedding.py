@@ -168,6 +168,11 @@ class EmbeddingDense(keras.layers.Layer):
         return {**super().get_config(), **settings, "units": self.units, "dropout": self.dropout}
 
 
+def dims_of(embedding_dim: int | str, cardinalities: Sequence[int]) -> list[int]:
+    """Return the width of each column's embedding: one for all, or with `auto` by the number of categories."""
+    return [auto_dim(size) if embedding_dim == "auto" else int(embedding_dim) for size in cardinalities]
+
+
 def auto_dim(cardinality: int) -> int:
     """Return a width for a column: fastai's rule 1.6 · n^0.56, as a power of two from 4 to 64.
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import keras
 
-from pipeline.models.embedding import EmbeddingDense, auto_dim
+from pipeline.models.embedding import EmbeddingDense, dims_of
 from pipeline.models.heads import Head
 from pipeline.models.members import averaged
 from pipeline.models.numeric import (
@@ -131,8 +131,7 @@ def _dense(
     values: keras.KerasTensor | None, entrance: _Entrance, settings: MlpSettings, units: int, name: str, dtype: str
 ) -> keras.KerasTensor:
     if values is None and entrance.codes is not None:
-        automatic = settings.embedding_dim == "auto"
-        dims = [auto_dim(size) if automatic else int(settings.embedding_dim) for size in entrance.sizes]
+        dims = dims_of(settings.embedding_dim, entrance.sizes)
         # One draw a row and column, as Keras 1 dropped whole rows of its table.
         first = EmbeddingDense(entrance.sizes, dims, units, settings.embedding_dropout, name=name, dtype=dtype)
         return first(entrance.codes, entrance.beside)

@@ -27,7 +27,7 @@ def faults_of_crosses(model: EmbeddingMlp, members: int, schema: Schema) -> list
         members: Networks side by side.
         schema: Of the data.
     """
-    from pipeline.models import auto_dim
+    from pipeline.models import dims_of
 
     names, sizes = _names(schema), schema.cardinalities
     if not names and (model.target_statistics or model.crosses != "none"):
@@ -48,7 +48,7 @@ def faults_of_crosses(model: EmbeddingMlp, members: int, schema: Schema) -> list
         return faults
     rows = len(Arrays.load(PROCESSED / "train"))
     codes = [*sizes, *(most_codes(rows, sizes, each, model.cross_min_count) for each in chosen)]
-    widths = [auto_dim(size) if model.embedding_dim == "auto" else int(model.embedding_dim) for size in codes]
+    widths = dims_of(model.embedding_dim, codes)
     # Weights and Adam's two moments; of each row codes and statistics, which the backend copies.
     told = 1 + max(1, len(schema.classes)) if model.target_statistics else 0
     wanted = 12 * members * sum(size * width for size, width in zip(codes, widths, strict=True))

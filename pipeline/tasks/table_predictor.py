@@ -130,8 +130,7 @@ class TablePredictor(Predictor):
         layers = layers_of(self.model).values()
         if not any(isinstance(layer, EmbeddingDense) for layer in layers):
             return []
-        names = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
-        return names + ([column.name for column in self._schema.numeric] if self._number_codes() else [])
+        return self._columns + ([column.name for column in self._schema.numeric] if self._number_codes() else [])
 
     def unit_names(self) -> dict[str, list[str]]:
         from pipeline.models import (
@@ -145,8 +144,7 @@ class TablePredictor(Predictor):
         )
 
         names = [column.name for column in self._schema.numeric]
-        embedded = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
-        found = {"categorical": embedded, "numeric": names}
+        found = {"categorical": self._columns, "numeric": names}
         for path, layer in layers_of(self.model).items():
             if path.rpartition("/")[2] in ("categorical", "numeric"):
                 found[path] = found[path.rpartition("/")[2]]
@@ -167,8 +165,7 @@ class TablePredictor(Predictor):
 
         classes = self._schema.classes if self._schema.kind == "multiclass" else []
         said = [*([f"mean of {name}" for name in classes] or ["mean"]), "rows"]
-        columns = [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
-        names, found = [f"{column}: {each}" for column in columns for each in said], {}
+        names, found = [f"{column}: {each}" for column in self._columns for each in said], {}
         for path in layers_of(self.model):
             head, _, last = path.rpartition("/")
             if last in (STATISTICS, "target_statistics"):
@@ -194,6 +191,11 @@ class TablePredictor(Predictor):
             names = self._number_names(index, self._schema.numeric[index])
         layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
         return Embedding(name, names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+
+    @property
+    def _columns(self) -> list[str]:
+        """Names of the columns of codes, crosses included."""
+        return [*(column.name for column in self._schema.categorical), *map(self._cross_name, self.crosses)]
 
     def _category_names(self, place: int) -> list[str]:
         return [UNKNOWN, *self._schema.categorical[place].categories]
