@@ -23,23 +23,62 @@ def train(config: Config) -> None:
 
     # Late, so that a wrong configuration or wrong data is told before TensorFlow has loaded.
     from pipeline.tracking import reference_to, training_run
-    from pipeline.training import Checkpoints, make_deterministic
+    from pipeline.training import Checkpoints
 
     key = task.key()
     folder = checkpoints(key)
     with FolderLock(folder, "trains the same network"):
-        saved = Checkpoints(folder)
-        start = saved.latest(config.train.epochs)
-        with training_run(config, key, afresh=start is None) as run:
-            announce(run, start, config)
-            # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
-            make_deterministic(config.seed)
-            model = task.build()
-            record_start(run, config, model)
-            history = task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
-            save(task, model, history, saved)
+        folds = task.folds()
+        saved = [Checkpoints(folder if len(folds) == 1 else folder / f"fold_{n}") for n in range(1, len(folds) + 1)]
+        starts = [each.latest(config.train.epochs) for each in saved]
+        with training_run(config, key, afresh=not any(starts)) as run:
+            record_start(run, config)
+            if len(folds) == 1:
+                model, history = trained(task, saved[0], starts[0], run)
+            else:
+                model, history = trained_by_folds(task, folds, list(zip(saved, starts, strict=True)), key, run)
+            save(task, model, history, saved[0])
             record_end(run, config, task, history)
             reference_to(run, config).save()
+
+
+def trained(
+    task: Task, saved: "Checkpoints", start: "Checkpoint | None", run: "Run"
+) -> tuple["keras.Model", Sequence["EpochRecord"]]:
+    """Train one network; return it, and its scores by epoch."""
+    from pipeline.training import make_deterministic
+
+    announce(run, start, task.config)
+    # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
+    make_deterministic(task.seed)
+    model = task.build()
+    record_network(run, model)
+    return model, task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
+
+
+def trained_by_folds(
+    task: Task,
+    folds: Sequence[Task],
+    saved: Sequence[tuple["Checkpoints", "Checkpoint | None"]],
+    key: str,
+    run: "Run",
+) -> tuple["keras.Model", Sequence["EpochRecord"]]:
+    """Train a network a fold, each in a child run; return them put together, and the mean of their scores by epoch."""
+    from pipeline.tracking import fold_run
+    from pipeline.training import mean_history
+
+    print(f"run {run.id} of MLflow experiment {task.config.name}: {len(folds)} folds, a child run each", flush=True)
+    networks, histories = [], []
+    for number, (fold, (kept, start)) in enumerate(zip(folds, saved, strict=True), 1):
+        with fold_run(run, task.config, key, number, afresh=start is None) as child:
+            print(f"fold {number}/{len(folds)}: ", end="", flush=True)
+            child.log_config(task.config)
+            network, history = trained(fold, kept, start, child)
+        networks.append(network)
+        histories.append(history)
+    model = task.together(networks)
+    record_network(run, model)
+    return model, mean_history(histories)
 
 
 def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
@@ -58,14 +97,20 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
         print(f"resuming run {run.id} at epoch {start.progress.epoch + 1}/{epochs}", flush=True)
 
 
-def record_start(run: "Run", config: Config, model: "keras.Model") -> None:
-    """Log what is about to be trained, on what, by which code."""
-    from pipeline.models import figure, resolved, summary
+def record_start(run: "Run", config: Config) -> None:
+    """Log what is about to be learned, from what, by which code."""
+    from pipeline.models import resolved
 
     run.log_config(config)
     run.log_provenance()
     run.log_datasets()
     run.tag("precision", resolved(config.train.precision))
+
+
+def record_network(run: "Run", model: "keras.Model") -> None:
+    """Log summary and picture."""
+    from pipeline.models import figure, summary
+
     run.log_text(summary(model), "network.txt")
     run.log_figure(figure(model), "network.png")
 

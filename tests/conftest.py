@@ -45,6 +45,7 @@ split: group
 split_by: [date]
 test_fraction: 0.2
 validation_fraction: 0.2
+folds: 1
 split_seed: 1
 """
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,11 +14,16 @@ from pipeline.storage import RAW
 from pipeline.tasks import table_baselines, task_for
 
 
+def arrays(codes: Any, numbers: Any, target: Any) -> Arrays:
+    rows = np.arange(len(target))
+    return Arrays(codes, numbers, target, rows.astype("int32"), rows.astype("int8"), rows)
+
+
 def test_one_hot_rows_by_hand() -> None:
     codes = np.array([[0, 1], [2, 0]], dtype="int32")
     numbers = np.array([[0.5], [np.nan]], dtype="float32")
     nothing = np.zeros(2, dtype="float32")
-    encoded = table_baselines._one_hot(Arrays(codes, numbers, nothing, nothing.astype("int32")), [3, 2])
+    encoded = table_baselines._one_hot(arrays(codes, numbers, nothing), [3, 2])
     assert encoded.toarray().tolist() == [[1, 0, 0, 0, 1, 0.5, 0], [0, 0, 1, 1, 0, 0, 1]]
 
 
@@ -43,10 +49,10 @@ def test_without_lightgbm_the_others_remain(
 def test_columns_of_one_kind_are_enough() -> None:
     nothing = np.zeros((4, 0))
     target = np.array([0, 1, 0, 1], dtype="float32")
-    codes = Arrays(np.array([[0], [1], [0], [1]], dtype="int32"), nothing, target, np.arange(4, dtype="int32"))
-    numbers = Arrays(nothing.astype("int32"), target[:, None], target, np.arange(4, dtype="int32"))
-    for arrays, sizes in ((codes, [2]), (numbers, [])):
-        splits = dict.fromkeys(("train", "val", "test"), arrays)
+    codes = arrays(np.array([[0], [1], [0], [1]], dtype="int32"), nothing, target)
+    numbers = arrays(nothing.astype("int32"), target[:, None], target)
+    for rows, sizes in ((codes, [2]), (numbers, [])):
+        splits = dict.fromkeys(("train", "val", "test"), rows)
         schema = SimpleNamespace(kind="binary", classes=["0", "1"], cardinalities=sizes)
         probability = table_baselines.linear(splits, schema)  # type: ignore[arg-type]
         assert (probability[:, 0] > 0.5).tolist() == [False, True, False, True]

@@ -135,6 +135,22 @@ def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureF
     assert (run.info.status, run.data.tags["trial.state"]) == ("FINISHED", "pruned")
 
 
+@pytest.mark.slow
+def test_a_trial_that_is_worse_is_pruned_between_folds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    task_for(tiny(data__folds=3)).preprocess()
+    pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
+    study = search("data.folds=3", n_trials=4, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
+    first = study.trials[0]
+    assert sorted(first.intermediate_values) == [1, 2, 3]
+    assert first.value == first.intermediate_values[3]
+    assert f"trial 0: val/auc {first.value:.4f} over 3 folds" in capsys.readouterr().out
+    found = [trial for trial in study.trials if trial.state == TrialState.PRUNED]
+    assert found
+    assert all(len(trial.intermediate_values) < 3 for trial in found)
+    log = (prepared / ".sweeps" / study.study_name).glob("*/log.txt")
+    assert any(path.read_text(encoding="utf-8").count("epoch 2/2") == 3 for path in log)
+
+
 def crash(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> None:
     calls = iter(range(100))
     real = worker.trained

@@ -139,7 +139,7 @@ def test_several_classes(raw: Path) -> None:
     assert scores["auc_macro"] > 0.8
     assert task.headline == "auc_macro"
     table = evaluation.predictions["test"]
-    names = ["target", "prediction", "probability_high", "probability_low", "probability_middle", "group"]
+    names = ["row", "target", "prediction", "probability_high", "probability_low", "probability_middle", "group"]
     assert table.column_names == names
     rivals = {name: found.values["auc_macro"] for name, found in task.baselines()}
     assert rivals["constant"] == 0.5

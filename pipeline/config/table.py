@@ -62,6 +62,7 @@ class TableData(Section):
     split_by: list[str]
     test_fraction: Fraction
     validation_fraction: Fraction
+    folds: Annotated[int, Field(ge=1, le=100)]
     split_seed: Annotated[int, Field(ge=0)]
 
     def contradictions(self) -> list[str]:
@@ -103,6 +104,11 @@ class TableData(Section):
         if self.test_fraction + self.validation_fraction >= 1:
             held = f"{self.test_fraction} + {self.validation_fraction}"
             faults.append(f"validation_fraction: test and validation leave nothing to train on ({held})")
+        if self.folds > 1 and self.split not in ("group", "random"):
+            faults.append(
+                f"folds: split={self.split} says who is validated on; {self.folds} folds are drawn, of groups or rows: "
+                "set folds to 1, or split to group or random"
+            )
         return faults
 
 

@@ -12,7 +12,17 @@ from pipeline.data.counting import MISSING, Index, compact
 from pipeline.data.errors import DataError
 from pipeline.data.reading import is_number
 from pipeline.data.rows import RawRows
-from pipeline.data.splits import DROPPED, SPLITS, Splits, split_given, split_groups, split_times
+from pipeline.data.splits import (
+    DROPPED,
+    SPLITS,
+    Folds,
+    Splits,
+    fold_groups,
+    folds_of,
+    split_given,
+    split_groups,
+    split_times,
+)
 
 DATED = re.compile(r"\d{4}($|[-/.QWT ])")
 """A date whose order is that of its text."""
@@ -20,17 +30,45 @@ DATED = re.compile(r"\d{4}($|[-/.QWT ])")
 
 @dataclass(frozen=True)
 class Holdout:
-    """How rows are held out: `group`, `time`, `given` or `random`; `by` names the columns."""
+    """How rows are held out: `group`, `time`, `given` or `random`; `by` names the columns.
+
+    With several `folds` these take the place of `validation`: see `fold_groups`.
+    """
 
     method: str
     by: Sequence[str]
     test: float
     validation: float
     seed: int
+    folds: int = 1
+
+    def draw(self, groups: int) -> tuple[Splits, Folds]:
+        """Draw a split and a fold for each group."""
+        if self.folds > 1:
+            return fold_groups(groups, self.test, self.folds, self.seed)
+        drawn = split_groups(groups, self.test, self.validation, self.seed)
+        return drawn, folds_of(drawn)
 
 
-def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tuple[Index, Splits, str]:
-    """Return each row's group and split, and how they were chosen, in words.
+@dataclass(frozen=True)
+class HeldOut:
+    """Where each row belongs.
+
+    Attributes:
+        group: Its number, `(rows,)`.
+        split: Index into `SPLITS`, or `DROPPED`.
+        fold: Of those that are not tested; 0 is the validation split.
+        words: How they were chosen.
+    """
+
+    group: Index
+    split: Splits
+    fold: Folds
+    words: str
+
+
+def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> HeldOut:
+    """Return where each row belongs.
 
     Args:
         raw: All rows.
@@ -43,12 +81,12 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tu
     by = ", ".join(holdout.by)
     if holdout.method == "random":
         group, count = compact(np.arange(raw.rows, dtype=np.int32), known)
-        drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
-        return group, _splits(drawn, group), "rows at random"
+        drawn, fold = holdout.draw(count)
+        return _of_rows(group, drawn, fold, "rows at random")
     texts, places = _groups(raw, holdout.by)
     group, count = compact(places, known)
     if holdout.method == "group":
-        drawn = split_groups(count, holdout.test, holdout.validation, holdout.seed)
+        drawn, fold = holdout.draw(count)
         words = f"{int((drawn == SPLITS.index('test')).sum()):,} of {count:,} groups ({by})"
     else:
         if (places[known] == MISSING).any():
@@ -64,11 +102,14 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> tu
             drawn = np.empty(count, dtype=np.int8)
             drawn[order] = split_times(np.bincount(group[known])[order], holdout.test, holdout.validation)
             words = f"{by} from {next(present[i] for i in order if drawn[i] == SPLITS.index('test'))} on"
-    return group, _splits(drawn, group), words
+        fold = folds_of(drawn)
+    return _of_rows(group, drawn, fold, words)
 
 
-def _splits(drawn: Splits, group: Index) -> Splits:
-    return np.append(drawn, np.int8(DROPPED))[group]
+def _of_rows(group: Index, drawn: Splits, fold: Folds, words: str) -> HeldOut:
+    # A row without a target has the number -1: it finds what stands at the end.
+    split, part = (np.append(each, np.int8(DROPPED))[group] for each in (drawn, fold))
+    return HeldOut(group, split, part, words)
 
 
 def _order_of_time(texts: list[str], column: str) -> Index:

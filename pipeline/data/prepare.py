@@ -16,12 +16,12 @@ import numpy.typing as npt
 from pipeline.data.audit import Audit, audit
 from pipeline.data.counting import Counts, Index, counts
 from pipeline.data.encoding import Encoder, fit_categorical, fit_numeric
-from pipeline.data.holdout import Holdout, hold_out
+from pipeline.data.holdout import HeldOut, Holdout, hold_out
 from pipeline.data.layout import Layout
 from pipeline.data.reading import header
 from pipeline.data.rows import RawRows
 from pipeline.data.schema import Categorical, Numeric, Schema
-from pipeline.data.splits import SPLITS, Splits
+from pipeline.data.splits import DROPPED, SPLITS, Splits
 from pipeline.data.store import ArrayWriter
 from pipeline.data.tables import Table
 from pipeline.data.targets import Target, answers_of, refuse_lost_classes
@@ -68,11 +68,15 @@ def prepare(
         raw = RawRows(path, table, scratch / ".columns")
         answers = answers_of(raw, target)
         known = np.isfinite(answers.values)
-        group, split, held_out = hold_out(raw, known, holdout)
-        refuse_lost_classes(answers, split, target.column, path)
-        train = split == SPLITS.index("train")
-        categorical, numeric = _fitted(raw, train, min_count)
-        amounts = answers.values[train] if answers.kind == "regression" else np.zeros(1)
+        held = hold_out(raw, known, holdout)
+        group, split = held.group, held.split
+        for number in range(holdout.folds):
+            name = "val" if holdout.folds == 1 else f"fold {number + 1}"
+            refuse_lost_classes(answers, _with_fold(held, number), name, target.column, path)
+        # Of several folds each row is learned from by some network.
+        learned = split == SPLITS.index("train") if holdout.folds == 1 else held.fold != DROPPED
+        categorical, numeric = _fitted(raw, learned, min_count)
+        amounts = answers.values[learned] if answers.kind == "regression" else np.zeros(1)
         groups = [counts(group[split == i], int(group.max()) + 1) for i in range(len(SPLITS))]
         schema = Schema(
             task=task,
@@ -86,17 +90,25 @@ def prepare(
             layout=layout,
             rows={name: int((split == i).sum()) for i, name in enumerate(SPLITS)},
             groups={name: int((found > 0).sum()) for name, found in zip(SPLITS, groups, strict=True)},
-            held_out=held_out,
+            held_out=held.words,
             dropped_without_target=int((~known).sum()),
             prepared=prepared,
         )
-        _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, group, split, scratch)
+        _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, held, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
         found = audit(raw, schema, answers, split, groups, holdout, scratch / ".unlabelled")
         for each in (".columns", ".unlabelled"):
             shutil.rmtree(scratch / each, ignore_errors=True)
     return schema, found
+
+
+def _with_fold(held: HeldOut, number: int) -> Splits:
+    """Return the splits with another fold for validation."""
+    split = held.split.copy()
+    learned = held.fold != DROPPED
+    split[learned] = np.where(held.fold[learned] == number, SPLITS.index("val"), SPLITS.index("train"))
+    return split
 
 
 def _fitted(raw: RawRows, train: npt.NDArray[np.bool_], min_count: int) -> tuple[list[Categorical], list[Numeric]]:
@@ -116,17 +128,19 @@ def _write_arrays(
     encoder: Encoder,
     schema: Schema,
     target: npt.NDArray[np.float32],
-    group: Index,
-    split: Splits,
+    held: HeldOut,
     out: Path,
 ) -> None:
+    split = held.split
     widths = {"categorical": (len(schema.categorical), "int32"), "numeric": (len(schema.numeric), "float32")}
     with ExitStack() as stack:
         writers = []
         for name, rows in schema.rows.items():
             (out / name).mkdir()
-            for values, array in (("target", target), ("group", group)):
-                np.save(out / name / f"{values}.npy", array[split == SPLITS.index(name)], allow_pickle=False)
+            chosen = split == SPLITS.index(name)
+            columns = {"target": target[chosen], "group": held.group[chosen], "fold": held.fold[chosen]}
+            for values, array in (columns | {"row": np.flatnonzero(chosen)}).items():
+                np.save(out / name / f"{values}.npy", array, allow_pickle=False)
             writers.append(
                 [
                     stack.enter_context(ArrayWriter(out / name / f"{array}.npy", (rows, width), dtype))

@@ -9,7 +9,7 @@ from pipeline.data.errors import DataError
 from pipeline.data.layout import Layout
 from pipeline.storage import write_json
 
-FORMAT = 4
+FORMAT = 5
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ DROPPED = -1
 GIVEN = {"train": 0, "training": 0, "val": 1, "valid": 1, "validation": 1, "dev": 1, "test": 2}
 """Words of a column that says where a row belongs, in any case of letters."""
 Splits = npt.NDArray[np.int8]
+Folds = npt.NDArray[np.int8]
 
 
 def split_groups(groups: int, test: float, validation: float, seed: int) -> Splits:
@@ -22,7 +23,7 @@ def split_groups(groups: int, test: float, validation: float, seed: int) -> Spli
         groups: How many there are.
         test: Share of the groups for the test split.
         validation: Share of the groups for the validation split.
-        seed: The draw hangs on nothing else.
+        seed: The draw hangs on nothing else; which groups are the test split, not on `validation` either.
 
     Returns:
         Index into `SPLITS` for each group, shape `(groups,)`.
@@ -44,6 +45,40 @@ def split_groups(groups: int, test: float, validation: float, seed: int) -> Spli
     drawn[order[: counts["test"]]] = SPLITS.index("test")
     drawn[order[counts["test"] : counts["test"] + counts["val"]]] = SPLITS.index("val")
     return drawn
+
+
+def fold_groups(groups: int, test: float, folds: int, seed: int) -> tuple[Splits, Folds]:
+    """Draw a split for each group, and for those that are not tested a fold; the validation split is fold 0.
+
+    Args:
+        groups: How many there are.
+        test: Share of the groups for the test split: the same groups as without folds.
+        folds: Parts of like size that the others are cut into; at least 2.
+        seed: As of `split_groups`.
+
+    Returns:
+        Index into `SPLITS`, and number of the fold (-1 of a group that is tested), each of shape `(groups,)`.
+
+    Raises:
+        DataError: A fold would be empty.
+    """
+    tested = round(test * groups)
+    if groups - tested < folds or tested < 1:
+        raise DataError(
+            f"data.folds: {folds} folds of {groups - tested} groups, {tested} besides for the test split "
+            f"(test_fraction={test}): each needs one at least. Ask for fewer, or name finer groups in data.split_by."
+        )
+    order = np.random.default_rng(seed).permutation(groups)
+    drawn, fold = np.full(groups, SPLITS.index("test"), dtype=np.int8), np.full(groups, DROPPED, dtype=np.int8)
+    for number, part in enumerate(np.array_split(order[tested:], folds)):
+        drawn[part], fold[part] = SPLITS.index("train" if number else "val"), number
+    return drawn, fold
+
+
+def folds_of(drawn: Splits) -> Folds:
+    """Return the folds of a draw without any: the validation split is 0, the training split 1."""
+    numbers = {"train": 1, "val": 0, "test": DROPPED}
+    return np.array([numbers[name] for name in SPLITS], dtype=np.int8)[drawn]
 
 
 def split_times(rows: npt.NDArray[np.int64], test: float, validation: float) -> Splits:

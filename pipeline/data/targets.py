@@ -46,8 +46,15 @@ def answers_of(raw: RawRows, target: Target) -> Answers:
     return answers
 
 
-def refuse_lost_classes(answers: Answers, split: Splits, column: str, path: Path) -> None:
+def refuse_lost_classes(answers: Answers, split: Splits, val: str, column: str, path: Path) -> None:
     """Refuse a split of one class, and one whose class training lacks.
+
+    Args:
+        answers: Of all rows.
+        split: Of each row.
+        val: What the validation split is called.
+        column: Of the target.
+        path: Of the file.
 
     Raises:
         DataError: Naming the class, and the line of its first row.
@@ -55,7 +62,7 @@ def refuse_lost_classes(answers: Answers, split: Splits, column: str, path: Path
     if answers.kind == "regression":
         return
     rows = class_counts(answers, split)
-    for index, (name, found) in enumerate(zip(SPLITS, rows, strict=True)):
+    for index, (name, found) in enumerate(zip(("train", val, "test"), rows, strict=True)):
         if (found > 0).sum() == 1:
             raise DataError(
                 f"column {column!r}: all {name} rows are of one class ({answers.classes[int(found.argmax())]}); "

@@ -24,6 +24,7 @@ from pipeline.models.tanh_mlp import TanhMlpSettings, hinge_loss, tanh_mlp
 from pipeline.models.target_statistics import STATISTICS, network_of, with_statistics
 from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
+from pipeline.models.unknown import make_unknown
 from pipeline.models.writers import writer
 from pipeline.models.writing import character_loss, state_widths
 
@@ -56,6 +57,7 @@ __all__ = [
     "layers_of",
     "load_model",
     "loss_of",
+    "make_unknown",
     "members_of",
     "network_of",
     "output_names",

@@ -59,7 +59,13 @@ class MlpSettings:
 
 
 def embedding_mlp(
-    features: Features, head: Head, settings: MlpSettings, *, members: int = 1, precision: str = "float32"
+    features: Features,
+    head: Head,
+    settings: MlpSettings,
+    *,
+    members: int = 1,
+    precision: str = "float32",
+    name: str = "embedding_mlp",
 ) -> keras.Model:
     """Build the network.
 
@@ -71,10 +77,13 @@ def embedding_mlp(
         features: Of the table.
         head: What is predicted.
         settings: The axes.
-        members: Networks side by side whose outputs are averaged.
+        members: Networks side by side whose outputs are averaged; each draws initial weights and dropout of its own.
         precision: Of the hidden layers' products: float32 or bfloat16.
+        name: Of the network.
     """
-    return averaged(lambda name: _member(features, head, settings, MIXED[precision], name), members, "embedding_mlp")
+    names = [f"member_{number}" for number in range(1, members + 1)] if members > 1 else [name]
+    networks = [_member(features, head, settings, MIXED[precision], each) for each in names]
+    return averaged(networks, name) if members > 1 else networks[0]
 
 
 def _member(features: Features, head: Head, settings: MlpSettings, policy: str, name: str) -> keras.Model:

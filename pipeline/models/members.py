@@ -1,24 +1,20 @@
 """Several networks of one shape whose outputs are averaged."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import keras
 
 
-def averaged(build: Callable[[str], keras.Model], members: int, name: str) -> keras.Model:
-    """Build one network, or several side by side that take the same input; their output is the mean of theirs.
+def averaged(networks: Sequence[keras.Model], name: str) -> keras.Model:
+    """Put networks side by side that take the same input; the output is the mean of theirs.
 
-    Each draws initial weights and dropout of its own. Source: Lakshminarayanan, Pritzel, Blundell: Simple and Scalable
-    Predictive Uncertainty Estimation using Deep Ensembles (2017).
+    Source: Lakshminarayanan, Pritzel, Blundell: Simple and Scalable Predictive Uncertainty Estimation using Deep
+    Ensembles (2017).
 
     Args:
-        build: Makes a network of the given name.
-        members: How many.
+        networks: Each with a name of its own.
         name: Of the whole.
     """
-    if members == 1:
-        return build(name)
-    networks = [build(f"member_{number}") for number in range(1, members + 1)]
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
         for tensor in networks[0].inputs

@@ -46,13 +46,16 @@ class TargetStatistics(keras.layers.Layer):
         return {**config, "cardinalities": self.cardinalities, "width": self.width}
 
 
-def with_statistics(network: keras.Model, cardinalities: Sequence[int], tables: npt.NDArray[np.float32]) -> keras.Model:
+def with_statistics(
+    network: keras.Model, cardinalities: Sequence[int], tables: npt.NDArray[np.float32], name: str
+) -> keras.Model:
     """Return a network that looks the statistics up by itself; it shares the other's weights.
 
     Args:
         network: Takes `categorical`, `statistics` and what else it takes.
         cardinalities: Number of codes of each column of `categorical`.
         tables: `(sum of cardinalities, width)`.
+        name: Of the whole.
     """
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
@@ -62,7 +65,7 @@ def with_statistics(network: keras.Model, cardinalities: Sequence[int], tables: 
     layer = TargetStatistics(cardinalities, tables.shape[1], name="target_statistics", dtype="float32")
     output = network({**inputs, STATISTICS: layer(inputs["categorical"])})
     layer.table.assign(tables)
-    return keras.Model(inputs, output, name=f"{network.name}_with_statistics")
+    return keras.Model(inputs, output, name=name)
 
 
 def network_of(model: keras.Model) -> keras.Model:

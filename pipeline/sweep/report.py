@@ -5,8 +5,9 @@ import shutil
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from statistics import mean, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 from optuna.study import Study
@@ -17,8 +18,12 @@ from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
 from pipeline.sweep.study import ENDED, FAILED
-from pipeline.sweep.worker import load_training, trained
+from pipeline.sweep.training import trained
+from pipeline.sweep.worker import load_training
 from pipeline.tracking import FINISHED, Run, SweepRecord
+
+if TYPE_CHECKING:
+    from pipeline.training import EpochRecord
 
 SHOWN = 5
 PLOTS = ("optimization_history", "param_importances", "parallel_coordinate", "slice", "intermediate_values")
@@ -139,9 +144,7 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
             config = check(with_values(plan.tree, {**changes, "seed": seed}))
             run.log_config(config)
             folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}-{plan.mark}"
-            outcome = trained(
-                config, folder, lambda e, run=run: run.log_epoch(e.scores, e.epoch, e.timestamp), plan.trial_seconds
-            )
+            outcome = trained(config, folder, partial(_log_epoch, run), plan.trial_seconds)
             record.end(run.id, FINISHED)
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             found[label].append(outcome.values(plan.metrics)[0])
@@ -157,6 +160,10 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
         ends = f"{mean(gains) - width:+.4f} … {mean(gains) + width:+.4f}"
         lines.append(f"  gain of {label}: {mean(gains):+.4f} (95% interval {ends}): {verdict}")
     return lines
+
+
+def _log_epoch(run: Run, record: "EpochRecord") -> None:
+    run.log_epoch(record.scores, record.epoch, record.timestamp)
 
 
 def _importances(study: Study) -> dict[str, float]:

@@ -2,17 +2,15 @@
 
 import gc
 import logging
-import math
 import os
 import shutil
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import optuna
@@ -22,7 +20,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from pipeline import ENDS_WITH_PARENT, PARENT_PID
-from pipeline.config import Config, InterruptedRunError, check, figure
+from pipeline.config import InterruptedRunError, check, figure
 from pipeline.storage import FolderLock
 from pipeline.sweep.owner import SEEN_SECONDS, this_process
 from pipeline.sweep.plan import Plan
@@ -40,16 +38,11 @@ from pipeline.sweep.study import (
     origin,
     recover,
 )
+from pipeline.sweep.training import trained
 
 if TYPE_CHECKING:
     from pipeline.tracking import Run, SweepRecord
     from pipeline.training import EpochRecord
-
-LOG = "log.txt"
-
-
-class _BudgetSpent(Exception):  # noqa: N818  (no error: the trial ends with what it has)
-    """A trial has used its time."""
 
 
 @dataclass(frozen=True)
@@ -137,22 +130,6 @@ def too_many_failed(plan: Plan, study: Study) -> bool:
     return len(failures(study)) - plan.failed_before > allowed
 
 
-@dataclass
-class Outcome:
-    """What a training reached: scores of its best epoch, and what it cost."""
-
-    scores: dict[str, float]
-    epoch: int
-    epochs: int
-    parameters: int
-    seconds: float
-
-    def values(self, metrics: Sequence[str]) -> list[float]:
-        """Return what is optimised, by the names of the record."""
-        known = {**self.scores, "parameters": float(self.parameters), "seconds": self.seconds}
-        return [known[name] for name in metrics]
-
-
 class _Attempt:
     """One trial, from its settings to its end in Optuna and MLflow."""
 
@@ -198,7 +175,7 @@ class _Attempt:
             self._study.tell(trial, results)
             self._end(run, "complete")
             reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
-            self._say(f"{reached} at epoch {outcome.epoch}/{outcome.epochs}, {outcome.seconds:.0f} s", values)
+            self._say(f"{reached} {outcome.when}, {outcome.seconds:.0f} s", values)
             self._tell_best()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
@@ -218,7 +195,8 @@ class _Attempt:
             if name in scores:
                 self._trial.report(scores[name], epoch.epoch)
                 if self._trial.should_prune():
-                    raise optuna.TrialPruned(f"at epoch {epoch.epoch} with {name} {figure(scores[name])}")
+                    unit = "epoch" if self._plan.tree["data"].get("folds", 1) == 1 else "fold"
+                    raise optuna.TrialPruned(f"at {unit} {epoch.epoch} with {name} {figure(scores[name])}")
 
     def _tell_best(self) -> None:
         if len(self._plan.metrics) == 1:
@@ -233,55 +211,6 @@ class _Attempt:
             run.tag("trial.state", state)
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run.id, status)
-
-
-def trained(config: Config, folder: Path, on_epoch: Any, seconds: float | None) -> Outcome:
-    """Train one network, from its checkpoint where an earlier attempt left one; nothing of it is kept.
-
-    Args:
-        config: Of the trial.
-        folder: For its checkpoints, and what the loop prints.
-        on_epoch: Told of every epoch.
-        seconds: After which it ends with what it has; None for no limit.
-
-    Raises:
-        TrainingError: The loss or a score is no number.
-    """
-    import keras
-
-    from pipeline.metrics import HIGHER_IS_BETTER
-    from pipeline.tasks import task_for
-    from pipeline.tracking import metric_name
-    from pipeline.training import Checkpoints, TrainingError, make_deterministic
-
-    # Keras keeps names and graphs of every network until it is told; it collects garbage too.
-    keras.backend.clear_session()
-    folder.mkdir(parents=True, exist_ok=True)
-    began, records = time.monotonic(), []
-
-    def told(record: "EpochRecord") -> None:
-        records.append(record)
-        on_epoch(record)
-        if seconds is not None and time.monotonic() - began > seconds:
-            raise _BudgetSpent
-
-    with (folder / LOG).open("a", encoding="utf-8") as log, redirect_stdout(log):
-        task = task_for(config)
-        task.check()
-        make_deterministic(config.seed)
-        model = task.build()
-        parameters = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-        checkpoints = Checkpoints(folder / "checkpoints")
-        try:
-            task.train(model, checkpoints.latest(config.train.epochs), checkpoints, told)
-        except _BudgetSpent:
-            print(f"ended after {seconds:g} s")
-    sign = 1 if HIGHER_IS_BETTER[task.monitor] else -1
-    best = max(records, key=lambda record: sign * record.scores[f"val_{task.monitor}"])
-    scores = {metric_name(name): value for name, value in best.scores.items()}
-    if not all(math.isfinite(value) for value in scores.values()):
-        raise TrainingError(f"a score of epoch {best.epoch} is no number: {scores}")
-    return Outcome(scores, best.epoch, len(records), parameters, time.monotonic() - began)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Tables with a target, of two classes, of several, or a number: ties data, network, loop and scores together."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property, partial
 from pathlib import Path
@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
-from pipeline.config import MONITORS, TableTrain
-from pipeline.data import SPLITS, Arrays, Schema
+from pipeline.config import MONITORS, Config, TableTrain
+from pipeline.data import Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
 from pipeline.data.crosses import fit_crosses
 from pipeline.data.statistics import Statistics, statistics
-from pipeline.portable.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
+from pipeline.portable.crossing import CROSSES, Cross, read_crosses, to_bytes
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_bytes, write_json, write_text
 from pipeline.tasks.predictor import MODEL, Batches, Predictor, TaskError
 from pipeline.tasks.table_columns import prepare_section
@@ -28,20 +27,36 @@ from pipeline.tasks.table_predictor import (
     inputs_with,
     output_columns,
     outputs,
-    predictions,
 )
+from pipeline.tasks.table_rows import Rows, rows_of_fold, rows_of_folds, rows_of_split, splits_of_folds
+from pipeline.tasks.table_scores import curves_of, score_of, scores_of, table_of
 from pipeline.tasks.task import SAMPLES, Column, Evaluation, Lesson, Scores, Task
 
 if TYPE_CHECKING:
     import keras
 
-    from pipeline.metrics import Curve, Score
+    from pipeline.training import Checkpoint, Checkpoints, EpochRecord
 
 SUBMISSION = "submission.csv"
 
 
 class TableTask(Task):
-    """Classifiers and regressions over categorical tables."""
+    """Classifiers and regressions over categorical tables.
+
+    Args:
+        config: Of the experiment.
+        whole: The task that this one is a fold of.
+        fold: Its number.
+    """
+
+    def __init__(self, config: Config, whole: "TableTask | None" = None, fold: int = 0) -> None:
+        super().__init__(config)
+        self._whole, self._fold = whole, fold
+        self.seed += fold
+
+    def folds(self) -> "Sequence[TableTask]":
+        count = self.config.data.folds
+        return [self] if count == 1 else [TableTask(self.config, self, fold) for fold in range(count)]
 
     @cached_property
     def schema(self) -> Schema:
@@ -70,11 +85,14 @@ class TableTask(Task):
 
     @cached_property
     def crosses(self) -> list[Cross]:
-        """Columns taken together, counted on the training rows."""
+        """Columns taken together, counted on the rows that are learned from; with folds, by any of them."""
+        if self._whole:
+            return self._whole.crosses
         chosen = crossed_columns(self.config.model, self.schema)
         if not chosen:
             return []
-        codes = np.asarray(Arrays.load(PROCESSED / "train").categorical)
+        rows = Arrays.load(PROCESSED / "train") if self.config.data.folds == 1 else rows_of_folds()
+        codes = np.asarray(rows.categorical)
         return fit_crosses(codes, self.schema.cardinalities, chosen, self.config.model.cross_min_count)
 
     @property
@@ -83,13 +101,22 @@ class TableTask(Task):
         return [*self.schema.cardinalities, *(cross.cardinality for cross in self.crosses)]
 
     @cached_property
+    def rows(self) -> Rows:
+        """Rows to learn from, and to validate on."""
+        data, model = self.config.data, self.config.model
+        if data.folds == 1:
+            return rows_of_split(self.crosses)
+        enough = [data.min_count] * len(self.schema.categorical) + [model.cross_min_count] * len(self.crosses)
+        return rows_of_fold(rows_of_folds(), self._fold, self.crosses, self.sizes, enough)
+
+    @cached_property
     def statistics(self) -> Statistics | None:
         """What the target was for each code in the training rows; None where the network is not told."""
         if not self.config.model.target_statistics:
             return None
-        train = Arrays.load(PROCESSED / "train")
-        codes = with_crosses(np.asarray(train.categorical), self.crosses)
-        return statistics(codes, self._targets(train), np.asarray(train.group), self.sizes, self.config.seed)
+        rows = self.rows.learned
+        codes, group = np.asarray(rows.categorical), np.asarray(rows.group)
+        return statistics(codes, self._targets(rows), group, self.sizes, self.seed)
 
     def build(self) -> "keras.Model":
         from pipeline.models import Features, Head, MlpSettings, embedding_mlp, resolved, with_statistics
@@ -100,8 +127,16 @@ class TableTask(Task):
         head = Head(schema.kind, len(schema.classes), schema.target_mean, schema.target_std)
         axes = {field.name: getattr(self.config.model, field.name) for field in fields(MlpSettings)}
         precision = resolved(train.precision)
-        network = embedding_mlp(features, head, MlpSettings(**axes), members=train.members, precision=precision)
-        return with_statistics(network, self.sizes, told.tables) if told else network
+        name = f"fold_{self._fold + 1}" if self._whole else self.config.model.name
+        # Apart from the whole, of which it is a layer, it may be called what the others are called.
+        inner = self.config.model.name if told else name
+        network = embedding_mlp(
+            features, head, MlpSettings(**axes), members=train.members, precision=precision, name=inner
+        )
+        if told is None:
+            return network
+        whole = name if self._whole else f"{name}_with_statistics"
+        return with_statistics(network, self.sizes, told.tables, whole)
 
     def check(self) -> None:
         schema, merge, train = self.schema, self.config.model.merge, self.config.train
@@ -130,6 +165,11 @@ class TableTask(Task):
                 )
                 if value != neutral
             ]
+        if self.config.data.folds > 1 and train.save_every:
+            faults.append(
+                f"train.save_every: {train.save_every} keeps networks of single epochs, which those of "
+                f"{self.config.data.folds} folds do not have in common; set it to 0, or data.folds to 1"
+            )
         faults += faults_of_crosses(self.config.model, train.members, schema)
         if faults:
             raise TaskError("\n".join(faults))
@@ -144,21 +184,38 @@ class TableTask(Task):
         from pipeline.training import ArrayExamples
 
         settings: TableTrain = self.config.train
-        train, val = Arrays.load(PROCESSED / "train"), Arrays.load(PROCESSED / "val")
+        train, val = self.rows.learned, self.rows.validated
         network = network_of(model)
-        given = inputs_with(self.crosses, train) | ({STATISTICS: self.statistics.rows} if self.statistics else {})
+        given = train.inputs | ({STATISTICS: self.statistics.rows} if self.statistics else {})
         inputs = {name: np.asarray(array) for name, array in inputs_of(network, given).items()}
-        seen = inputs_with(self.crosses, val)
         return Lesson(
             ArrayExamples(inputs, np.asarray(train.target), settings.batch_size),
             loss=loss_of(
                 self.schema.kind, self.schema.target_std, settings.label_smoothing, self._class_weights(train.target)
             ),
             # The whole: it looks up what the trained part is given.
-            validate=lambda _network: (self._score(val, outputs(model, seen))(np.ones(len(val))), ""),
+            validate=lambda _network: (score_of(self.schema, val, outputs(model, val.inputs))(np.ones(len(val))), ""),
             rests=True,
             network=network,
         )
+
+    def train(
+        self,
+        model: "keras.Model",
+        start: "Checkpoint | None",
+        checkpoints: "Checkpoints",
+        on_epoch: "Callable[[EpochRecord], None]",
+    ) -> "Sequence[EpochRecord]":
+        history = super().train(model, start, checkpoints, on_epoch)
+        if self.rows.unseen is not None:
+            from pipeline.models import make_unknown
+
+            # From here on it takes the codes of all folds.
+            make_unknown(model, self.rows.unseen)
+            # Copies of most of the table; the next fold makes its own.
+            for name in ("rows", "statistics"):
+                self.__dict__.pop(name, None)
+        return history
 
     def save(self, model: "keras.Model", folder: Path) -> None:
         super().save(model, folder)
@@ -168,27 +225,46 @@ class TableTask(Task):
     def evaluate(self, folder: Path) -> Evaluation:
         from pipeline.models import load_model
 
-        model = load_model(folder / MODEL)
-        scores, curves, tables = {}, {}, {}
-        for split in ("test", "val"):
-            arrays = Arrays.load(PROCESSED / split)
-            output = outputs(model, inputs_with(read_crosses(folder), arrays))
+        model, crosses = load_model(folder / MODEL), read_crosses(folder)
+        test = Arrays.load(PROCESSED / "test")
+        found = {"test": (test, outputs(model, inputs_with(crosses, test))), "val": self._validated(model, crosses)}
+        scores, tables = {}, {}
+        for split, (arrays, output) in found.items():
             samples = self.config.evaluate.bootstrap_samples
             print(f"evaluate: {split}: {len(arrays):,} rows, {samples} resamples", flush=True)
-            scores[split] = self._scores(arrays, output)
-            tables[split] = self._table(arrays, output)
-            if split == "test":
-                curves = self._curves(arrays, output)
+            scores[split] = scores_of(self.schema, self.config.evaluate, arrays, output)
+            tables[split] = table_of(self.schema, arrays, output, folds=split == "val" and self.config.data.folds > 1)
+        curves = curves_of(self.schema, *found["test"])
         unlabelled = self.config.data.unlabelled
         submission = partial(self._write_submission, folder, unlabelled) if unlabelled else None
         return Evaluation(scores, curves, tables, write_besides=submission)
 
+    def _validated(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
+        """Return the rows that were validated on, and what the network puts out for them; of folds, each row's own."""
+        from pipeline.models import members_of
+
+        folds = self.config.data.folds
+        if folds == 1:
+            rows = Arrays.load(PROCESSED / "val")
+            return rows, outputs(model, inputs_with(crosses, rows))
+        networks = {network.name: network for network in members_of(model)}
+        names = [f"fold_{number}" for number in range(1, folds + 1)]
+        if set(names) != set(networks):
+            raise TaskError(f"{MODEL}: not a network of {folds} folds; `dvc repro train` trains one")
+        rows = rows_of_folds()
+        output = np.empty((len(rows), model.output_shape[-1]), np.float32)
+        for fold, name in enumerate(names):
+            held = rows.fold == fold
+            output[held] = outputs(networks[name], inputs_with(crosses, rows[held]))
+        return rows, output
+
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import table_baselines
 
-        splits = {split: Arrays.load(PROCESSED / split) for split in SPLITS}
+        each = splits_of_folds(self.config.data.folds)
         for name, baseline in table_baselines.available().items():
-            yield name, self._scores(splits["test"], baseline(splits, self.schema))
+            output = np.mean([baseline(splits, self.schema) for splits in each], axis=0)
+            yield name, scores_of(self.schema, self.config.evaluate, each[0]["test"], output)
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
@@ -232,49 +308,3 @@ class TableTask(Task):
         counts = np.bincount(np.asarray(target).astype(np.int64), minlength=len(self.schema.classes))
         weights: list[float] = (len(target) / (len(counts) * np.maximum(counts, 1))).tolist()
         return weights
-
-    def _score(self, arrays: Arrays, output: npt.NDArray[Any]) -> "Score":
-        from pipeline.metrics import BinaryScores, MulticlassScores, RegressionScores
-
-        if self.schema.kind == "binary":
-            return BinaryScores(arrays.target, output[:, 0])
-        if self.schema.kind == "regression":
-            return RegressionScores(arrays.target, output[:, 0])
-        return MulticlassScores(arrays.target, output)
-
-    def _scores(self, arrays: Arrays, output: npt.NDArray[Any]) -> Scores:
-        from pipeline.metrics import intervals
-
-        settings = self.config.evaluate
-        score = self._score(arrays, output)
-        ranges = intervals(score, arrays.group, settings.bootstrap_samples, settings.confidence)
-        return Scores(score(np.ones(len(arrays))), ranges)
-
-    def _table(self, arrays: Arrays, output: Output) -> pa.Table:
-        target = np.asarray(arrays.target)
-        shown = target if self.schema.kind == "regression" else target.astype(np.int32)
-        found = predictions(self.schema, output)
-        return pa.table(
-            {
-                "target": shown,
-                **{name: found[name] for name in found.column_names},
-                "group": np.asarray(arrays.group),
-            }
-        )
-
-    def _curves(self, arrays: Arrays, output: Output) -> dict[str, "Curve"]:
-        from pipeline.metrics import calibration, precision_recall, residuals, roc, sure_and_right
-
-        target = np.asarray(arrays.target)
-        if self.schema.kind == "regression":
-            return {
-                "predicted_and_observed": calibration(target, output[:, 0]),
-                "residuals": residuals(target, output[:, 0]),
-            }
-        if self.schema.kind == "multiclass":
-            return {"calibration": sure_and_right(target, output)}
-        return {
-            "roc": roc(target, output[:, 0]),
-            "precision_recall": precision_recall(target, output[:, 0]),
-            "calibration": calibration(target, output[:, 0]),
-        }

@@ -79,7 +79,9 @@ def prepare_section(data: TableData, folder: Path, out: Path, task: str) -> tupl
         layout=layout,
         target=target,
         min_count=data.min_count,
-        holdout=Holdout(data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed),
+        holdout=Holdout(
+            data.split, data.split_by, data.test_fraction, data.validation_fraction, data.split_seed, data.folds
+        ),
         prepared=data.model_dump(mode="json"),
     )
 

@@ -191,5 +191,6 @@ def _section(looked: Looked) -> dict[str, Any]:
         "split_by": [looked.group] if looked.group else [],
         "test_fraction": 0.2,
         "validation_fraction": 0.1,
+        "folds": 1,
         "split_seed": 1,
     }

@@ -42,6 +42,7 @@ columns: listed           # the columns below are the features, and no others
 {split}
 test_fraction: {test_fraction}
 validation_fraction: {validation_fraction}
+folds: {folds}
 split_seed: {split_seed}
 """
 EXPERIMENT = """\
@@ -142,7 +143,7 @@ def data_config(
         split="\n".join(_split(looked)),
         missing=f"missing: {json.dumps(section['missing'])}",
         min_count=f"min_count: {section['min_count']}",
-        **{key: section[key] for key in ("test_fraction", "validation_fraction", "split_seed")},
+        **{key: section[key] for key in ("test_fraction", "validation_fraction", "folds", "split_seed")},
     )
 
 

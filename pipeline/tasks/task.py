@@ -123,6 +123,8 @@ class Task(ABC):
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.seed = config.seed
+        """Of initial weights, dropout and the order of examples."""
 
     @property
     @abstractmethod
@@ -157,6 +159,16 @@ class Task(ABC):
             TaskError: Naming each and what to set instead.
         """
 
+    def folds(self) -> Sequence["Task"]:
+        """Return the trainings that it takes: this one, or one a fold, whose networks are put together."""
+        return [self]
+
+    def together(self, networks: Sequence["keras.Model"]) -> "keras.Model":
+        """Put the networks of `folds` together; of one it is that."""
+        from pipeline.models import averaged
+
+        return averaged(networks, self.config.model.name) if len(networks) > 1 else networks[0]
+
     @abstractmethod
     def build(self) -> "keras.Model":
         """Make the untrained network from the schema and the model section."""
@@ -178,7 +190,7 @@ class Task(ABC):
 
         lesson, monitor = self.lesson(model), self.monitor
         objective = Objective(lesson.loss, lesson.validate, monitor, HIGHER_IS_BETTER[monitor])
-        schedule = Schedule.of(self.config.train, self.config.seed, rests=lesson.rests, optimizer=lesson.optimizer)
+        schedule = Schedule.of(self.config.train, self.seed, rests=lesson.rests, optimizer=lesson.optimizer)
 
         def keep(epoch: int) -> None:
             self.save(model, checkpoints.kept / f"{epoch:03}")

@@ -1,6 +1,6 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
-from pipeline.tracking.lifecycle import evaluation_run, log_to_training, reference_to, training_run
+from pipeline.tracking.lifecycle import evaluation_run, fold_run, log_to_training, reference_to, training_run
 from pipeline.tracking.logged_model import download_model, log_model
 from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, open_store, store_uri
@@ -16,6 +16,7 @@ __all__ = [
     "TrackingError",
     "download_model",
     "evaluation_run",
+    "fold_run",
     "log_model",
     "log_to_training",
     "metric_name",

@@ -1,6 +1,6 @@
 """Which MLflow run a stage writes into, and how that run ends."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import mlflow
@@ -16,6 +16,7 @@ from pipeline.tracking.store import TrackingError, experiment_id, open_store, st
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
 PARENT = "mlflow.parentRunId"
+FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
 
@@ -31,13 +32,37 @@ def training_run(config: Config, key: str, *, afresh: bool = False) -> Iterator[
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: key, EPOCHS: str(config.train.epochs)}
+    found = _known(client, config, tags, afresh=afresh)
+    with _active(client, config, found, tags, system_metrics=config.tracking.system_metrics) as run:
+        yield run
+
+
+@contextmanager
+def fold_run(parent: Run, config: Config, key: str, fold: int, *, afresh: bool) -> Iterator[Run]:
+    """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`.
+
+    It is none that MLflow's own functions write into: that stays the parent.
+    """
+    client = open_store(config.tracking.uri)
+    tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), PARENT: parent.id, FOLD: str(fold)}
+    found = _known(client, config, tags, afresh=afresh)
+    if found is None:
+        experiment = client.get_run(parent.id).info.experiment_id
+        made = client.create_run(experiment, run_name=f"fold {fold}", tags=tags)
+    else:
+        client.update_run(found, RunStatus.to_string(RunStatus.RUNNING))
+    run = Run(client, found or made.info.run_id, resumed=found is not None)
+    with _ended_by(lambda status: client.set_terminated(run.id, status)):
+        yield run
+
+
+def _known(client: MlflowClient, config: Config, tags: dict[str, str], *, afresh: bool) -> str | None:
     found = find_run(client, config.name, tags)
     if found and afresh and client.get_metric_history(found, FIRST_SCORE):
         if client.get_run(found).info.status == RunStatus.to_string(RunStatus.RUNNING):
             client.set_terminated(found, RunStatus.to_string(RunStatus.KILLED))
-        found = None
-    with _active(client, config, found, tags, system_metrics=config.tracking.system_metrics) as run:
-        yield run
+        return None
+    return found
 
 
 @contextmanager
@@ -96,18 +121,25 @@ def _active(
     active = mlflow.start_run(
         run_id=run_id, experiment_id=experiment, run_name=None, tags=tags, log_system_metrics=system_metrics
     )
-    status = RunStatus.FAILED
-    try:
+    with _ended_by(mlflow.end_run):
         run = Run(client, active.info.run_id, resumed=run_id is not None)
         for name, value in tags.items():
             run.tag(name, value)
         yield run
+
+
+@contextmanager
+def _ended_by(end: Callable[[str], object]) -> Iterator[None]:
+    """Tell how what is done within has ended."""
+    status = RunStatus.FAILED
+    try:
+        yield
         status = RunStatus.FINISHED
     except (KeyboardInterrupt, SystemExit, InterruptedRunError):
         status = RunStatus.KILLED
         raise
     finally:
-        mlflow.end_run(RunStatus.to_string(status))
+        end(RunStatus.to_string(status))
 
 
 def find_run(client: MlflowClient, experiment: str, tags: dict[str, str]) -> str | None:

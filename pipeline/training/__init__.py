@@ -6,7 +6,7 @@ from pipeline.training.determinism import epoch_order, make_deterministic
 from pipeline.training.errors import TrainingError
 from pipeline.training.examples import ArrayExamples, Examples, SentenceExamples, StreamExamples, WindowExamples
 from pipeline.training.loop import Objective, Schedule, Training
-from pipeline.training.progress import EpochRecord, Progress
+from pipeline.training.progress import EpochRecord, Progress, mean_history
 
 __all__ = [
     "ArrayExamples",
@@ -24,4 +24,5 @@ __all__ = [
     "WindowExamples",
     "epoch_order",
     "make_deterministic",
+    "mean_history",
 ]

@@ -1,6 +1,7 @@
 """Where a training stands: everything about it that is not a tensor."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
@@ -16,6 +17,16 @@ class EpochRecord:
     scores: dict[str, float]
     timestamp: int
     note: str = ""
+
+
+def mean_history(histories: Sequence[Sequence[EpochRecord]]) -> list[EpochRecord]:
+    """Return the mean of several trainings' scores by epoch, of those that came so far; their last time."""
+    found = []
+    for epoch in range(1, max(map(len, histories)) + 1):
+        records = [history[epoch - 1] for history in histories if len(history) >= epoch]
+        scores = {name: sum(each.scores[name] for each in records) / len(records) for name in records[0].scores}
+        found.append(EpochRecord(epoch, scores, max(each.timestamp for each in records)))
+    return found
 
 
 @dataclass

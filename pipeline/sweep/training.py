@@ -1,0 +1,137 @@
+"""What a trial trains, and what it reached."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import Config
+
+if TYPE_CHECKING:
+    from pipeline.tasks import Task
+    from pipeline.training import EpochRecord
+
+LOG = "log.txt"
+Scores = dict[str, float]
+
+
+class _BudgetSpent(Exception):  # noqa: N818  (no error: the trial ends with what it has)
+    """A trial has used its time."""
+
+
+@dataclass
+class Outcome:
+    """What a training reached: scores of its best epoch (of folds, the mean of theirs), and what it cost."""
+
+    scores: Scores
+    when: str
+    parameters: int
+    seconds: float
+
+    def values(self, metrics: Sequence[str]) -> list[float]:
+        """Return what is optimised, by the names of the record."""
+        known = {**self.scores, "parameters": float(self.parameters), "seconds": self.seconds}
+        return [known[name] for name in metrics]
+
+
+def trained(
+    config: Config, folder: Path, on_step: "Callable[[EpochRecord], None]", seconds: float | None = None
+) -> Outcome:
+    """Train one network, from its checkpoint where an earlier attempt left one; nothing of it is kept.
+
+    Args:
+        config: Of the trial.
+        folder: For its checkpoints, and what the loop prints.
+        on_step: Told of every epoch; of folds, after each, of the mean of the best scores of those so far.
+        seconds: After which it ends with what it has; None for no limit.
+
+    Raises:
+        TrainingError: The loss or a score is no number.
+    """
+    import keras
+
+    from pipeline.tasks import task_for
+    from pipeline.training import EpochRecord
+
+    # Keras keeps names and graphs of every network until it is told; it collects garbage too.
+    keras.backend.clear_session()
+    folder.mkdir(parents=True, exist_ok=True)
+    began = time.monotonic()
+
+    def has_time() -> bool:
+        return seconds is None or time.monotonic() - began <= seconds
+
+    with (folder / LOG).open("a", encoding="utf-8") as log, redirect_stdout(log):
+        task = task_for(config)
+        task.check()
+        folds = task.folds()
+        if len(folds) == 1:
+            records, parameters = _records(task, folder / "checkpoints", on_step, has_time)
+            best = _best(task, records)
+            scores, when = _scores(best), f"at epoch {best.epoch}/{len(records)}"
+        else:
+            each: list[Scores] = []
+            parameters = 0
+            for number, fold in enumerate(folds, 1):
+                records, size = _records(
+                    fold, folder / "checkpoints" / f"fold_{number}", lambda _record: None, has_time
+                )
+                best, parameters = _best(task, records), parameters + size
+                _scores(best)
+                each.append(best.scores)
+                mean = {name: sum(found[name] for found in each) / len(each) for name in best.scores}
+                step = EpochRecord(number, mean, best.timestamp)
+                on_step(step)
+                if not has_time():
+                    break
+            scores, when = _scores(step), f"over {len(each)} folds"
+    return Outcome(scores, when, parameters, time.monotonic() - began)
+
+
+def _records(
+    task: "Task", folder: Path, on_epoch: "Callable[[EpochRecord], None]", has_time: Callable[[], bool]
+) -> "tuple[list[EpochRecord], int]":
+    """Train; return the scores by epoch, and the number of weights that are trained."""
+    from pipeline.training import Checkpoints, make_deterministic
+
+    records = []
+
+    def told(record: "EpochRecord") -> None:
+        records.append(record)
+        on_epoch(record)
+        if not has_time():
+            raise _BudgetSpent
+
+    make_deterministic(task.seed)
+    model = task.build()
+    checkpoints = Checkpoints(folder)
+    try:
+        task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, told)
+    except _BudgetSpent:
+        print("ended, as its time was over")
+    return records, sum(math.prod(weight.shape) for weight in model.trainable_weights)
+
+
+def _best(task: "Task", records: "Sequence[EpochRecord]") -> "EpochRecord":
+    from pipeline.metrics import HIGHER_IS_BETTER
+
+    sign = 1 if HIGHER_IS_BETTER[task.monitor] else -1
+    return max(records, key=lambda record: sign * record.scores[f"val_{task.monitor}"])
+
+
+def _scores(record: "EpochRecord") -> Scores:
+    """Return scores by the names of the record.
+
+    Raises:
+        TrainingError: One is no number.
+    """
+    from pipeline.tracking import metric_name
+    from pipeline.training import TrainingError
+
+    scores = {metric_name(name): value for name, value in record.scores.items()}
+    if not all(math.isfinite(value) for value in scores.values()):
+        raise TrainingError(f"a score of epoch {record.epoch} is no number: {scores}")
+    return scores
