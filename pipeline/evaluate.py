@@ -33,6 +33,7 @@ def main(config: Config) -> None:
     """Score, write, record, sum up."""
     task = task_for(config)
     task.require_prepared()
+    task.require_trained_on_it(MODELS)
 
     from pipeline.tracking import evaluation_run
 

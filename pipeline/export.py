@@ -17,6 +17,7 @@ def main(config: Config) -> None:
     """Write, compare, record, sum up."""
     task = task_for(config)
     task.require_prepared()
+    task.require_trained_on_it(MODELS)
 
     from pipeline.exporting import export
 

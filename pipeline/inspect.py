@@ -1,7 +1,6 @@
 """Look into the network: summary, picture, weights, outputs of its layers for given input, embeddings."""
 
 import argparse
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from urllib.parse import quote
 from pipeline.config import PARAMS, Config, PipelineError, guarded, load, no_such
 from pipeline.predict import folder_of
 from pipeline.storage import MODELS, REPORTS, csv_text, new_folder
-from pipeline.tasks import Embedding, Predictor, predictor_for, task_for
+from pipeline.tasks import Embedding, Predictor, is_for, predictor_for, task_for
 
 if TYPE_CHECKING:
     from pipeline.models import EmbeddingDense
@@ -27,7 +26,7 @@ none, a new one by params.yaml. With OVERRIDES (experiment=flights model.hidden_
 one needs data/processed (`python -m pipeline.preprocess`).
 
 Layers are named as in the summary; LAYER/embeddings are the embeddings within an EmbeddingDense, in the order of the
-columns; member_2/LAYER is one of a network of several, whose embeddings are written side by side."""
+columns; member_2/LAYER and fold_2/LAYER are of one of several networks, whose embeddings are written side by side."""
 
 
 def main() -> None:
@@ -137,18 +136,9 @@ def chosen(overrides: Sequence[str], model: str | None, seed: int) -> tuple[Pred
     config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
     if not MODELS.is_dir():
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds none"
-    if not is_for(config):
+    if not is_for(MODELS, config):
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds one for other data (--model {MODELS})"
     return trained(MODELS, seed), f"the trained network in {MODELS}"
-
-
-def is_for(config: Config) -> bool:
-    """Tell whether the network in models/ was trained on data that were prepared as configured."""
-    try:
-        schema = json.loads((MODELS / "schema.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return True  # `predictor_for` tells what is wrong with it
-    return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
 
 
 def trained(folder: Path, seed: int) -> Predictor:

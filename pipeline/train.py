@@ -1,10 +1,12 @@
 """Train the network; interrupted, the same command goes on where it stood. With --multirun, search for its settings."""
 
+import gc
 import shutil
 from collections.abc import Sequence
+from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from pipeline.config import Config, command
+from pipeline.config import Config, command, figure
 from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_text
 from pipeline.tasks import Task, task_for
 
@@ -30,24 +32,23 @@ def train(config: Config) -> None:
     with FolderLock(folder, "trains the same network"):
         folds = task.folds()
         saved = [Checkpoints(folder if len(folds) == 1 else folder / f"fold_{n}") for n in range(1, len(folds) + 1)]
-        starts = [each.latest(config.train.epochs) for each in saved]
-        with training_run(config, key, afresh=not any(starts)) as run:
+        begun = [each.latest(config.train.epochs) is not None for each in saved]
+        with training_run(config, key, begun) as run:
             record_start(run, config)
             if len(folds) == 1:
-                model, history = trained(task, saved[0], starts[0], run)
+                model, history = train_one(task, saved[0], run)
             else:
-                model, history = trained_by_folds(task, folds, list(zip(saved, starts, strict=True)), key, run)
+                model, history = train_folds(task, folds, saved, key, run)
             save(task, model, history, saved[0])
             record_end(run, config, task, history)
             reference_to(run, config).save()
 
 
-def trained(
-    task: Task, saved: "Checkpoints", start: "Checkpoint | None", run: "Run"
-) -> tuple["keras.Model", Sequence["EpochRecord"]]:
+def train_one(task: Task, saved: "Checkpoints", run: "Run") -> tuple["keras.Model", Sequence["EpochRecord"]]:
     """Train one network; return it, and its scores by epoch."""
     from pipeline.training import make_deterministic
 
+    start = saved.latest(task.config.train.epochs)
     announce(run, start, task.config)
     # Here and no earlier: MLflow draws the names of new runs from Python's generator, as Keras draws its seeds.
     make_deterministic(task.seed)
@@ -56,29 +57,44 @@ def trained(
     return model, task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
 
 
-def trained_by_folds(
-    task: Task,
-    folds: Sequence[Task],
-    saved: Sequence[tuple["Checkpoints", "Checkpoint | None"]],
-    key: str,
-    run: "Run",
+def train_folds(
+    task: Task, folds: Sequence[Task], saved: Sequence["Checkpoints"], key: str, run: "Run"
 ) -> tuple["keras.Model", Sequence["EpochRecord"]]:
     """Train a network a fold, each in a child run; return them put together, and the mean of their scores by epoch."""
-    from pipeline.tracking import fold_run
+    from pipeline.tracking import FOLD_SCORE, fold_run
     from pipeline.training import mean_history
 
     print(f"run {run.id} of MLflow experiment {task.config.name}: {len(folds)} folds, a child run each", flush=True)
-    networks, histories = [], []
-    for number, (fold, (kept, start)) in enumerate(zip(folds, saved, strict=True), 1):
-        with fold_run(run, task.config, key, number, afresh=start is None) as child:
+    networks, histories, best = [], [], []
+    for number, (fold, kept) in enumerate(zip(folds, saved, strict=True), 1):
+        begun = kept.latest(task.config.train.epochs) is not None
+        with fold_run(run, task.config, key, number, begun=begun) as child:
             print(f"fold {number}/{len(folds)}: ", end="", flush=True)
             child.log_config(task.config)
-            network, history = trained(fold, kept, start, child)
+            child.tag("onehot.seed", str(fold.seed))
+            network, history = train_one(fold, kept, child)
+            for record in history:
+                child.log_epoch(record.scores, record.epoch, record.timestamp)
         networks.append(network)
         histories.append(history)
+        best.append(best_of(history, task.monitor))
+        run.log_scores({FOLD_SCORE: best[-1]}, number, history[-1].timestamp)
+        gc.collect()  # the training's graph and its optimizer
+    print(
+        f"folds: val_{task.monitor} {', '.join(map(figure, best))}; mean {figure(mean(best))}, deviation "
+        f"{figure(stdev(best))}",
+        flush=True,
+    )
     model = task.together(networks)
     record_network(run, model)
     return model, mean_history(histories)
+
+
+def best_of(history: Sequence["EpochRecord"], monitor: str) -> float:
+    """Return the score of the epoch whose network was kept."""
+    from pipeline.metrics import HIGHER_IS_BETTER
+
+    return (max if HIGHER_IS_BETTER[monitor] else min)(record.scores[f"val_{monitor}"] for record in history)
 
 
 def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
@@ -109,10 +125,11 @@ def record_start(run: "Run", config: Config) -> None:
 
 def record_network(run: "Run", model: "keras.Model") -> None:
     """Log summary and picture."""
-    from pipeline.models import figure, summary
+    from pipeline.models import figure as picture
+    from pipeline.models import summary
 
     run.log_text(summary(model), "network.txt")
-    run.log_figure(figure(model), "network.png")
+    run.log_figure(picture(model), "network.png")
 
 
 def record_epoch(run: "Run", record: "EpochRecord") -> None:

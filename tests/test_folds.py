@@ -26,8 +26,10 @@ from pipeline.storage import MODELS, PROCESSED, RAW
 from pipeline.tasks import TaskError, predictor_for, task_for
 from pipeline.tasks.predictor import MODEL
 from pipeline.tasks.table_predictor import inputs_with, outputs
-from pipeline.tasks.table_rows import rows_of_folds
+from pipeline.tasks.table_rows import rows_of_fold, rows_of_folds
+from pipeline.tasks.table_scores import score_of
 from pipeline.train import train
+from pipeline.training import EpochRecord, mean_history
 
 FOLDS = 3
 EVERYTHING = {
@@ -207,6 +209,75 @@ def test_broken_off_it_goes_on_with_the_fold_and_ends_with_the_same_bits(
     assert [metrics(client, run, "val/auc") for run in children] == scores
 
 
+def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of_its_own(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkpoints,) = (trained / ".checkpoints").glob("*/fold_2")
+    shutil.rmtree(checkpoints)
+    whole = (MODELS / MODEL).read_bytes()
+    client, parent, children = runs(trained)
+    before = metrics(client, parent, "val/auc")
+    train(folded().config)
+    assert (MODELS / MODEL).read_bytes() == whole
+    found = client.search_runs([parent.info.experiment_id])
+    assert len(found) == 2 * (1 + FOLDS)
+    assert metrics(client, parent, "val/auc") == before
+    values = [metrics(client, child, "val/auc") for child in children]
+    shown = ", ".join(f"{max(value for _, value in each):.4f}" for each in values)
+    assert f"folds: val_auc {shown}; mean 0." in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data__target": "price", "data__numeric": ["shop_size"], "model__merge": "none", "data__min_count": 20},
+        {"data__target": "colour", "data__categorical": ["shop"], "data__kind": "multiclass", "model__merge": "bin"},
+        {"data__categorical": [], "data__calendar": [], "model__crosses": "none", "model__target_statistics": False},
+        {"model__hidden_layers": 0, "train__members": 1, "model__target_statistics": False, "train__patience": 1},
+    ],
+)
+def test_every_kind_of_target_and_column(workspace: Path, changes: dict[str, Any]) -> None:
+    write_tiny(RAW)
+    task = folded(**{"train__epochs": 3, "data__min_count": 10, **changes})
+    task.preprocess()
+    train(task.config)
+    evaluation = task_for(task.config).evaluate(MODELS)
+    rows, name = rows_of_folds(), task.headline
+    client, _, children = runs(workspace)
+    best = min if task.schema.kind == "regression" else max
+    output = np.stack([evaluation.predictions["val"][column.name] for column in task.outputs() if column.is_number], 1)
+    for fold, child in enumerate(children):
+        held = rows[rows.fold == fold]
+        score = score_of(task.schema, held, output[rows.fold == fold])(np.ones(len(held)))[name]
+        assert score == pytest.approx(best(value for _, value in metrics(client, child, f"val/{name}")), rel=1e-5)
+    example = task.example()
+    assert len(predictor_for(MODELS).bundled(example)["output"]) == len(example)
+
+
+def test_a_number_that_a_fold_did_not_see_is_unknown_to_its_network() -> None:
+    codes, target = np.ones((6, 1), np.int32), np.zeros(6, np.float32)
+    numeric = np.array([[1.5], [1.5], [2.5], [2.5], [1.5], [9.0]], np.float32)
+    fold = np.array([0, 1, 0, 0, 1, 1], np.int8)
+    rows = Arrays(codes, numeric, target, np.arange(6, dtype=np.int32), fold, np.arange(6))
+    found = rows_of_fold(rows, 0, [], [2], [1], [([1.5, 2.5], 2)])
+    assert [each.tolist() for each in found.unseen or []] == [[], [2]]
+    np.testing.assert_array_equal(found.learned.numeric[:, 0], np.array([1.5, 1.5, 9.0], np.float32))
+    np.testing.assert_array_equal(found.validated.numeric[:, 0], np.array([1.5, np.nan, np.nan], np.float32))
+
+
+def test_the_mean_of_histories_keeps_those_that_ended() -> None:
+    histories = [
+        [EpochRecord(epoch, {"loss": loss}, 10 * epoch) for epoch, loss in enumerate(losses, 1)]
+        for losses in ([4.0, 2.0], [2.0, 1.0, 3.0])
+    ]
+    assert [(each.epoch, each.scores["loss"], each.timestamp) for each in mean_history(histories)] == [
+        (1, 3.0, 10),
+        (2, 1.5, 20),
+        (3, 2.5, 30),
+    ]
+
+
 def test_baselines_have_the_same_folds(trained: Path) -> None:
     scores = {name: found.values["auc"] for name, found in folded().baselines()}
     assert scores["constant"] == 0.5
@@ -225,7 +296,7 @@ def test_a_fold_of_one_class_is_told(workspace: Path) -> None:
     # Of each day one answer: a fold of few days has one alone.
     alike = [line.rpartition(",")[0] + (",yes" if line[8:10] != "05" else ",no") for line in lines[1:]]
     (RAW / "rows.csv").write_text("\n".join([lines[0], *alike]), encoding="utf-8")
-    with pytest.raises(DataError, match=r"column 'sold': all (fold \d|test) rows are of one class"):
+    with pytest.raises(DataError, match=r"column 'sold': all (train|fold \d|test) rows are of one class"):
         folded(data__split_seed=2).preprocess()
 
 
@@ -236,5 +307,7 @@ def test_what_folds_contradict_is_told_before_anything_runs(trained: Path) -> No
     ]
     with pytest.raises(TaskError, match=r"train.save_every: 1 keeps networks of single epochs"):
         folded(train__save_every=1).check()
-    with pytest.raises(TaskError, match=r"model.keras: not a network of 2 folds"):
-        folded(data__folds=2).evaluate(MODELS)
+    for other in (folded(data__folds=1), folded(data__split_seed=2)):
+        with pytest.raises(TaskError, match=r"models: holds a network that was trained on data prepared otherwise"):
+            other.require_trained_on_it(MODELS)
+    folded().require_trained_on_it(MODELS)

@@ -2,6 +2,7 @@
 
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,34 @@ def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureF
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     run = client.get_run(found[0].user_attrs["mlflow_run"])
     assert (run.info.status, run.data.tags["trial.state"]) == ("FINISHED", "pruned")
+
+
+def of_folds(pruner: dict[str, Any]) -> Plan:
+    """Return a plan of trials of five folds."""
+    plan = plan_with("random", "none")
+    return replace(plan, pruner=pruner, tree={**plan.tree, "data": {**plan.tree["data"], "folds": 5}})
+
+
+def test_an_easy_first_fold_protects_no_trial() -> None:
+    study = optuna.create_study(
+        direction="maximize", pruner=pruner_of(of_folds({"name": "median", "n_startup_trials": 5, "n_warmup_steps": 1}))
+    )
+    for _ in range(5):
+        trial = study.ask()
+        for step, value in enumerate([0.80, 0.78, 0.77, 0.765, 0.764], 1):
+            trial.report(value, step)
+        study.tell(trial, 0.764)
+    trial = study.ask()
+    trial.report(0.801, 1)
+    assert not trial.should_prune()
+    trial.report(0.75, 2)
+    assert trial.should_prune()
+
+
+def test_what_pruners_make_of_folds() -> None:
+    with pytest.raises(SweepError, match=r"pruner=patient: waits for epochs to become better, and with data.folds=5"):
+        pruner_of(of_folds({"name": "patient"}))
+    assert pruner_of(of_folds({"name": "hyperband"}))._max_resource == 5  # type: ignore[attr-defined]
 
 
 @pytest.mark.slow

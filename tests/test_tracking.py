@@ -86,14 +86,14 @@ def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
 
 
 def test_a_training_from_the_beginning_does_not_double_an_older_one(workspace: Path) -> None:
-    with training_run(CONFIG, "key", afresh=True) as first:
+    with training_run(CONFIG, "key", [False]) as first:
         pass  # killed before its first epoch, say
-    with training_run(CONFIG, "key", afresh=True) as run:
+    with training_run(CONFIG, "key", [False]) as run:
         assert run.id == first.id
         run.log_scores({"train/loss": 0.7}, step=1, timestamp=1_700_000_000_000)
     with training_run(CONFIG, "key") as resumed:
         assert (resumed.id, resumed.resumed) == (run.id, True)
-    with training_run(CONFIG, "key", afresh=True) as anew:
+    with training_run(CONFIG, "key", [False]) as anew:
         assert anew.id != run.id
         assert not anew.resumed
 

@@ -71,8 +71,8 @@ def prepare(
         held = hold_out(raw, known, holdout)
         group, split = held.group, held.split
         for number in range(holdout.folds):
-            name = "val" if holdout.folds == 1 else f"fold {number + 1}"
-            refuse_lost_classes(answers, _with_fold(held, number), name, target.column, path)
+            fold = number + 1 if holdout.folds > 1 else 0
+            refuse_lost_classes(answers, _with_fold(held, number), fold, target.column, path)
         # Of several folds each row is learned from by some network.
         learned = split == SPLITS.index("train") if holdout.folds == 1 else held.fold != DROPPED
         categorical, numeric = _fitted(raw, learned, min_count)

@@ -46,13 +46,13 @@ def answers_of(raw: RawRows, target: Target) -> Answers:
     return answers
 
 
-def refuse_lost_classes(answers: Answers, split: Splits, val: str, column: str, path: Path) -> None:
+def refuse_lost_classes(answers: Answers, split: Splits, fold: int, column: str, path: Path) -> None:
     """Refuse a split of one class, and one whose class training lacks.
 
     Args:
         answers: Of all rows.
         split: Of each row.
-        val: What the validation split is called.
+        fold: Its number where this is one of several; else 0.
         column: Of the target.
         path: Of the file.
 
@@ -62,11 +62,13 @@ def refuse_lost_classes(answers: Answers, split: Splits, val: str, column: str, 
     if answers.kind == "regression":
         return
     rows = class_counts(answers, split)
-    for index, (name, found) in enumerate(zip(("train", val, "test"), rows, strict=True)):
+    names = ("train", f"fold {fold}", "test") if fold else SPLITS
+    for index, (name, found) in enumerate(zip(names, rows, strict=True)):
         if (found > 0).sum() == 1:
             raise DataError(
                 f"column {column!r}: all {name} rows are of one class ({answers.classes[int(found.argmax())]}); "
-                "a score needs several. Check data.target, data.target_at_least, data.split_seed and the fractions."
+                "a score needs several. Check data.target, data.target_at_least, data.split_seed, data.folds and the "
+                "fractions."
             )
         lost = np.flatnonzero((found > 0) & (rows[0] == 0))
         if lost.size:
@@ -74,7 +76,7 @@ def refuse_lost_classes(answers: Answers, split: Splits, val: str, column: str, 
             raise DataError(
                 f"{path}: line {row + 2}: column {column!r}: {answers.classes[lost[0]]!r} is a class "
                 f"of the {name} rows that no training row has ({len(lost)} such). "
-                "Merge rare classes, or split otherwise (data.split)."
+                "Merge rare classes, or split otherwise (data.split, data.folds)."
             )
 
 

@@ -113,7 +113,7 @@ def table(plan: Plan, study: Study) -> str:
         rows.append(
             [trial.number, state_of(trial), *values, *settings, reported, spent, trial.user_attrs.get("mlflow_run", "")]
         )
-    header = ["trial", "state", *plan.metrics, *axes, "epochs_reported", "seconds", "mlflow_run"]
+    header = ["trial", "state", *plan.metrics, *axes, "steps_reported", "seconds", "mlflow_run"]
     return csv_text(header, rows)
 
 

@@ -1,5 +1,6 @@
 """Optuna's side: storage, study, sampler, pruner; which trials count, and which are lost."""
 
+import copy
 import json
 import time
 import uuid
@@ -152,19 +153,48 @@ def pruner_of(plan: Plan) -> optuna.pruners.BasePruner:
         SweepError: An unknown name or setting.
     """
     name, settings = _named(plan.pruner, PRUNERS, "pruner")
+    folds = plan.tree["data"].get("folds", 1)
     try:
         if name == "none":
             return optuna.pruners.NopPruner()
         if name == "median":
-            return optuna.pruners.MedianPruner(**settings)
+            median = optuna.pruners.MedianPruner(**settings)
+            return _ByMeanSoFar(median) if folds > 1 else median
         if name == "percentile":
-            return optuna.pruners.PercentilePruner(**settings)
+            percentile = optuna.pruners.PercentilePruner(**settings)
+            return _ByMeanSoFar(percentile) if folds > 1 else percentile
         if name == "hyperband":
-            return optuna.pruners.HyperbandPruner(max_resource=plan.tree["train"]["epochs"], **settings)
+            steps = folds if folds > 1 else plan.tree["train"]["epochs"]
+            return optuna.pruners.HyperbandPruner(max_resource=steps, **settings)
+        if folds > 1:
+            raise SweepError(
+                f"hydra/sweeper/pruner={name}: waits for epochs to become better, and with data.folds={folds} a trial "
+                "tells the mean over its folds; choose median, percentile, hyperband or none"
+            )
         patience = settings.pop("patience", 1)
         return optuna.pruners.PatientPruner(optuna.pruners.MedianPruner(**settings), patience=patience)
     except (TypeError, ValueError) as error:
         raise SweepError(f"hydra.sweeper.pruner: {error}") from error
+
+
+class _ByMeanSoFar(optuna.pruners.BasePruner):
+    """Judges a trial by what it told last.
+
+    Optuna's own take the best of all steps: right for epochs, of which the best one's network is kept. A mean over
+    folds that begins with an easy one falls, and what it was says nothing.
+    """
+
+    def __init__(self, pruner: optuna.pruners.BasePruner) -> None:
+        self._pruner = pruner
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Tell whether the trial should end."""
+        step = trial.last_step
+        if step is None:
+            return False
+        seen = copy.copy(trial)
+        seen.intermediate_values = {step: trial.intermediate_values[step]}
+        return self._pruner.prune(study, seen)
 
 
 def counted(study: Study) -> list[FrozenTrial]:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def trained(
         config: Of the trial.
         folder: For its checkpoints, and what the loop prints.
         on_step: Told of every epoch; of folds, after each, of the mean of the best scores of those so far.
-        seconds: After which it ends with what it has; None for no limit.
+        seconds: After which it ends with what it has, each fold after its part of them; None for no limit.
 
     Raises:
         TrainingError: The loss or a score is no number.
@@ -61,8 +62,8 @@ def trained(
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
 
-    def has_time() -> bool:
-        return seconds is None or time.monotonic() - began <= seconds
+    def has_time(share: float = 1.0) -> bool:
+        return seconds is None or time.monotonic() - began <= seconds * share
 
     with (folder / LOG).open("a", encoding="utf-8") as log, redirect_stdout(log):
         task = task_for(config)
@@ -76,19 +77,21 @@ def trained(
             each: list[Scores] = []
             parameters = 0
             for number, fold in enumerate(folds, 1):
-                records, size = _records(
-                    fold, folder / "checkpoints" / f"fold_{number}", lambda _record: None, has_time
-                )
+                # Each fold has its part of the time: trials are compared over all of them.
+                in_time = partial(has_time, number / len(folds))
+                records, size = _records(fold, folder / "checkpoints" / f"fold_{number}", _tell_nobody, in_time)
                 best, parameters = _best(task, records), parameters + size
-                _scores(best)
+                _scores(best)  # refuses what is no number, before it is told
                 each.append(best.scores)
                 mean = {name: sum(found[name] for found in each) / len(each) for name in best.scores}
                 step = EpochRecord(number, mean, best.timestamp)
                 on_step(step)
-                if not has_time():
-                    break
-            scores, when = _scores(step), f"over {len(each)} folds"
+            scores, when = _scores(step), f"over {len(folds)} folds"
     return Outcome(scores, when, parameters, time.monotonic() - began)
+
+
+def _tell_nobody(_record: "EpochRecord") -> None:
+    return
 
 
 def _records(

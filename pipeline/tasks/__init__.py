@@ -1,7 +1,7 @@
 """Families of networks: each ties data, network, loop and scores together."""
 
 from pipeline.tasks.predictor import Embedding, Predictor, TaskError
-from pipeline.tasks.task import CODE, Column, Evaluation, Scores, Task, predictor_for, task_for
+from pipeline.tasks.task import CODE, Column, Evaluation, Scores, Task, is_for, predictor_for, task_for
 
 __all__ = [
     "CODE",
@@ -12,6 +12,7 @@ __all__ = [
     "Scores",
     "Task",
     "TaskError",
+    "is_for",
     "predictor_for",
     "task_for",
 ]

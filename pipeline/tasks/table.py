@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import MONITORS, Config, TableTrain
+from pipeline.config import MONITORS, Config, TableTrain, figure
 from pipeline.data import Arrays, Schema
 from pipeline.data.audit import as_dict, findings, page
 from pipeline.data.crosses import fit_crosses
@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 SUBMISSION = "submission.csv"
 
 
+def fold_name(fold: int) -> str:
+    """Return what the network of a fold is called within the whole."""
+    return f"fold_{fold + 1}"
+
+
 class TableTask(Task):
     """Classifiers and regressions over categorical tables.
 
@@ -52,7 +57,9 @@ class TableTask(Task):
     def __init__(self, config: Config, whole: "TableTask | None" = None, fold: int = 0) -> None:
         super().__init__(config)
         self._whole, self._fold = whole, fold
-        self.seed += fold
+        if fold:
+            # Of its own, whatever seeds are near: seed 2 must not repeat folds of seed 1.
+            self.seed = int(np.random.SeedSequence([self.seed, fold]).generate_state(1)[0])
 
     def folds(self) -> "Sequence[TableTask]":
         count = self.config.data.folds
@@ -76,6 +83,9 @@ class TableTask(Task):
         for each in warnings:
             print(f"preprocess: warning: {each.subject}: {each.text}", flush=True)
         rows = ", ".join(f"{name} {count:,}" for name, count in schema.rows.items())
+        if data.folds > 1:
+            several = schema.rows["train"] + schema.rows["val"]
+            rows = f"{several:,} in {data.folds} folds, test {schema.rows['test']:,}"
         classes = f" ({len(schema.classes)} classes)" if schema.kind == "multiclass" else ""
         return (
             f"{schema.kind} target {data.target}{classes}; {len(schema.categorical)} categorical and "
@@ -107,7 +117,8 @@ class TableTask(Task):
         if data.folds == 1:
             return rows_of_split(self.crosses)
         enough = [data.min_count] * len(self.schema.categorical) + [model.cross_min_count] * len(self.crosses)
-        return rows_of_fold(rows_of_folds(), self._fold, self.crosses, self.sizes, enough)
+        known = [(column.frequent, data.min_count) for column in self.schema.numeric if model.merge == "none"]
+        return rows_of_fold(rows_of_folds(), self._fold, self.crosses, self.sizes, enough, known)
 
     @cached_property
     def statistics(self) -> Statistics | None:
@@ -124,10 +135,15 @@ class TableTask(Task):
         schema, train, told = self.schema, self.config.train, self.statistics
         quantiles, known = [c.quantiles for c in schema.numeric], [c.frequent for c in schema.numeric]
         features = Features(self.sizes, quantiles, known, told.rows.shape[1] if told else 0)
-        head = Head(schema.kind, len(schema.classes), schema.target_mean, schema.target_std)
+        mean, std = schema.target_mean, schema.target_std
+        if self._whole and schema.kind == "regression":
+            # Not of all folds: the answers of its own are to be predicted.
+            amounts = self.rows.learned.target.astype(np.float64)
+            mean, std = float(amounts.mean()), float(amounts.std()) or 1.0
+        head = Head(schema.kind, len(schema.classes), mean, std)
         axes = {field.name: getattr(self.config.model, field.name) for field in fields(MlpSettings)}
         precision = resolved(train.precision)
-        name = f"fold_{self._fold + 1}" if self._whole else self.config.model.name
+        name = fold_name(self._fold) if self._whole else self.config.model.name
         # Apart from the whole, of which it is a layer, it may be called what the others are called.
         inner = self.config.model.name if told else name
         network = embedding_mlp(
@@ -170,7 +186,7 @@ class TableTask(Task):
                 f"train.save_every: {train.save_every} keeps networks of single epochs, which those of "
                 f"{self.config.data.folds} folds do not have in common; set it to 0, or data.folds to 1"
             )
-        faults += faults_of_crosses(self.config.model, train.members, schema)
+        faults += faults_of_crosses(self.config.model, train.members, self.config.data.folds, schema)
         if faults:
             raise TaskError("\n".join(faults))
         if chosen := crossed_columns(self.config.model, schema):
@@ -237,7 +253,11 @@ class TableTask(Task):
         curves = curves_of(self.schema, *found["test"])
         unlabelled = self.config.data.unlabelled
         submission = partial(self._write_submission, folder, unlabelled) if unlabelled else None
-        return Evaluation(scores, curves, tables, write_besides=submission)
+        notes = {}
+        if self.config.data.folds > 1:
+            value, (low, high) = scores["val"].values[self.headline], scores["val"].intervals[self.headline]
+            notes["out_of_fold"] = f"{self.headline} {figure(value)} ({figure(low)} … {figure(high)})"
+        return Evaluation(scores, curves, tables, notes, write_besides=submission)
 
     def _validated(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
         """Return the rows that were validated on, and what the network puts out for them; of folds, each row's own."""
@@ -248,30 +268,27 @@ class TableTask(Task):
             rows = Arrays.load(PROCESSED / "val")
             return rows, outputs(model, inputs_with(crosses, rows))
         networks = {network.name: network for network in members_of(model)}
-        names = [f"fold_{number}" for number in range(1, folds + 1)]
-        if set(names) != set(networks):
-            raise TaskError(f"{MODEL}: not a network of {folds} folds; `dvc repro train` trains one")
         rows = rows_of_folds()
         output = np.empty((len(rows), model.output_shape[-1]), np.float32)
-        for fold, name in enumerate(names):
+        for fold in range(folds):
             held = rows.fold == fold
-            output[held] = outputs(networks[name], inputs_with(crosses, rows[held]))
+            output[held] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[held]))
         return rows, output
 
     def baselines(self) -> Iterator[tuple[str, Scores]]:
         from pipeline.tasks import table_baselines
 
-        each = splits_of_folds(self.config.data.folds)
+        test = Arrays.load(PROCESSED / "test")
         for name, baseline in table_baselines.available().items():
-            output = np.mean([baseline(splits, self.schema) for splits in each], axis=0)
-            yield name, scores_of(self.schema, self.config.evaluate, each[0]["test"], output)
+            each = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
+            yield name, scores_of(self.schema, self.config.evaluate, test, np.mean(each, axis=0))
 
     @classmethod
     def predictor(cls, folder: Path) -> Predictor:
         return TablePredictor.load(folder)
 
     def untrained(self) -> Predictor:
-        return TablePredictor(self.schema, self.build(), self.crosses)
+        return TablePredictor(self.schema, self.together([fold.build() for fold in self.folds()]), self.crosses)
 
     def columns(self) -> list[Column]:
         layout = self.schema.layout

@@ -19,12 +19,13 @@ def crossed_columns(model: EmbeddingMlp, schema: Schema) -> list[tuple[int, ...]
     return crossed(model.crosses, [[names.index(name) for name in each] for each in model.cross_columns], len(names))
 
 
-def faults_of_crosses(model: EmbeddingMlp, members: int, schema: Schema) -> list[str]:
+def faults_of_crosses(model: EmbeddingMlp, members: int, folds: int, schema: Schema) -> list[str]:
     """Return what contradicts the prepared data, or does not fit into memory.
 
     Args:
         model: The section.
         members: Networks side by side.
+        folds: Networks one after the other.
         schema: Of the data.
     """
     from pipeline.models import dims_of
@@ -46,12 +47,13 @@ def faults_of_crosses(model: EmbeddingMlp, members: int, schema: Schema) -> list
             faults.append(f"model.cross_columns: {together}: more combinations than can be numbered; leave one out")
     if faults or not (chosen or model.target_statistics):
         return faults
-    rows = len(Arrays.load(PROCESSED / "train"))
+    rows = sum(len(Arrays.load(PROCESSED / split)) for split in (("train", "val") if folds > 1 else ("train",)))
     codes = [*sizes, *(most_codes(rows, sizes, each, model.cross_min_count) for each in chosen)]
     widths = dims_of(model.embedding_dim, codes)
-    # Weights and Adam's two moments; of each row codes and statistics, which the backend copies.
+    # Weights and Adam's two moments, and the weights of the folds before; of each row codes and statistics, which the
+    # backend copies.
     told = 1 + max(1, len(schema.classes)) if model.target_statistics else 0
-    wanted = 12 * members * sum(size * width for size, width in zip(codes, widths, strict=True))
+    wanted = (12 + 4 * (folds - 1)) * members * sum(size * width for size, width in zip(codes, widths, strict=True))
     wanted += 2 * rows * len(codes) * (4 + 4 * told)
     free = psutil.virtual_memory().available
     if wanted > free:

@@ -1,6 +1,6 @@
 """Which rows of a table a network learns from, which it is validated on, and which codes it knows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,8 +18,8 @@ class Rows:
     Attributes:
         learned: To learn from.
         validated: To validate on.
-        unseen: Of each column of codes, those too rare among the learned rows: unknown to the network. None where the
-            codes were made for these rows.
+        unseen: Of each column of codes, those too rare among the learned rows, unknown to the network; then, where
+            numbers are codes to it, of each column of these. None where all was made for these rows.
     """
 
     learned: Arrays
@@ -34,7 +34,12 @@ def rows_of_split(crosses: Sequence[Cross]) -> Rows:
 
 
 def rows_of_fold(
-    rows: Arrays, fold: int, crosses: Sequence[Cross], sizes: Sequence[int], enough: Sequence[int]
+    rows: Arrays,
+    fold: int,
+    crosses: Sequence[Cross],
+    sizes: Sequence[int],
+    enough: Sequence[int],
+    known: Sequence[tuple[Sequence[float], int]] = (),
 ) -> Rows:
     """Return the other folds' rows to learn from, and this one's to validate on.
 
@@ -44,6 +49,8 @@ def rows_of_fold(
         crosses: Columns taken together, counted on all of them.
         sizes: Number of codes of each column, crosses included.
         enough: Rows with a code of each column, from which on a network knows it.
+        known: Of each column of numbers, where they are codes to the network, those that have one, ascending; and from
+            how many rows on it knows one.
     """
     rows = _crossed(rows, crosses)
     held = rows.fold == fold
@@ -56,7 +63,21 @@ def rows_of_fold(
         for each in (learned, validated):
             codes = each.categorical[:, column]
             codes[is_unseen[codes]] = 0
+    for column, (numbers, least) in enumerate(known):
+        codes_of = [_codes(each.numeric[:, column], numbers) for each in (learned, validated)]
+        is_unseen = np.bincount(codes_of[0], minlength=len(numbers) + 1) < least
+        is_unseen[0] = False
+        unseen.append(np.flatnonzero(is_unseen))
+        for each, numbered in zip((learned, validated), codes_of, strict=True):
+            each.numeric[is_unseen[numbered], column] = np.nan
     return Rows(learned, validated, unseen)
+
+
+def _codes(values: npt.NDArray[np.float32], known: Sequence[float]) -> npt.NDArray[np.int64]:
+    """Return what `ValueCodes` makes of numbers: the place of the equal one, from 1; 0 where there is none."""
+    array = np.array([*known, np.nan], np.float32)
+    at = np.searchsorted(array[:-1], values)
+    return np.where(array[at] == values, at + 1, 0)
 
 
 def rows_of_folds() -> Arrays:
@@ -65,12 +86,14 @@ def rows_of_folds() -> Arrays:
     return found[np.argsort(found.row, kind="stable")]
 
 
-def splits_of_folds(folds: int) -> list[Mapping[str, Arrays]]:
-    """Return train, val and test as each fold's network has them."""
+def splits_of_folds(folds: int) -> Iterator[Mapping[str, Arrays]]:
+    """Give train, val and test as each fold's network has them."""
     if folds == 1:
-        return [{split: Arrays.load(PROCESSED / split) for split in SPLITS}]
+        yield {split: Arrays.load(PROCESSED / split) for split in SPLITS}
+        return
     rows, test = rows_of_folds(), Arrays.load(PROCESSED / "test")
-    return [{"train": rows[rows.fold != fold], "val": rows[rows.fold == fold], "test": test} for fold in range(folds)]
+    for fold in range(folds):
+        yield {"train": rows[rows.fold != fold], "val": rows[rows.fold == fold], "test": test}
 
 
 def _crossed(rows: Arrays, crosses: Sequence[Cross]) -> Arrays:

@@ -258,6 +258,18 @@ class Task(ABC):
                 f"these overrides; or run all: `dvc exp run -S experiment={self.config.name}`, overrides after -S."
             )
 
+    def require_trained_on_it(self, folder: Path) -> None:
+        """Refuse a network that learned from data prepared otherwise: it may have seen what it is scored on.
+
+        Raises:
+            TaskError: Naming the command that trains the right one.
+        """
+        if not is_for(folder, self.config):
+            raise TaskError(
+                f"{folder}: holds a network that was trained on data prepared otherwise; `python -m pipeline.train` "
+                f"with these overrides trains one, or run all: `dvc exp run -S experiment={self.config.name}`"
+            )
+
     def key(self) -> str:
         """Return what a training hangs on, hashed: data, settings, code and libraries, but not the number of epochs."""
         from pipeline.models import resolved
@@ -274,6 +286,15 @@ class Task(ABC):
 def task_for(config: Config) -> Task:
     """Return the family that a configuration names."""
     return _family(config.task)(config)
+
+
+def is_for(folder: Path, config: Config) -> bool:
+    """Tell whether a saved network was trained on data that were prepared as configured."""
+    try:
+        schema = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True  # loading it tells what is wrong
+    return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
 
 
 def predictor_for(folder: Path) -> Predictor:

@@ -1,6 +1,13 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
-from pipeline.tracking.lifecycle import evaluation_run, fold_run, log_to_training, reference_to, training_run
+from pipeline.tracking.lifecycle import (
+    FOLD_SCORE,
+    evaluation_run,
+    fold_run,
+    log_to_training,
+    reference_to,
+    training_run,
+)
 from pipeline.tracking.logged_model import download_model, log_model
 from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, open_store, store_uri
@@ -9,6 +16,7 @@ from pipeline.tracking.sweeps import FAILED, FINISHED, KILLED, SweepRecord
 __all__ = [
     "FAILED",
     "FINISHED",
+    "FOLD_SCORE",
     "KILLED",
     "Run",
     "RunReference",

@@ -1,6 +1,6 @@
 """Which MLflow run a stage writes into, and how that run ends."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import mlflow
@@ -19,33 +19,37 @@ PARENT = "mlflow.parentRunId"
 FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
+FOLD_SCORE = "folds/val"
+"""The monitor of each fold's best epoch, by fold: in the run of the whole."""
 
 
 @contextmanager
-def training_run(config: Config, key: str, *, afresh: bool = False) -> Iterator[Run]:
+def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> Iterator[Run]:
     """Open the run of a training: the one that an interrupted training of the same key left, else a new one.
 
     Args:
         config: Of the experiment.
         key: What the training hangs on; with the number of epochs it names the run.
-        afresh: The training starts at its beginning: a run that holds epochs already is not its own.
+        begun: Of each of its folds, or of itself, whether there is a checkpoint. A run that holds what this training
+            has not reached is not its own.
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: key, EPOCHS: str(config.train.epochs)}
-    found = _known(client, config, tags, afresh=afresh)
+    foreign = [*([] if all(begun) else [FIRST_SCORE]), *([] if any(begun) else [FOLD_SCORE])]
+    found = _known(client, config, tags, foreign)
     with _active(client, config, found, tags, system_metrics=config.tracking.system_metrics) as run:
         yield run
 
 
 @contextmanager
-def fold_run(parent: Run, config: Config, key: str, fold: int, *, afresh: bool) -> Iterator[Run]:
+def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -> Iterator[Run]:
     """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`.
 
     It is none that MLflow's own functions write into: that stays the parent.
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), PARENT: parent.id, FOLD: str(fold)}
-    found = _known(client, config, tags, afresh=afresh)
+    found = _known(client, config, tags, [] if begun else [FIRST_SCORE])
     if found is None:
         experiment = client.get_run(parent.id).info.experiment_id
         made = client.create_run(experiment, run_name=f"fold {fold}", tags=tags)
@@ -56,9 +60,10 @@ def fold_run(parent: Run, config: Config, key: str, fold: int, *, afresh: bool) 
         yield run
 
 
-def _known(client: MlflowClient, config: Config, tags: dict[str, str], *, afresh: bool) -> str | None:
+def _known(client: MlflowClient, config: Config, tags: dict[str, str], foreign: Sequence[str]) -> str | None:
+    """Return the run that has the tags, and none of the metrics that it must not have."""
     found = find_run(client, config.name, tags)
-    if found and afresh and client.get_metric_history(found, FIRST_SCORE):
+    if found and any(client.get_metric_history(found, name) for name in foreign):
         if client.get_run(found).info.status == RunStatus.to_string(RunStatus.RUNNING):
             client.set_terminated(found, RunStatus.to_string(RunStatus.KILLED))
         return None

@@ -20,10 +20,10 @@ class EpochRecord:
 
 
 def mean_history(histories: Sequence[Sequence[EpochRecord]]) -> list[EpochRecord]:
-    """Return the mean of several trainings' scores by epoch, of those that came so far; their last time."""
+    """Return the mean of several trainings' scores by epoch, with the last of each that has ended; their last time."""
     found = []
     for epoch in range(1, max(map(len, histories)) + 1):
-        records = [history[epoch - 1] for history in histories if len(history) >= epoch]
+        records = [history[min(epoch, len(history)) - 1] for history in histories]
         scores = {name: sum(each.scores[name] for each in records) / len(records) for name in records[0].scores}
         found.append(EpochRecord(epoch, scores, max(each.timestamp for each in records)))
     return found

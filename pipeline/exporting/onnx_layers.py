@@ -1,0 +1,373 @@
+"""Each layer in ONNX operators: what `pipeline/portable/layers.py` computes, for inputs of any length."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from pipeline.exporting.errors import ExportError
+from pipeline.exporting.onnx_graph import Graph, Value
+from pipeline.portable.activations import SHRINK
+
+Settings = Mapping[str, Any]
+Weights = Mapping[str, Any]
+FAR = -1e9
+RECURRENT = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softsign": "Softsign", "softplus": "Softplus"}
+"""Activations that ONNX's recurrent operators have."""
+
+
+def _plain(kind: str, **attributes: Any) -> Callable[[Graph, Value], Value]:
+    return lambda g, x: g.op(kind, x, **attributes)
+
+
+def _squareplus(g: Graph, x: Value) -> Value:
+    return (x + g.op("Sqrt", x * x + 4)) * 0.5
+
+
+def _sparse_plus(g: Graph, x: Value) -> Value:
+    bent = g.op("Relu", x + 1)
+    return g.where(g.op("GreaterOrEqual", x, 1), x, bent * bent * 0.25)
+
+
+ACTIVATIONS: dict[str, Callable[[Graph, Value], Value]] = {
+    "celu": _plain("Celu"),
+    "elu": _plain("Elu"),
+    "exponential": _plain("Exp"),
+    "gelu": lambda g, x: x * (g.op("Erf", x * math.sqrt(0.5)) + 1) * 0.5,
+    "hard_shrink": _plain("Shrink", lambd=SHRINK),
+    "hard_sigmoid": _plain("HardSigmoid", alpha=1 / 6, beta=0.5),
+    "hard_silu": _plain("HardSwish"),
+    "hard_tanh": lambda g, x: g.op("Clip", x, -1, 1),
+    "leaky_relu": _plain("LeakyRelu", alpha=0.2),
+    "linear": lambda _g, x: x,
+    "log_sigmoid": lambda g, x: -g.op("Softplus", -x),
+    "log_softmax": _plain("LogSoftmax"),
+    "mish": _plain("Mish"),
+    "relu": _plain("Relu"),
+    "relu6": lambda g, x: g.op("Clip", x, 0, 6),
+    "selu": _plain("Selu"),
+    "sigmoid": _plain("Sigmoid"),
+    "silu": lambda g, x: x * g.op("Sigmoid", x),
+    "soft_shrink": _plain("Shrink", lambd=SHRINK, bias=SHRINK),
+    "softmax": _plain("Softmax"),
+    "softplus": _plain("Softplus"),
+    "softsign": _plain("Softsign"),
+    "sparse_plus": _sparse_plus,
+    "sparse_sigmoid": lambda g, x: g.op("Clip", (x + 1) * 0.5, 0, 1),
+    "squareplus": _squareplus,
+    "tanh": _plain("Tanh"),
+    "tanh_shrink": lambda g, x: x - g.op("Tanh", x),
+}
+
+
+def _bent(g: Graph, s: Settings, x: Value) -> Value:
+    name = s["activation"]
+    if name not in ACTIVATIONS:
+        raise ExportError(f"activation {name!r}: ONNX has {', '.join(sorted(ACTIVATIONS))}; the format numpy has it")
+    return ACTIVATIONS[name](g, x)
+
+
+def _dense(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
+    product: Value = x @ w["kernel"]
+    return _bent(g, s, product + w["bias"] if "bias" in w else product)
+
+
+def _reversible_embedding(g: Graph, _s: Settings, w: Weights, x: Value, reverse: bool = False) -> Value:
+    if not reverse:
+        return g.value(w["embeddings"]).rows(x)
+    # The table is turned in the graph: it stands there once.
+    turned = w.get("reverse_embeddings")
+    return x @ (g.value(w["embeddings"]).transposed(1, 0) if turned is None else turned)
+
+
+def _target_statistics(g: Graph, s: Settings, w: Weights, codes: Value) -> Value:
+    found = g.value(w["table"]).rows(codes + np.array(s["offsets"], np.int32))
+    return found.reshaped(0, len(s["offsets"]) * w["table"].shape[1])
+
+
+def _one_hot(g: Graph, s: Settings, _w: Weights, numbers: Value) -> Value:
+    return g.op("Equal", numbers.with_axis(-1), np.arange(s["size"], dtype=np.int32)).cast("float32")
+
+
+def _not_padding(g: Graph, _s: Settings, _w: Weights, numbers: Value) -> Value:
+    return g.op("Not", g.op("Equal", numbers, np.array(0, np.int32)))
+
+
+def _normalised(g: Graph, w: Weights, epsilon: float, x: Value, name: str = "") -> Value:
+    return g.op("LayerNormalization", x, w[f"{name}gamma"], w[f"{name}beta"], epsilon=epsilon)
+
+
+def _batch_normalization(_g: Graph, s: Settings, w: Weights, x: Value) -> Value:
+    scale = w.get("gamma", np.float32(1)) / np.sqrt(w["moving_variance"] + np.float32(s["epsilon"]))
+    found: Value = x * scale + (w.get("beta", np.float32(0)) - w["moving_mean"] * scale)
+    return found
+
+
+def _summed(parts: list[Value]) -> Value:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total
+
+
+# Recurrent layers: Keras' order of gates is input, forget, cell, output; ONNX's is input, output, forget, cell.
+
+
+def _operator(s: Settings, w: Weights, prefix: str) -> tuple[str, list[Any], dict[str, Any]]:
+    """Return the operator, its weights in its own order, and its attributes."""
+    inner, outer = w[f"{prefix}recurrent_kernel"], w[f"{prefix}kernel"]
+    units, is_gru = s["units"], "reset_after" in s
+    order = [0, 1, 2] if is_gru else [0, 3, 1, 2]
+
+    def arranged(matrix: Any) -> Any:
+        blocks = np.split(matrix, len(order), axis=-1)
+        return np.concatenate([blocks[place] for place in order], axis=-1)
+
+    bias = w.get(f"{prefix}bias", np.zeros(len(order) * units, np.float32))
+    both = bias if np.ndim(bias) == 2 else np.stack([bias, np.zeros_like(bias)])
+    weights = [
+        arranged(outer).T[None],
+        arranged(inner).T[None],
+        np.concatenate([arranged(each) for each in both])[None],
+    ]
+    bent, gate = s["activation"], s["recurrent_activation"]
+    if wrong := [name for name in (bent, gate) if name not in RECURRENT]:
+        raise ExportError(
+            f"activation {wrong[0]!r} of a recurrent layer: ONNX has {', '.join(sorted(RECURRENT))}; the format numpy "
+            "has it"
+        )
+    attributes: dict[str, Any] = {"hidden_size": units, "activations": [RECURRENT[gate], RECURRENT[bent]]}
+    if is_gru:
+        return "GRU", weights, {**attributes, "linear_before_reset": int(s["reset_after"])}
+    return "LSTM", weights, {**attributes, "activations": [RECURRENT[gate], RECURRENT[bent], RECURRENT[bent]]}
+
+
+def _read(
+    g: Graph, s: Settings, w: Weights, x: Value, state: Any, mask: Value | None, prefix: str, *, backwards: bool
+) -> tuple[Value, list[Value]]:
+    """Return the outputs where their inputs stood, `(batch, steps, units)`, and the last state.
+
+    Steps that do not count stand at the end: the operator takes lengths, not masks.
+    """
+    kind, weights, attributes = _operator(s, w, prefix)
+    lengths = None if mask is None else g.op("ReduceSum", mask.cast("int32"), np.array([1]), keepdims=0)
+    state = state if isinstance(state, list) or state is None else [state]
+    begin = [] if state is None else [each.with_axis(0) for each in state]
+    direction = "reverse" if backwards else "forward"
+    outputs = 2 if kind == "GRU" else 3
+    found, *ends = g.several(
+        kind, outputs, x.transposed(1, 0, 2), *weights, lengths, *begin, direction=direction, **attributes
+    )
+    found, ends = found.without_axis(1).transposed(1, 0, 2), [each.without_axis(0) for each in ends]
+    if mask is not None and not backwards and not s["zero_masked"]:
+        # What was put out last stands at the steps behind.
+        found = g.where(mask.with_axis(-1), found, ends[0].with_axis(1))
+    return found, ends
+
+
+def _recurrent(
+    g: Graph, s: Settings, w: Weights, x: Value, initial_state: Any = None, mask: Value | None = None
+) -> Any:
+    found, ends = _read(g, s, w, x, initial_state, mask, "", backwards=s["go_backwards"])
+    if s["go_backwards"] and s["return_sequences"]:
+        found = g.op("Slice", found, np.array([-1]), np.array([-(2**31)]), np.array([1]), np.array([-1]))
+    output = found if s["return_sequences"] else ends[0]
+    return [output, *ends] if s["return_state"] else output
+
+
+def _bidirectional(
+    g: Graph, s: Settings, w: Weights, x: Value, initial_state: Any = None, mask: Value | None = None
+) -> Any:
+    half = None if initial_state is None else len(initial_state) // 2
+    found, states = [], []
+    for place, prefix in enumerate(("forward/", "backward/")):
+        begin = None if half is None else initial_state[place * half : (place + 1) * half]
+        output, ends = _read(g, s, w, x, begin, mask, prefix, backwards=place == 1)
+        found.append(output if s["return_sequences"] else ends[0])
+        states += ends
+    both = g.concatenated(found)
+    return [both, *states] if s["return_state"] else both
+
+
+# Attention.
+
+
+def _look(g: Graph, scores: Value, memory: Value, kept: Value) -> list[Value]:
+    weights = g.op("Softmax", scores + (1 - kept.cast("float32")).with_axis(1) * FAR)
+    return [weights @ memory, weights]
+
+
+def _attention(g: Graph, _s: Settings, w: Weights, query: Value, memory: Value, kept: Value) -> Any:
+    return _look(g, query @ w["kernel"] @ memory.transposed(0, 2, 1), memory, kept)
+
+
+def _attending_lstm(
+    g: Graph, _s: Settings, w: Weights, x: Value, keys: Value, memory: Value, kept: Value, h: Value, c: Value
+) -> Any:
+    def step(body: Graph, h: Value, c: Value, now: Value) -> Any:
+        inside = [Value(body, each.name) for each in (keys, memory, kept)]
+        fits = body.op("Tanh", (h @ w["query_kernel"]).with_axis(1) + inside[0]) * w["direction"]
+        scores = body.op("ReduceSum", fits, np.array([-1]), keepdims=0).with_axis(1)
+        seen, weights = (each.without_axis(1) for each in _look(body, scores, *inside[1:]))
+        z = body.concatenated([now, seen]) @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]
+        i, f, cell, o = z.parts(4)
+        c = body.op("Sigmoid", f) * c + body.op("Sigmoid", i) * body.op("Tanh", cell)
+        h = body.op("Sigmoid", o) * body.op("Tanh", c)
+        return [h, c], [body.concatenated([h, seen]), weights]
+
+    ends, outputs = g.scanned(step, [h, c], x.transposed(1, 0, 2))
+    return [*(each.transposed(1, 0, 2) for each in outputs), *ends]
+
+
+def _count(g: Graph, x: Value, axis: int) -> Value:
+    """Return 0, 1, … for the places of an axis, int32."""
+    zero, one = np.array(0, np.int64), np.array(1, np.int64)
+    return g.op("Range", zero, x.size(axis).without_axis(0), one).cast("int32")
+
+
+def _positions(g: Graph, s: Settings, w: Weights, embedded: Value, before: Value) -> Value:
+    steps = _count(g, embedded, 1).with_axis(0) + before.with_axis(1)
+    table = g.value(w["table"]).rows(g.op("Min", steps, np.array(s["longest"] - 1, np.int32)))
+    return embedded * math.sqrt(w["table"].shape[1]) + table
+
+
+def _heads(g: Graph, s: Settings, query: Value, keys: Value, values: Value, bias: Value) -> tuple[Value, Value]:
+    size = s["width"] // s["heads"]
+
+    def split(x: Value) -> Value:
+        return x.reshaped(0, 0, s["heads"], size).transposed(0, 2, 1, 3)
+
+    scores = split(query / math.sqrt(size)) @ split(keys).transposed(0, 1, 3, 2) + bias
+    weights = g.op("Softmax", scores)
+    return (weights @ split(values)).transposed(0, 2, 1, 3).reshaped(0, 0, s["width"]), weights
+
+
+def _thought(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
+    wide = _normalised(g, w, s["epsilon"], x, "dense_norm/") @ w["wide/kernel"] + w["wide/bias"]
+    found: Value = x + g.op("Relu", wide) @ w["narrow/kernel"] + w["narrow/bias"]
+    return found
+
+
+def _hidden(kept: Value) -> Value:
+    return (1 - kept.cast("float32")).with_axis(1).with_axis(1) * FAR
+
+
+def _encoder_block(g: Graph, s: Settings, w: Weights, x: Value, kept: Value) -> Value:
+    both = _normalised(g, w, s["epsilon"], x, "attention_norm/") @ w["query_key_value/kernel"]
+    query, keys, values = (both + w["query_key_value/bias"]).parts(3)
+    seen, _ = _heads(g, s, query, keys, values, _hidden(kept))
+    return _thought(g, s, w, x + seen @ w["output/kernel"] + w["output/bias"])
+
+
+def _decoder_block(g: Graph, s: Settings, w: Weights, x: Value, memory: Value, kept: Value, past: Value) -> Any:
+    both = _normalised(g, w, s["epsilon"], x, "self_norm/") @ w["query_key_value/kernel"] + w["query_key_value/bias"]
+    query, *now = both.parts(3)
+    past = g.concatenated([past, g.concatenated(now)], axis=1)
+    keys, values = past.parts(2)
+    positions, steps = _count(g, past, 1), _count(g, x, 1)
+    earlier = (past.size(1) - x.size(1)).cast("int32")
+    ahead = g.op("Greater", positions.with_axis(0), steps.with_axis(1) + earlier)
+    seen, _ = _heads(g, s, query, keys, values, ahead.cast("float32") * FAR)
+    x = x + seen @ w["self_output/kernel"] + w["self_output/bias"]
+    keys, values = memory.parts(2)
+    query = _normalised(g, w, s["epsilon"], x, "memory_norm/") @ w["query/kernel"] + w["query/bias"]
+    seen, weights = _heads(g, s, query, keys, values, _hidden(kept))
+    x = x + seen @ w["memory_output/kernel"] + w["memory_output/bias"]
+    return [_thought(g, s, w, x), g.op("ReduceMean", weights, np.array([1]), keepdims=0), past]
+
+
+def _nothing(g: Graph, s: Settings, _w: Weights, words: Value) -> Any:
+    batch = words.size(0)
+    shape = g.concatenated([batch, np.array([0, s["width"]])], axis=0)
+    return [g.op("ConstantOfShape", batch).cast("int32"), g.op("ConstantOfShape", shape)]
+
+
+# Tables.
+
+
+def _embedding_dense(g: Graph, s: Settings, w: Weights, codes: Value, beside: Value | None = None) -> Value:
+    # Columns come by width: those of one width stand in one table.
+    features: list[Value] = []
+    for dim in sorted(set(s["dims"])):
+        columns = [column for column in s["columns"] if s["dims"][column] == dim]
+        offsets = np.array([s["offsets"][column] for column in columns], np.int32)
+        found = g.value(w[f"table_{dim}"]).rows(codes.rows(np.array(columns), axis=1) + offsets)
+        features.append(found.reshaped(0, len(columns) * dim))
+    found: Value = g.concatenated([*features, *([] if beside is None else [beside])]) @ w["kernel"] + w["bias"]
+    return found
+
+
+def _value_and_flag(g: Graph, _s: Settings, _w: Weights, values: Value) -> Value:
+    missing = g.op("IsNaN", values)
+    return g.concatenated([g.where(missing, 0, values), missing.cast("float32")])
+
+
+def _padded(columns: Any) -> Any:
+    """Return ragged columns as an array; what is no number equals none and is above none."""
+    longest = max(map(len, columns), default=0)
+    return np.array([[*column, *[np.nan] * (longest - len(column))] for column in columns], np.float32)
+
+
+def _quantile_bins(g: Graph, s: Settings, _w: Weights, values: Value) -> Value:
+    reached = g.op("GreaterOrEqual", values.with_axis(-1), _padded(s["edges"])).cast("int32")
+    place = g.op("ReduceSum", reached, np.array([-1]), keepdims=0) + np.array(1, np.int32)
+    return g.where(g.op("IsNaN", values), np.array(0, np.int32), place)
+
+
+def _value_codes(g: Graph, s: Settings, _w: Weights, values: Value) -> Value:
+    known = _padded(s["known"])
+    same = g.op("Equal", values.with_axis(-1), known).cast("int32")
+    return g.op("ReduceSum", same * np.arange(1, known.shape[1] + 1, dtype=np.int32), np.array([-1]), keepdims=0)
+
+
+def _number_embedding(g: Graph, w: Weights, missing: Value, features: Value) -> Value:
+    embedded = g.op("Relu", g.op("Einsum", features, w["kernel"], equation="bcf,cfd->bcd") + w["bias"])
+    embedded = g.where(missing.with_axis(-1), w["missing"], embedded)
+    return embedded.reshaped(0, w["kernel"].shape[0] * w["kernel"].shape[2])
+
+
+def _periodic_embedding(g: Graph, _s: Settings, w: Weights, values: Value) -> Value:
+    missing = g.op("IsNaN", values)
+    angles = g.where(missing, 0, values).with_axis(-1) * (np.float32(2 * np.pi) * w["frequency"])
+    return _number_embedding(g, w, missing, g.concatenated([g.op("Sin", angles), g.op("Cos", angles)]))
+
+
+def _piecewise_embedding(g: Graph, _s: Settings, w: Weights, values: Value) -> Value:
+    missing = g.op("IsNaN", values)
+    shares = (g.where(missing, 0, values).with_axis(-1) - w["starts"]) / w["widths"]
+    return _number_embedding(g, w, missing, g.op("Min", g.op("Max", shares, w["low"]), w["high"]))
+
+
+LAYERS: dict[str, Callable[..., Any]] = {
+    "Activation": lambda g, s, _w, x: _bent(g, s, x),
+    "Add": lambda _g, _s, _w, parts: _summed(parts),
+    "AttendingLSTM": _attending_lstm,
+    "Attention": _attention,
+    "Average": lambda _g, _s, _w, parts: _summed(parts) / len(parts),
+    "BatchNormalization": _batch_normalization,
+    "Bidirectional": _bidirectional,
+    "Concatenate": lambda g, s, _w, parts: g.concatenated(parts, axis=s["axis"]),
+    "Counter": lambda _g, _s, _w, number, words: number + words.size(1).cast("int32"),
+    "DecoderBlock": _decoder_block,
+    "Dense": _dense,
+    "Dropout": lambda _g, _s, _w, x: x,
+    "Embedding": lambda g, _s, w, numbers: g.value(w["embeddings"]).rows(numbers),
+    "EmbeddingDense": _embedding_dense,
+    "EncoderBlock": _encoder_block,
+    "GRU": _recurrent,
+    "LSTM": _recurrent,
+    "LayerNormalization": lambda g, s, w, x: _normalised(g, w, s["epsilon"], x),
+    "NotPadding": _not_padding,
+    "Nothing": _nothing,
+    "OneHot": _one_hot,
+    "PeriodicEmbedding": _periodic_embedding,
+    "PiecewiseEmbedding": _piecewise_embedding,
+    "Positions": _positions,
+    "QuantileBins": _quantile_bins,
+    "Rescaling": lambda _g, s, _w, x: x * s["scale"] + s["offset"],
+    "ReversibleEmbedding": _reversible_embedding,
+    "TargetStatistics": _target_statistics,
+    "ValueAndFlag": _value_and_flag,
+    "ValueCodes": _value_codes,
+}

@@ -1,0 +1,56 @@
+"""A network as ONNX: batches of any size, sequences of any length."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import onnx
+
+from pipeline.exporting.errors import ExportError
+from pipeline.exporting.graph import graph_of
+from pipeline.exporting.onnx_graph import Graph, Value
+from pipeline.exporting.onnx_layers import LAYERS
+from pipeline.portable.opened import NEXT
+
+
+def to_onnx(model: keras.Model) -> onnx.ModelProto:
+    """Return a network as ONNX; an output that goes on from an input of its name is called `next_NAME`.
+
+    Raises:
+        ExportError: A layer, or a setting of one, that ONNX's operators do not have.
+    """
+    described, arrays = graph_of(model)
+    graph = Graph()
+    outputs = _network(graph, described, arrays, {name: Value(graph, name) for name in described["inputs"]})
+    named = outputs if isinstance(outputs, dict) else {"output": outputs}
+    inputs = {tensor.name: (described["inputs"][tensor.name], _shape(tensor)) for tensor in model.inputs}
+    return graph.model(inputs, {f"{NEXT}{n}" if n in inputs else n: value for n, value in named.items()})
+
+
+def _shape(tensor: Any) -> list[Any]:
+    return ["batch", *(f"{tensor.name}_{axis}" if n is None else n for axis, n in enumerate(tensor.shape[1:], 1))]
+
+
+def _network(graph: Graph, described: Mapping[str, Any], arrays: Mapping[str, Any], inputs: Mapping[str, Value]) -> Any:
+    found: dict[str, list[Any]] = {name: [value] for name, value in inputs.items()}
+    for node in described["nodes"]:
+        args = [_filled(each, found) for each in node["args"]]
+        if "graph" in node:
+            output = _network(graph, node["graph"], arrays, *args)
+        else:
+            if node["layer"] not in LAYERS:
+                raise ExportError(f"layer {node['name']}: ONNX has no {node['layer']}; the format numpy has it")
+            weights = {role: arrays[name] for role, name in node["weights"].items()}
+            kwargs = {name: _filled(each, found) for name, each in node["kwargs"].items()}
+            output = LAYERS[node["layer"]](graph, node["settings"], weights, *args, **kwargs)
+        found[node["name"]] = output if isinstance(output, list) else [output]
+    return _filled(described["outputs"], found)
+
+
+def _filled(content: Any, found: Mapping[str, list[Any]]) -> Any:
+    """Put values where their places are named."""
+    if isinstance(content, dict):
+        if set(content) == {"node", "output"}:
+            return found[content["node"]][content["output"]]
+        return {name: _filled(each, found) for name, each in content.items()}
+    return [_filled(each, found) for each in content] if isinstance(content, list) else content
