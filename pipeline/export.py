@@ -1,10 +1,11 @@
 """Write the trained network in the formats of `export.formats`, each compared with Keras."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, command
+from pipeline.config import Config, command, figure
 from pipeline.storage import MODELS, new_folder, write_json
 from pipeline.tasks import task_for
 
@@ -24,8 +25,8 @@ def main(config: Config) -> None:
     predictor = task.predictor(MODELS)
     portable = predictor.portable()
     with new_folder(EXPORT) as scratch:
-        samples, example = task.encoded_samples(predictor, portable.networks), predictor.bundled(task.example())
-        report = export(portable, samples, example, config.export.formats, scratch)
+        samples, example = partial(task.encoded_samples, predictor), predictor.bundled(task.example())
+        report = export(portable, samples, example, config.export.formats, scratch, partial(task.score_of, predictor))
         write_json(scratch / REPORT, report)
     print(summary(report), flush=True)
     print(f"export: {recorded(config, report)}", flush=True)
@@ -54,7 +55,13 @@ def summary(report: dict[str, Any]) -> str:
             f"export: {EXPORT / form}: {found['bytes'] / 2**20:,.1f} MB, differs from Keras by {differs:.1e} at most; "
             f"one call: {', '.join(times)}"
         )
-        if not found["raw_input_agrees"]:
+        if "score" in found:
+            score = found["score"]
+            lines.append(
+                f"export: {EXPORT / form}: {score['name']} {figure(score['value'])} on validation examples, "
+                f"{figure(score['with_all_bits'])} with all bits"
+            )
+        elif not found["raw_input_agrees"]:
             lines.append(
                 f"export: {EXPORT / form}: answers its example otherwise than Keras does; see {EXPORT / REPORT}"
             )

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,6 +22,7 @@ from tiny import tiny
 from pipeline.config.sections import Export
 from pipeline.decoding import Sampling
 from pipeline.exporting import FORMATS, ExportError, Format, Portable, export
+from pipeline.exporting.formats import open_onnx
 from pipeline.storage import MODELS, RAW
 from pipeline.tasks import Task, task_for
 from pipeline.training import make_deterministic
@@ -63,9 +65,10 @@ def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Task]:
 
 def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
     predictor = task.predictor(MODELS)
-    portable, example = predictor.portable(), predictor.bundled(task.example())
+    example = predictor.bundled(task.example())
     folder.mkdir()
-    return export(portable, task.encoded_samples(predictor, portable.networks), example, formats, folder), example
+    samples, score = partial(task.encoded_samples, predictor), partial(task.score_of, predictor)
+    return export(predictor.portable(), samples, example, formats, folder, score), example
 
 
 def alone(example: str, folder: Path) -> str:
@@ -87,11 +90,14 @@ def alone(example: str, folder: Path) -> str:
 
 def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, Task], tmp_path: Path) -> None:
     kind, task = saved
-    report, example = exported(task, tmp_path / "export", ["numpy"])
-    found = report["formats"]["numpy"]
+    formats = ["numpy", "onnx", *(["litert"] if task.config.tree["model"].get("merge") != "none" else [])]
+    report, example = exported(task, tmp_path / "export", formats)
     names = {"encoder", "decoder"} if kind == "sentence" else {"network"}
-    assert set(report["networks"]) == set(found["networks"]) == names
-    assert found["raw_input_agrees"] is True
+    assert list(report["formats"]) == formats
+    for found in report["formats"].values():
+        assert set(report["networks"]) == set(found["networks"]) == names
+        assert found["raw_input_agrees"] is True
+        assert all(each["largest_difference"] <= 1e-4 for each in found["networks"].values())
     assert all(each["compared_rows"] >= 50 for each in report["networks"].values())
     printed = alone(kind, tmp_path / "export")
     if kind == "prompt":
@@ -140,20 +146,31 @@ def test_a_format_that_computes_something_else_is_refused(
     x = keras.Input((2,), name="point")
     model = keras.Model({"point": x}, keras.layers.Rescaling(scale)(keras.layers.Dense(1)(x)))
 
-    def other(portable: Portable, folder: Path) -> dict[str, Any]:
-        return {
-            n: lambda given, run=run: wrong(run(given)) for n, run in FORMATS["numpy"].write(portable, folder).items()
-        }
+    def opened(path: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        run = open_onnx(path)
 
-    monkeypatch.setitem(FORMATS, "other", Format(other, FORMATS["numpy"].answers))
+        def other(inputs: dict[str, Any]) -> dict[str, Any]:
+            output = wrong(run(inputs)["output"])
+            return output if isinstance(output, dict) else {"output": output}
+
+        return other
+
+    monkeypatch.setitem(FORMATS, "other", Format(FORMATS["onnx"].write, opened))
     portable = Portable("threshold", {"network": model}, {"names": ["x1", "x2"]})
-    samples = {"network": [{"point": np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)}]}
+    points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
+
+    def samples(_networks: Any) -> Any:
+        return {"network": [{"point": points}]}
+
+    def score(_asked: Any, _networks: Any) -> tuple[str, float]:
+        return "accuracy", 1.0
+
     example = {"input": [[1.0, 2.0]], "output": [0.0]}
     with pytest.raises(ExportError, match=message):
-        export(portable, samples, example, ["other"], tmp_path)
-    report = export(portable, samples, example, ["numpy"], tmp_path)
+        export(portable, samples, example, ["other"], tmp_path, score)
+    report = export(portable, samples, example, ["numpy"], tmp_path, score)
     assert report["formats"]["numpy"]["raw_input_agrees"] is (scale == 1e-6)  # 0 is nearly right there alone
-    assert export(portable, samples, example, [], tmp_path)["formats"] == {}
+    assert export(portable, samples, example, [], tmp_path, score)["formats"] == {}
 
 
 def test_every_format_of_the_configuration_is_there() -> None:

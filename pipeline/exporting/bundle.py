@@ -28,12 +28,14 @@ class Portable:
         networks: By the names under which the runtime asks for them.
         facts: Vocabularies, scales and the like, as JSON.
         files: Name → content, of what is no JSON.
+        fixed: The same for formats in which no length may vary; None where none does.
     """
 
     task: str
     networks: Mapping[str, keras.Model]
     facts: Mapping[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
+    fixed: "Portable | None" = None
 
 
 def write_bundle(portable: Portable, folder: Path) -> None:
@@ -50,12 +52,38 @@ def write_bundle(portable: Portable, folder: Path) -> None:
         arrays |= weights
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
-    files = {WEIGHTS: buffer.getvalue(), **portable.files}
+    describe(portable, folder, graphs, {WEIGHTS: buffer.getvalue()})
+
+
+def write_files(portable: Portable, folder: Path, written: Mapping[str, bytes], suffix: str, *, single: bool) -> None:
+    """Write a bundle whose networks are files of another runtime.
+
+    Args:
+        portable: The networks, and what raw input takes.
+        folder: Exists.
+        written: Name of the network → its file's content.
+        suffix: Of the files.
+        single: They take one example at a time.
+    """
+    described = {
+        name: {
+            "file": f"{name}{suffix}",
+            "inputs": {t.name: str(keras.backend.standardize_dtype(t.dtype)) for t in model.inputs},
+            "single": single,
+        }
+        for name, model in portable.networks.items()
+    }
+    describe(portable, folder, described, {f"{name}{suffix}": content for name, content in written.items()})
+
+
+def describe(portable: Portable, folder: Path, networks: Mapping[str, Any], written: Mapping[str, bytes]) -> None:
+    """Write `bundle.json`, the files that it names, and the code that reads them."""
+    files = {**written, **portable.files}
     content: dict[str, Any] = {
         "format": FORMAT,
         "task": portable.task,
         "files": {name: hashlib.sha256(raw).hexdigest() for name, raw in files.items()},
-        "networks": graphs,
+        "networks": dict(networks),
         "facts": dict(portable.facts),
     }
     content["checksum"] = checksum(json.loads(json.dumps(content)))

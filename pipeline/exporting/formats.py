@@ -1,8 +1,10 @@
 """Formats of a network: each is written, run and compared with Keras on the same inputs."""
 
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,13 +13,14 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.exporting.bundle import Portable, write_bundle
+from pipeline.exporting.bundle import Portable, write_bundle, write_files
 from pipeline.exporting.errors import ExportError
 from pipeline.portable import bundle
-from pipeline.portable.runtime import Network
+from pipeline.portable.opened import Run
 from pipeline.storage import write_json
 
 Inputs = Mapping[str, Any]
+Samples = Mapping[str, Sequence[Inputs]]
 Array = npt.NDArray[np.float64]
 Runner = Callable[[Inputs], Any]
 """Inputs by name → an array, or arrays by name."""
@@ -28,81 +31,181 @@ REPEATS = 20
 EXAMPLE = "example.json"
 
 
-def _numpy(portable: Portable, folder: Path) -> dict[str, Runner]:
-    write_bundle(portable, folder)
-
-    def runner(network: Network) -> Runner:
-        return lambda inputs: network(**inputs)
-
-    return {name: runner(network) for name, network in bundle.networks(folder).items()}
+SUFFIX = {"onnx": ".onnx", "litert": ".tflite"}
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written.
+    """How a network is written, and run.
 
     Attributes:
-        write: Writes it into a folder that exists, and returns what runs each network as it was written.
-        answers: Asks what was written with raw input.
+        write: Writes a bundle into a folder that exists.
+        opened: Opens the file of a network; None where the bundle's own code does.
+        exact: It must give what Keras gives; of others it is told what they cost.
+        fixed: Lengths may not vary.
     """
 
-    write: Callable[[Portable, Path], dict[str, Runner]]
-    answers: Callable[[Path, Any], Any]
+    write: Callable[[Portable, Path], None]
+    opened: bundle.Opener | None = None
+    exact: bool = True
+    fixed: bool = False
 
 
-FORMATS = {"numpy": Format(_numpy, lambda folder, given: bundle.load(folder)(given))}
+def _onnx(weights: str) -> Format:
+    def write(portable: Portable, folder: Path) -> None:
+        from pipeline.exporting.reduced import reduced
+        from pipeline.exporting.to_onnx import to_onnx
+
+        models = {name: to_onnx(model) for name, model in portable.networks.items()}
+        short = models if weights == "float32" else {name: reduced(each, weights) for name, each in models.items()}
+        written = {name: each.SerializeToString(deterministic=True) for name, each in short.items()}
+        write_files(portable, folder, written, SUFFIX["onnx"], single=False)
+
+    return Format(write, open_onnx, exact=weights == "float32")
+
+
+def _litert(weights: str) -> Format:
+    def write(portable: Portable, folder: Path) -> None:
+        from pipeline.exporting.to_litert import to_litert
+
+        written = {name: to_litert(model, weights) for name, model in portable.networks.items()}
+        write_files(portable, folder, written, SUFFIX["litert"], single=True)
+
+    return Format(write, open_litert, exact=weights == "float32", fixed=True)
+
+
+def open_onnx(path: Path) -> Run:
+    """Return what runs a file of ONNX."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(None, inputs), strict=True))
+
+
+def open_litert(path: Path) -> Run:
+    """Return what runs a file of LiteRT."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    signature = interpreter.get_signature_runner()
+    # The runner does not keep its interpreter alive.
+    return lambda inputs, _interpreter=interpreter: signature(**inputs)  # type: ignore[misc]
+
+
+FORMATS = {
+    "numpy": Format(write_bundle),
+    "onnx": _onnx("float32"),
+    "onnx_float16": _onnx("float16"),
+    "onnx_int8": _onnx("int8"),
+    "litert": _litert("float32"),
+    "litert_float16": _litert("float16"),
+    "litert_int8": _litert("int8"),
+}
 
 
 def export(
-    portable: Portable, samples: Mapping[str, Sequence[Inputs]], example: Any, formats: Sequence[str], folder: Path
+    portable: Portable,
+    samples: Callable[[Mapping[str, keras.Model]], Samples],
+    example: Any,
+    formats: Sequence[str],
+    folder: Path,
+    score: Callable[[Any, Mapping[str, Any]], tuple[str, float]],
 ) -> dict[str, Any]:
     """Write a network in some formats, and compare each with Keras.
 
     Args:
         portable: The networks, and what raw input takes.
-        samples: Inputs of each network, batches of several examples.
+        samples: Networks → inputs of each, batches of several examples.
         example: What the network is asked with raw input, and what Keras answers, as JSON: `input` and `output`;
             written beside it.
         formats: Keys of `FORMATS`.
         folder: A subfolder each.
+        score: What was written, as `bundle.load` and `bundle.networks` read it → name and value of the score that it
+            reaches on validation examples. Asked where weights have fewer bits, and once of full ones.
 
     Returns:
         A report: by format and network the largest difference to Keras, by the largest number that Keras puts out; the
-        milliseconds of a call for one row of the last batch, and those of Keras' compiled graph; bytes of all files.
+        milliseconds of a call for one row of the last batch, and those of Keras' compiled graph; bytes of all files;
+        of formats with fewer bits the score, and that with all of them.
 
     Raises:
         ExportError: A layer that a format does not know, or outputs that are not those of Keras.
     """
-    in_keras = {name: graph_in_keras(model) for name, model in portable.networks.items()}
-    expected = {name: [_named(run(each)) for each in samples[name]] for name, run in in_keras.items()}
-    report: dict[str, Any] = {
-        "task": portable.task,
-        "networks": {
+    report: dict[str, Any] = {"task": portable.task, "networks": {}, "formats": {}}
+
+    @cache
+    def with_all_bits() -> float:
+        with tempfile.TemporaryDirectory() as scratch:
+            write_bundle(portable, Path(scratch))
+            return score(bundle.load(scratch), bundle.networks(scratch))[1]
+
+    for fixed in dict.fromkeys(FORMATS[form].fixed for form in formats):
+        compared = portable.fixed if fixed and portable.fixed else portable
+        given = _Compared(compared, samples(compared.networks), example)
+        if not report["networks"] or not fixed:
+            report["networks"] = given.networks()
+        for form in formats:
+            if FORMATS[form].fixed == fixed:
+                report["formats"][form] = given.written(form, folder / form)
+                if not FORMATS[form].exact:
+                    name, value = score(
+                        bundle.load(folder / form, FORMATS[form].opened),
+                        bundle.networks(folder / form, FORMATS[form].opened),
+                    )
+                    report["formats"][form]["score"] = {"name": name, "value": value, "with_all_bits": with_all_bits()}
+    report["formats"] = {form: report["formats"][form] for form in formats}
+    return report
+
+
+class _Compared:
+    """Networks, and what Keras makes of the samples."""
+
+    def __init__(self, portable: Portable, samples: Samples, example: Any) -> None:
+        self._portable, self._samples, self._example = portable, samples, example
+        self._in_keras = {name: graph_in_keras(model) for name, model in portable.networks.items()}
+        self._expected = {name: [_named(run(each)) for each in samples[name]] for name, run in self._in_keras.items()}
+
+    def networks(self) -> dict[str, Any]:
+        """Return what is the same for all formats."""
+        return {
             name: {
                 "parameters": model.count_params(),
-                "compared_rows": sum(len(next(iter(each.values()))) for each in samples[name]),
-                "keras_milliseconds": _milliseconds(in_keras[name], samples[name][-1]),
+                "compared_rows": sum(len(next(iter(each.values()))) for each in self._samples[name]),
+                "keras_milliseconds": _milliseconds(self._in_keras[name], self._samples[name][-1]),
             }
-            for name, model in portable.networks.items()
-        },
-        "formats": {},
-    }
-    for form in formats:
-        (folder / form).mkdir()
-        runners = FORMATS[form].write(portable, folder / form)
-        write_json(folder / form / EXAMPLE, example)
-        report["formats"][form] = {
-            "raw_input_agrees": _agree(FORMATS[form].answers(folder / form, example["input"]), example["output"]),
-            "bytes": sum(path.stat().st_size for path in (folder / form).rglob("*") if path.is_file()),
-            "networks": {
-                name: {
-                    "largest_difference": _compared(form, name, run, samples[name], expected[name]),
-                    "milliseconds": _milliseconds(run, samples[name][-1]),
-                }
-                for name, run in runners.items()
-            },
+            for name, model in self._portable.networks.items()
         }
-    return report
+
+    def written(self, form: str, folder: Path) -> dict[str, Any]:
+        """Write a format, and compare it."""
+        kind = FORMATS[form]
+        folder.mkdir()
+        try:
+            kind.write(self._portable, folder)
+            runners = bundle.networks(folder, kind.opened)
+        except ImportError as error:
+            raise ExportError(
+                f"{form}: needs a package that is not installed ({error}); `uv pip install '.[export]'` brings it"
+            ) from error
+        write_json(folder / EXAMPLE, self._example)
+        compared = {
+            name: {
+                "largest_difference": _compared(form, name, run, self._samples[name], self._expected[name]),
+                "milliseconds": _milliseconds(_runner(run), self._samples[name][-1]),
+            }
+            for name, run in runners.items()
+        }
+        asked = bundle.load(folder, kind.opened)
+        return {
+            "raw_input_agrees": _agree(asked(self._example["input"]), self._example["output"]),
+            "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
+            "networks": compared,
+        }
+
+
+def _runner(network: Any) -> Runner:
+    return lambda inputs: network(**inputs)
 
 
 def graph_in_keras(model: keras.Model) -> Runner:
@@ -114,10 +217,10 @@ def graph_in_keras(model: keras.Model) -> Runner:
     return lambda inputs: graph({name: tf.constant(array, specs[name].dtype) for name, array in inputs.items()})
 
 
-def _compared(form: str, name: str, run: Runner, samples: Sequence[Inputs], expected: Sequence[Any]) -> float:
+def _compared(form: str, name: str, network: Any, samples: Sequence[Inputs], expected: Sequence[Any]) -> float:
     largest = 0.0
     for inputs, wanted in zip(samples, expected, strict=True):
-        found = _named(run(inputs))
+        found = _named(network(**inputs))
         for output, array in wanted.items():
             if output not in found or found[output].shape != array.shape:
                 received = found[output].shape if output in found else "nothing"
@@ -125,7 +228,7 @@ def _compared(form: str, name: str, run: Runner, samples: Sequence[Inputs], expe
                     f"{form}: {name}: {output} should have the shape {array.shape}, is {received}. {ADVICE}"
                 )
             largest = max(largest, _difference(found[output], array))
-    if largest > CLOSE:
+    if largest > CLOSE and FORMATS[form].exact:
         raise ExportError(
             f"{form}: {name}: differs from Keras by {largest:.2g} of its largest output, of which at most {CLOSE:g} is "
             f"float32's. {ADVICE}"

@@ -292,8 +292,8 @@ def _embedding_dense(g: Graph, s: Settings, w: Weights, codes: Value, beside: Va
     for dim in sorted(set(s["dims"])):
         columns = [column for column in s["columns"] if s["dims"][column] == dim]
         offsets = np.array([s["offsets"][column] for column in columns], np.int32)
-        found = g.value(w[f"table_{dim}"]).rows(codes.rows(np.array(columns), axis=1) + offsets)
-        features.append(found.reshaped(0, len(columns) * dim))
+        embedded = g.value(w[f"table_{dim}"]).rows(codes.rows(np.array(columns), axis=1) + offsets)
+        features.append(embedded.reshaped(0, len(columns) * dim))
     found: Value = g.concatenated([*features, *([] if beside is None else [beside])]) @ w["kernel"] + w["bias"]
     return found
 

@@ -26,7 +26,7 @@ from pipeline.models.translating import Inference, Sizes, word_loss
 from pipeline.models.translators import inference_of, translator
 from pipeline.models.unknown import make_unknown
 from pipeline.models.writers import writer
-from pipeline.models.writing import character_loss, state_widths
+from pipeline.models.writing import character_loss, one_at_a_time, state_widths
 
 __all__ = [
     "STATISTICS",
@@ -60,6 +60,7 @@ __all__ = [
     "make_unknown",
     "members_of",
     "network_of",
+    "one_at_a_time",
     "output_names",
     "parts_of",
     "resolved",

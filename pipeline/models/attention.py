@@ -57,13 +57,13 @@ def attention(sizes: Sizes, settings: AttentionSettings, *, precision: str) -> k
     return keras.Model({"source": source, "target": target}, logits, name="attention")
 
 
-def attention_inference(model: keras.Model) -> Inference:
-    """Return the two networks of inference."""
+def attention_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
+    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
     layers = {layer.name: layer for layer in model.layers}
     count = sum(name.startswith("encoder_") and "dropout" not in name for name in layers)
-    source = keras.Input(model.inputs[0].shape[1:], dtype="int32", name="source")
+    source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")
     state = _encode(layers, source, count)
-    word, past = token(), state_inputs(state)
+    word, past = token(1 if lengths else None), state_inputs(state)
     logits, after = _decode(layers, word, past, count)
     decoder = keras.Model({TOKEN: word, **past}, {LOGITS: logits, **after}, name="decoder")
     return Inference(keras.Model({"source": source}, state, name="encoder"), decoder)

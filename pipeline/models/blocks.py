@@ -125,7 +125,8 @@ class DecoderBlock(_Part):
     """Self-attention over what is written so far, attention over the memory, two dense layers.
 
     Input: `(batch, steps, width)`; keys and values of the memory `(batch, positions, 2 · width)`, which positions of it
-    count; keys and values of the steps before, `(batch, earlier, 2 · width)`, none in training. Output:
+    count; keys and values of the steps before, `(batch, earlier, 2 · width)`, none in training; and how many steps came
+    before, `(batch,)`, where there is room for more: they are the last of `earlier`. Output:
     `(batch, steps, width)`, the weights over the memory averaged over the heads `(batch, steps, positions)`, keys and
     values of all steps so far.
     """
@@ -141,7 +142,13 @@ class DecoderBlock(_Part):
         self.built = True
 
     def call(
-        self, values: Tensor, memory: Tensor, kept: Tensor, past: Tensor, training: bool | None = None
+        self,
+        values: Tensor,
+        memory: Tensor,
+        kept: Tensor,
+        past: Tensor,
+        before: Tensor = None,
+        training: bool | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Attend to what is written, to the memory, then think."""
         query, now = ops.split(self.qkv(self.norms[0](values)), [self.width], axis=-1)
@@ -150,6 +157,9 @@ class DecoderBlock(_Part):
         steps, positions = ops.shape(values)[1], ops.shape(past)[1]
         # The last of the positions is the last of the steps.
         ahead = ops.arange(positions)[None] > ops.arange(steps)[:, None] + (positions - steps)
+        if before is not None:
+            unused = ops.arange(positions)[None] < positions - steps - before[:, None]
+            ahead = ops.logical_or(ahead[None, None], unused[:, None, None])
         own, _ = self._attend(query, keys, held, ops.cast(ahead, "float32") * FAR, training)
         values = values + self._drop(self.out(own), training=training)
         keys, held = ops.split(memory, 2, axis=-1)

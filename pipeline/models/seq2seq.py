@@ -47,18 +47,18 @@ def seq2seq(sizes: Sizes, settings: Seq2SeqSettings, *, precision: str) -> keras
     return keras.Model({"source": source, "target": target}, logits, name="seq2seq")
 
 
-def seq2seq_inference(model: keras.Model) -> Inference:
-    """Return the two networks of inference."""
+def seq2seq_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
+    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
     layer = model.get_layer
     layers = sum(each.name.startswith("encoder_") and isinstance(each, SequenceLSTM) for each in model.layers)
-    source = keras.Input(model.inputs[0].shape[1:], dtype="int32", name="source")
+    source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")
     kept = layer("kept")(source) if any(each.name == "kept" for each in model.layers) else None
     values = layer("source_embedding")(source)
     state: dict[str, Any] = {}
     for number in range(1, layers + 1):
         values, *ends = layer(f"encoder_{number}")(values, mask=kept)
         state |= {f"h_{number}": ends[0], f"c_{number}": ends[1]}
-    word, past = token(), state_inputs(state)
+    word, past = token(1 if lengths else None), state_inputs(state)
     written, after = layer("target_embedding")(word), {}
     for number in range(1, layers + 1):
         before = [past[f"h_{number}"], past[f"c_{number}"]]

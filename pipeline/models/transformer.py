@@ -41,20 +41,21 @@ class Nothing(keras.layers.Layer):
 
     Args:
         width: Of keys and values together.
+        room: Steps that there is room for; 0 where what is kept grows.
     """
 
-    def __init__(self, width: int, **kwargs: Any) -> None:
+    def __init__(self, width: int, room: int = 0, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.width = width
+        self.width, self.room = width, room
 
     def call(self, words: Any) -> tuple[Any, Any]:
         """Make empty tensors for the batch."""
         batch = ops.shape(words)[0]
-        return ops.zeros((batch,), "int32"), ops.zeros((batch, 0, self.width), self.compute_dtype)
+        return ops.zeros((batch,), "int32"), ops.zeros((batch, self.room, self.width), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
         """Return what `from_config` needs."""
-        return {**super().get_config(), "width": self.width}
+        return {**super().get_config(), "width": self.width, "room": self.room}
 
 
 @keras.saving.register_keras_serializable(package="onehot")
@@ -105,14 +106,18 @@ def transformer(sizes: Sizes, settings: TransformerSettings, *, precision: str) 
     return keras.Model({"source": source, "target": target}, logits, name="transformer")
 
 
-def transformer_inference(model: keras.Model) -> Inference:
-    """Return the two networks of inference."""
+def transformer_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
+    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
     layers = {layer.name: layer for layer in model.layers}
     count = sum(isinstance(layer, EncoderBlock) for layer in layers.values())
-    source = keras.Input(model.inputs[0].shape[1:], dtype="int32", name="source")
+    if lengths is not None:
+        layers["nothing"] = Nothing(
+            layers["nothing"].width, lengths[1], name="nothing", dtype=layers["nothing"].dtype_policy
+        )
+    source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")
     state = _encode(layers, source, count)
-    word, past = token(), state_inputs(state)
-    logits, after = _decode(layers, word, past, count)
+    word, past = (token() if lengths is None else token(1)), state_inputs(state, grows=lengths is None)
+    logits, after = _decode(layers, word, past, count, grows=lengths is None)
     after["steps"] = Counter(name="counted")(past["steps"], word)
     decoder = keras.Model({TOKEN: word, **past}, {LOGITS: logits, **after}, name="decoder")
     return Inference(keras.Model({"source": source}, state, name="encoder"), decoder)
@@ -132,12 +137,17 @@ def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:
     return state
 
 
-def _decode(layers: dict[str, Any], words: Any, state: dict[str, Any], count: int) -> tuple[Any, dict[str, Any]]:
+def _decode(
+    layers: dict[str, Any], words: Any, state: dict[str, Any], count: int, *, grows: bool = True
+) -> tuple[Any, dict[str, Any]]:
     written = layers["target_positions"](layers["target_embedding"](words), state["steps"])
     written, after = layers["target_dropout"](written), {}
     for number in range(1, count + 1):
         name = f"past_{number}"
         written, after[WEIGHTS], after[name] = layers[f"decoder_{number}"](
-            written, state[f"memory_{number}"], state["kept"], state[name]
+            written, state[f"memory_{number}"], state["kept"], state[name], None if grows else state["steps"]
         )
+        if not grows:
+            # The oldest place gives way.
+            after[name] = after[name][:, 1:]
     return layers["target_embedding"](layers["target_norm"](written), reverse=True), after

@@ -67,16 +67,16 @@ def sentences(sizes: Sizes) -> tuple[Tensor, Tensor]:
     return source, keras.Input((sizes.target_length,), dtype="int32", name="target")
 
 
-def token() -> Tensor:
+def token(steps: int | None = None) -> Tensor:
     """Return the input of the decoder in inference: the words that were written since the state."""
-    return keras.Input((None,), dtype="int32", name=TOKEN)
+    return keras.Input((steps,), dtype="int32", name=TOKEN)
 
 
-def state_inputs(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return inputs of the decoder's step for each part of the encoder's outcome."""
+def state_inputs(state: Mapping[str, Tensor], *, grows: bool = True) -> dict[str, Tensor]:
+    """Return inputs of the decoder's step for each part of the encoder's outcome; what is kept of the past may grow."""
     return {
         name: keras.Input(
-            [None if name.startswith("past") and axis == 1 else size for axis, size in enumerate(t.shape)][1:],
+            [None if grows and name.startswith("past") and axis == 1 else n for axis, n in enumerate(t.shape)][1:],
             dtype=t.dtype,
             name=name,
         )

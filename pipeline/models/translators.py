@@ -16,7 +16,7 @@ from pipeline.models.translating import Inference, Sizes
 class _Translator:
     build: Callable[..., keras.Model]
     settings: Callable[..., Any]
-    inference: Callable[[keras.Model], Inference]
+    inference: Callable[[keras.Model, tuple[int, int] | None], Inference]
 
 
 _TRANSLATORS = {
@@ -39,6 +39,12 @@ def translator(sizes: Sizes, name: str, *, precision: str, **axes: Any) -> keras
     return network.build(sizes, network.settings(**axes), precision=precision)
 
 
-def inference_of(model: keras.Model) -> Inference:
-    """Return the two networks of inference of one that `translator` made."""
-    return _TRANSLATORS[model.name].inference(model)
+def inference_of(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
+    """Return the two networks of inference of one that `translator` made.
+
+    Args:
+        model: The one that was trained.
+        lengths: Words of each sentence, and room for those of its translation, where no length may vary; one word is
+            written at a time then.
+    """
+    return _TRANSLATORS[model.name].inference(model, lengths)

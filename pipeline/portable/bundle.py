@@ -1,7 +1,8 @@
 """Reads a bundle, and does the network's job on raw input: rows, points, sentences, prompts.
 
 A bundle is a folder with `bundle.json` (networks, vocabularies, scales) and `weights.npz`. This folder of code beside
-it, NumPy, and Python's standard library are all that it takes.
+it, NumPy, and Python's standard library are all that it takes. In other formats than NumPy's own the networks are files
+of another runtime, which `load` is told how to open; all the rest is the same.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import BundleError
+from .opened import OpenedNetwork, Run
 from .points import Points
 from .rows import Rows
 from .runtime import Network
@@ -28,30 +30,31 @@ FORMAT = 1
 ABOUT, WEIGHTS = "bundle.json", "weights.npz"
 
 
-def load(folder: str | Path) -> Bundle:
+def load(folder: str | Path, opened: Opener | None = None) -> Bundle:
     """Read a bundle.
 
     Args:
         folder: With `bundle.json` and the files that it names.
+        opened: Opens the file of a network, where the format is another runtime's.
 
     Raises:
-        BundleError: It is not there, damaged, or of another version.
+        BundleError: It is not there, damaged, or of another version; or another runtime's, and `opened` is not given.
     """
-    content, found = _read(Path(folder))
+    content, found = _read(Path(folder), opened)
     made: Bundle = KINDS[content["task"]](found, content["facts"], Path(folder))
     return made
 
 
-def networks(folder: str | Path) -> dict[str, Network]:
+def networks(folder: str | Path, opened: Opener | None = None) -> dict[str, Network | OpenedNetwork]:
     """Read the networks of a bundle, by name: they take and give arrays; `load` is for raw input.
 
     Raises:
         BundleError: As `load` does.
     """
-    return _read(Path(folder))[1]
+    return _read(Path(folder), opened)[1]
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Network]]:
+def _read(folder: Path, opened: Opener | None) -> tuple[dict[str, Any], dict[str, Network | OpenedNetwork]]:
     about = folder / ABOUT
     try:
         content = json.loads(about.read_text(encoding="utf-8"))
@@ -65,9 +68,23 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Network]]:
     if checksum(content) != content["checksum"]:
         raise BundleError(f"{about}: damaged: its content is not what its checksum says; copy it anew")
     files = {name: _whole(folder / name, expected) for name, expected in content["files"].items()}
-    with np.load(io.BytesIO(files[WEIGHTS]), allow_pickle=False) as archive:
-        weights = dict(archive)
-    return content, {name: Network(graph, weights) for name, graph in content["networks"].items()}
+    weights: dict[str, Any] = {}
+    if WEIGHTS in files:
+        with np.load(io.BytesIO(files[WEIGHTS]), allow_pickle=False) as archive:
+            weights = dict(archive)
+    found: dict[str, Network | OpenedNetwork] = {}
+    for name, described in content["networks"].items():
+        if "file" not in described:
+            found[name] = Network(described, weights)
+        elif opened is None:
+            raise BundleError(
+                f"{folder / described['file']}: a file of another runtime; load(FOLDER, opened) takes what opens it: "
+                "see examples/ of the project that wrote it"
+            )
+        else:
+            run = opened(folder / described["file"])
+            found[name] = OpenedNetwork(run, described["inputs"], single=described["single"])
+    return content, found
 
 
 def _whole(path: Path, expected: str) -> bytes:
@@ -87,5 +104,7 @@ def checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
+Opener = Callable[[Path], Run]
+"""File of a network → what runs it: arrays by name → arrays by name."""
 Bundle = Rows | Points | Sentences | Texts
 KINDS: dict[str, Any] = {"table": Rows, "threshold": Points, "translation": Sentences, "text": Texts}

@@ -9,13 +9,12 @@ from typing import Any
 import numpy as np
 
 from .errors import BundleError
-from .runtime import Network
 
 
 class Points:
     """Tells on which side of a threshold points are."""
 
-    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], _folder: Path) -> None:
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
         self._network, self.names = networks["network"], facts["names"]
 
     def __call__(self, points: Any) -> Any:

@@ -11,7 +11,6 @@ import numpy as np
 
 from .crossing import read_crosses, with_crosses
 from .errors import BundleError, list_of
-from .runtime import Network
 
 
 def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
@@ -42,7 +41,7 @@ PARTS: dict[str, Callable[[datetime], int]] = {
 class Rows:
     """Predicts from rows of a table, as Python has them: text, numbers, None where there is no value."""
 
-    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
         self._network, self._facts = networks["network"], facts
         self.columns: list[str] = facts["columns"]
         """What a row is asked for: those of side tables too, under their prefix."""

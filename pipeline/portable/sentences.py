@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from .errors import BundleError, list_of
-from .runtime import Network
 from .search import END, PADDING, START, UNKNOWN
 from .tokenizing import tokenizer_for
 from .translate import SearchSettings, translate
@@ -19,7 +18,7 @@ from .translate import SearchSettings, translate
 class Sentences:
     """Translates."""
 
-    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], folder: Path) -> None:
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
         self._encoder, self._decoder = networks["encoder"], networks["decoder"]
         self._source, self._target = facts["vocabularies"]
         self._numbers = {word: number for number, word in enumerate(self._source)}

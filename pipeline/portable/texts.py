@@ -9,17 +9,17 @@ from typing import Any
 import numpy as np
 
 from .errors import BundleError
-from .runtime import Network
 from .sampling import Sampling, write
 
 
 class Texts:
     """Goes on from prompts."""
 
-    def __init__(self, networks: Mapping[str, Network], facts: Mapping[str, Any], _folder: Path) -> None:
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
         self._network = networks["network"]
         self._characters, self._lowercase, self._window = facts["characters"], facts["lowercase"], facts["window"]
         self._state, unknown = facts["state"], facts["unknown"]
+        self._piece = facts["piece"]
         self._never = None if unknown is None else self._characters.index(unknown)
         self._numbers = {character: number for number, character in enumerate(self._characters)}
 
@@ -51,7 +51,11 @@ class Texts:
         """Read a prompt: `Writer.start`."""
         if self._window:
             return self._read_window(np.asarray(numbers)[-self._window :])
-        return self._read_on(np.asarray(numbers), {n: np.zeros((1, u), np.float32) for n, u in self._state.items()})
+        read, state = np.asarray(numbers), {n: np.zeros((1, u), np.float32) for n, u in self._state.items()}
+        logits = None
+        for start in range(0, len(read), self._piece or len(read)):
+            logits, state = self._read_on(read[start : start + (self._piece or len(read))], state)
+        return logits, state
 
     def step(self, state: Any, number: int) -> tuple[Any, Any]:
         """Read one character more: `Writer.step`."""

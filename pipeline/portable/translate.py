@@ -34,7 +34,7 @@ class SearchSettings:
     attention: bool = False
 
 
-def _most_words(lengths: Any) -> Any:
+def most_words(lengths: Any) -> Any:
     """Return how long a translation may become, by the words of its sentence, start and end among them."""
     return 2 * np.maximum(np.asarray(lengths) - 2, 0) + 10
 
@@ -56,7 +56,7 @@ def translate(
     for rows in _parts(order, settings.batch):
         longest = int(lengths[rows].max())
         part = source[rows][:, :longest] if trimmed else source[rows]
-        limit = settings.max_length or _most_words(lengths[rows])
+        limit = settings.max_length or most_words(lengths[rows])
         if settings.beam == 1:
             single = greedy(decoder, part, longest=limit, shortest=settings.min_length, attention=settings.attention)
             translations = [[each] for each in single]

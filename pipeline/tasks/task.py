@@ -239,6 +239,16 @@ class Task(ABC):
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         """Return inputs of each network of a predictor's `portable`, of the test split, a few examples a batch."""
 
+    @abstractmethod
+    def score_of(self, predictor: Any, asked: Any, networks: Mapping[str, Any]) -> tuple[str, float]:
+        """Return name and value of a score on examples of the validation split.
+
+        Args:
+            predictor: The network in Keras.
+            asked: The same in another format, for raw input.
+            networks: The same, for encoded input.
+        """
+
     def require_prepared(self) -> None:
         """Refuse data that another configuration prepared.
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PROMPT = 40
 """Characters of the validation or test part with which a sample begins."""
+SCORED = 2_000
+"""Characters of the validation part on which formats of fewer bits are scored."""
 SAMPLE_LENGTH = 100
 """Characters on which formats of a network are compared that reads on and on."""
 
@@ -148,6 +150,16 @@ class TextTask(Task):
                 starts = np.linspace(0, len(part) - width, SAMPLES).astype(np.int64)
                 found[name].append({"text": part[starts[:, None] + np.arange(width)], **zeros})
         return found
+
+    def score_of(self, predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float]:
+        text, begin = load_part(PROCESSED, "val"), predictor.writer.window or 1
+        losses: list[float] = []
+        logits, state = asked.start(text[:begin])
+        for number in text[begin : begin + SCORED].tolist():
+            moved = np.asarray(logits, np.float64) - np.max(logits)
+            losses.append(float(np.log(np.exp(moved).sum()) - moved[number]))
+            logits, state = asked.step(state, number)
+        return "bits_per_char", float(np.mean(losses) / np.log(2))
 
     def _examples(self, model: "keras.Model") -> "Examples":
         from pipeline.models import state_widths

@@ -97,7 +97,7 @@ class TextPredictor(Predictor):
 
     def portable(self) -> "Portable":
         from pipeline.exporting import Portable
-        from pipeline.models import state_widths
+        from pipeline.models import one_at_a_time, state_widths
 
         facts = {
             "characters": self._schema.characters,
@@ -105,8 +105,12 @@ class TextPredictor(Predictor):
             "window": self.writer.window,
             "state": state_widths(self.model),
             "unknown": UNKNOWN if self._schema.rare else None,
+            "piece": None,
         }
-        return Portable(self._schema.task, {"network": self.model}, facts)
+        if self.writer.window:
+            return Portable(self._schema.task, {"network": self.model}, facts)
+        one = Portable(self._schema.task, {"network": one_at_a_time(self.model)}, facts | {"piece": 1})
+        return Portable(self._schema.task, {"network": self.model}, facts, fixed=one)
 
     def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         (first, *_) = rows

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
     from pipeline.metrics import Curve, TranslationScores
 
+SCORED = 100
+"""Sentences of the validation split on which formats of fewer bits are scored."""
 SAMPLE_STEPS = 8
 """Words, one after the other, on which formats of the decoder are compared."""
 BY_CHARACTER = ("ja", "jpn", "zh", "zho", "cmn", "yue", "th", "tha")
@@ -162,6 +164,12 @@ class TranslationTask(Task):
             found = decoder(steps[-1])
             state = {name: np.asarray(found.get(name, array)) for name, array in state.items()}
         return {"encoder": [{"source": source}], "decoder": steps}
+
+    def score_of(self, _predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float]:
+        val = Sentences.load(PROCESSED / "val")
+        count = min(SCORED, len(val.source_text))
+        translated = [best[0][0] if best else "" for best in asked(val.source_text[:count], beam=1)]
+        return "bleu", self._text_scores(translated, val.target_text[:count])(np.ones(count))["bleu"]
 
     def _write_besides(self, predictor: TranslationPredictor, out: Path) -> str:
         written = examples_page(out, self.config.name)

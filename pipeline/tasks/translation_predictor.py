@@ -16,6 +16,7 @@ from pipeline.config import no_such
 from pipeline.data import DataError
 from pipeline.data.corpora import PADDING, SIDES, START, CorpusSchema, Vocabulary, fitted, padded, read_sentences
 from pipeline.data.utf8 import decoded
+from pipeline.portable.translate import most_words
 from pipeline.storage import new_file
 from pipeline.tasks.predictor import MODEL, Embedding, Predictor, TaskError
 
@@ -85,7 +86,7 @@ class TranslationPredictor(Predictor):
         from pipeline.models import inference_of
 
         inference = inference_of(self.model)
-        facts = {
+        facts: dict[str, Any] = {
             "vocabularies": [vocabulary.words for vocabulary in self._schema.vocabularies],
             "tokenizers": self._schema.tokenizers,
             "lowercase": self._schema.lowercase,
@@ -97,7 +98,12 @@ class TranslationPredictor(Predictor):
         learned = {f"{side}.pieces": each.learned for side, each in zip(SIDES, self._schema.cutters, strict=True)}
         files = {name: content for name, content in learned.items() if content is not None}
         networks = {"encoder": inference.encoder, "decoder": inference.decoder}
-        return Portable(self._schema.task, networks, facts, files)
+        # Sentences as long as the longest of training; as much room as a search of one of them may take.
+        longest = self._schema.lengths[0]
+        fixed = inference_of(self.model, (longest, most_words(longest) + 1))
+        of_fixed = {"encoder": fixed.encoder, "decoder": fixed.decoder}
+        same = Portable(self._schema.task, of_fixed, facts | {"source_length": longest}, files)
+        return Portable(self._schema.task, networks, facts, files, same)
 
     def bundled(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         texts = [row["source"] for row in rows]

@@ -1,0 +1,52 @@
+"""Weights of an ONNX network in fewer bits; what it computes stays float32."""
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+SMALL = 512
+"""Numbers of a weight up to which it stays as it is: biases and the like."""
+Array = npt.NDArray[np.float32]
+
+
+def reduced(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
+    """Return the network with weights as `float16`, or as `int8` with a scale a row or column.
+
+    A runtime makes float32 of them when it loads the network, or where it uses them.
+    """
+    found = onnx.ModelProto()
+    found.CopyFrom(model)
+    graph = found.graph
+    weights, nodes = list(graph.initializer), list(graph.node)
+    del graph.initializer[:], graph.node[:]
+    for weight in weights:
+        array = numpy_helper.to_array(weight)
+        if weight.data_type != TensorProto.FLOAT or array.size <= SMALL or not np.isfinite(array).all():
+            graph.initializer.append(weight)
+        elif kind == "float16":
+            short = np.clip(array, *(np.finfo(np.float16).min, np.finfo(np.float16).max)).astype(np.float16)
+            graph.initializer.append(numpy_helper.from_array(short, f"{weight.name}_short"))
+            graph.node.append(helper.make_node("Cast", [f"{weight.name}_short"], [weight.name], to=TensorProto.FLOAT))
+        else:
+            codes, scale, axis = _quantised(array)
+            graph.initializer.append(numpy_helper.from_array(codes, f"{weight.name}_short"))
+            graph.initializer.append(numpy_helper.from_array(scale, f"{weight.name}_scale"))
+            names = [f"{weight.name}_short", f"{weight.name}_scale"]
+            graph.node.append(helper.make_node("DequantizeLinear", names, [weight.name], axis=axis))
+    graph.node.extend(nodes)
+    return found
+
+
+def _quantised(array: Array) -> tuple[npt.NDArray[np.int8], Array, int]:
+    """Return codes, what they are multiples of, and the axis along which that differs: the one that loses least."""
+    best = None
+    for axis in (each for each, size in enumerate(array.shape) if size > 1):
+        others = tuple(each for each in range(array.ndim) if each != axis)
+        scale = np.maximum(np.abs(array).max(axis=others, keepdims=True), 1e-30) / 127
+        codes = np.rint(array / scale).astype(np.int8)
+        lost = float(np.square(codes * scale - array).sum())
+        if best is None or lost < best[0]:
+            best = lost, codes, scale.reshape(-1).astype(np.float32), axis
+    assert best is not None  # noqa: S101  (it has more than SMALL numbers)
+    return best[1:]
