@@ -281,12 +281,31 @@ def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, key
     assert ("# key has 200 values in the sample" in written) is told
 
 
+@pytest.mark.parametrize(("every", "folds"), [(3, 5), (31, 1)])  # of 13 rows of a class a fifth has none
+def test_folds_are_proposed_where_rows_are_few_and_each_has_every_class(clone: Path, every: int, folds: int) -> None:
+    rows = [f"{'abcdef'[row % 6]},{row * 7 % 11},{'yes' if row % every == 0 else 'no'}" for row in range(400)]
+    (clone / "visits.csv").write_text("\n".join(["letter,number,bought", *rows]), encoding="utf-8")
+    new("visits", clone / "visits.csv", "bought", None, whole=True, force=False)
+    assert proposed(clone, "visits")["data"]["folds"] == folds
+    written = (clone / "conf/data/visits.yaml").read_text(encoding="utf-8")
+    assert ("# few rows, of which" in written) is (folds > 1)
+
+
 @pytest.mark.slow
 def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "clone")
     write_people(tmp_path)
     project.run("python", "-m", "pipeline.new", "mine", str(tmp_path / "visits.csv"), "--target", "bought")
-    short = ["-S", "train.epochs=2", "-S", "evaluate.bootstrap_samples=100", "-S", "tracking.log_model=false"]
+    short = [
+        "-S",
+        "train.epochs=2",
+        "-S",
+        "data.folds=2",
+        "-S",
+        "evaluate.bootstrap_samples=100",
+        "-S",
+        "tracking.log_model=false",
+    ]
     output = project.run("dvc", "exp", "run", "-S", "experiment=mine", *short, "evaluate")
     assert re.search(r"mine: test auc 0\.\d+ \(95% interval", output)
     assert "test rows held out: 30 of 150 groups (person)" in output

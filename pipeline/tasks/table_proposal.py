@@ -13,10 +13,12 @@ from pipeline.config import TableData, no_such
 from pipeline.data import SAMPLE_BYTES, DataError, Derived, Guess, first_rows, guess, header
 from pipeline.data.audit import Audit, Finding, determines, findings
 from pipeline.tasks.table_columns import calendar_of, prepare_section
-from pipeline.tasks.table_proposal_text import Looked, data_config, experiment_config, hint_of, table_of_columns
+from pipeline.tasks.table_proposal_text import MEDIUM, Looked, data_config, experiment_config, hint_of, table_of_columns
 
 MISSING = ["", "NA"]
 SAMPLED = "rows.parquet"
+FOLDS = 5
+"""Of a table of few rows."""
 IS_ID = re.compile(r"(?i)(^|[^a-z])id($|[^a-z])|[a-z]I[dD]$")
 
 
@@ -154,6 +156,12 @@ def _audit(looked: Looked, seen: Seen) -> None:
                 break
             except DataError:  # too few groups, or of one class each
                 looked.group = None
+        if seen.in_all < MEDIUM:
+            looked.folds = FOLDS
+            try:
+                _prepared(looked, Path(scratch))
+            except DataError:  # too few groups, or a class that one fold has alone
+                looked.folds = 1
 
 
 def _telling(audit: Audit) -> list[Finding]:
@@ -191,6 +199,6 @@ def _section(looked: Looked) -> dict[str, Any]:
         "split_by": [looked.group] if looked.group else [],
         "test_fraction": 0.2,
         "validation_fraction": 0.1,
-        "folds": 1,
+        "folds": looked.folds,
         "split_seed": 1,
     }
