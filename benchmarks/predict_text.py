@@ -2,7 +2,8 @@
 
 Untrained weights, 40 characters as the King James Bible has; one sentence is read character by character, the state
 handed on, by: the NumPy runtime; the bare network called (`vs_keras_call`); its `predict` (`vs_keras_predict`); the
-graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`). All give the same logits, which is checked.
+graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`); and the same exported to ONNX, by onnxruntime with its own number of
+threads and with one (`vs_onnxruntime`, `vs_onnxruntime_1_thread`). All give the same logits, which is checked.
 Interleaved in one process; the first round counts for nothing.
 """
 
@@ -26,7 +27,10 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     """Return functions from text and state to logits and state, and how wide each part of the state is."""
     import tensorflow as tf
 
+    import onnxruntime
+
     from pipeline.exporting import graph_of
+    from pipeline.exporting.to_onnx import to_onnx
     from pipeline.models import state_widths, writer
     from pipeline.portable.runtime import Network
     from pipeline.training import make_deterministic
@@ -35,9 +39,20 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     axes = yaml.safe_load((CONF / "model" / "char_rnn.yaml").read_text(encoding="utf-8"))
     model = writer(CHARACTERS, precision="float32", **axes)
     network = Network(*graph_of(model))
+    content = to_onnx(model).SerializeToString()
+
+    def in_onnx(threads: int) -> Any:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        names = [output.name.removeprefix("next_") for output in session.get_outputs()]
+        return lambda inputs: dict(zip(names, session.run(None, inputs), strict=True))
+
     graph = tf.function(lambda inputs: model(inputs, training=False), reduce_retracing=True, autograph=False)
     return {
         "numpy": lambda inputs: network(**inputs),
+        "onnxruntime": in_onnx(0),
+        "onnxruntime_1_thread": in_onnx(1),
         "keras_graph": lambda inputs: {name: each.numpy() for name, each in graph(_tensors(inputs)).items()},
         "keras_call": lambda inputs: {name: each.numpy() for name, each in model(inputs, training=False).items()},
         "keras_predict": lambda inputs: model.predict(inputs, verbose=0),
@@ -81,10 +96,10 @@ def main() -> None:
             if np.abs(found - logits["numpy"]).max() > 1e-4:
                 sys.exit(f"{name}: other logits than the NumPy runtime's")
     figures: dict[str, float] = {f"microseconds_{name}": round(1e6 * median(each)) for name, each in seconds.items()}
-    for name in ("keras_graph", "keras_call", "keras_predict"):
+    for name in [each for each in networks if each != "numpy"]:
         ratios = [b / a for a, b in zip(seconds["numpy"], seconds[name], strict=True)]
-        figures[f"vs_{name}"] = round(median(ratios), 1)
-    print(json.dumps({"benchmark": "predict_text", **figures, **machine("keras", "tensorflow")}))
+        figures[f"vs_{name}"] = round(median(ratios), 2)
+    print(json.dumps({"benchmark": "predict_text", **figures, **machine("keras", "onnxruntime", "tensorflow")}))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Points through an exported network (experiment threshold).
 
-`python examples/point.py [FOLDER]`; NumPy is all it takes.
+`python examples/point.py [FOLDER]`; NumPy is all it takes, for export/onnx onnxruntime besides, for export/litert
+ai-edge-litert.
 """
 
 import json

@@ -1,6 +1,7 @@
 """A text that an exported network goes on with (experiments text, char_rnn).
 
-`python examples/prompt.py [FOLDER]`; NumPy is all it takes.
+`python examples/prompt.py [FOLDER]`; NumPy is all it takes, for export/onnx onnxruntime besides, for export/litert
+ai-edge-litert.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Rows of a table through an exported network (experiments flights, redhat, table).
 
-`python examples/row.py [FOLDER]`; NumPy is all it takes.
+`python examples/row.py [FOLDER]`; NumPy is all it takes, for export/onnx onnxruntime besides, for export/litert
+ai-edge-litert.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Sentences through an exported translator (experiments enja, tatoeba, parallel).
 
-`python examples/sentence.py [FOLDER]`; NumPy is all it takes.
+`python examples/sentence.py [FOLDER]`; NumPy is all it takes, for export/onnx onnxruntime besides, for export/litert
+ai-edge-litert.
 """
 
 import json

@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
@@ -22,7 +23,12 @@ from tiny import tiny
 from pipeline.config.sections import Export
 from pipeline.decoding import Sampling
 from pipeline.exporting import FORMATS, ExportError, Format, Portable, export
-from pipeline.exporting.formats import open_onnx
+from pipeline.exporting.bundle import write_files
+from pipeline.exporting.reduced import reduced
+from pipeline.exporting.to_onnx import to_onnx
+from pipeline.portable import bundle
+from pipeline.portable.bundle import BundleError
+from pipeline.portable.opened import OPENERS
 from pipeline.storage import MODELS, RAW
 from pipeline.tasks import Task, task_for
 from pipeline.training import make_deterministic
@@ -72,16 +78,17 @@ def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, An
 
 
 def alone(example: str, folder: Path) -> str:
-    """Run an example where nothing but NumPy can be imported, and return what it prints."""
-    packages = folder.parent / "packages"
+    """Run an example where nothing but NumPy and the format's runtime can be imported; return what it prints."""
+    packages = folder.parent / f"packages_{folder.name}"
     packages.mkdir()
     home = Path(np.__file__).parents[1]
-    for name in ("numpy", "numpy.libs", "sentencepiece"):
-        if (home / name).exists():  # no shared libraries beside it on every system
+    runtime = {"numpy": "sentencepiece", "onnx": "onnxruntime", "litert": "ai_edge_litert"}[folder.name]
+    for name in ("numpy", "numpy.libs", "sentencepiece", runtime):
+        if (home / name).exists() and not (packages / name).exists():  # no shared libraries beside it on every system
             (packages / name).symlink_to(home / name)
-    elsewhere = folder.rename(folder.parent / "elsewhere")
+    elsewhere = folder.rename(folder.parent / f"elsewhere_{folder.name}")
     # -S: no site-packages.
-    command = [sys.executable, "-S", str(ROOT / "examples" / f"{example}.py"), str(elsewhere / "numpy")]
+    command = [sys.executable, "-S", str(ROOT / "examples" / f"{example}.py"), str(elsewhere)]
     environment = {"PYTHONPATH": str(packages), "PYTHONIOENCODING": "utf-8", "PATH": os.environ["PATH"]}
     done = subprocess.run(command, capture_output=True, encoding="utf-8", env=environment, check=False)
     assert done.returncode == 0, done.stderr
@@ -99,7 +106,11 @@ def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, 
         assert found["raw_input_agrees"] is True
         assert all(each["largest_difference"] <= 1e-4 for each in found["networks"].values())
     assert all(each["compared_rows"] >= 50 for each in report["networks"].values())
-    printed = alone(kind, tmp_path / "export")
+    for form in formats:
+        says_the_same(kind, task, example, alone(kind, tmp_path / "export" / form))
+
+
+def says_the_same(kind: str, task: Task, example: dict[str, Any], printed: str) -> None:
     if kind == "prompt":
         predictor: Any = task.predictor(MODELS)
         sampling = Sampling(temperature=0.7, seed=1)
@@ -147,7 +158,8 @@ def test_a_format_that_computes_something_else_is_refused(
     model = keras.Model({"point": x}, keras.layers.Rescaling(scale)(keras.layers.Dense(1)(x)))
 
     def opened(path: Path) -> Callable[[dict[str, Any]], dict[str, Any]]:
-        run = open_onnx(path)
+        (_, opener) = OPENERS[".onnx"]
+        run = opener(path)
 
         def other(inputs: dict[str, Any]) -> dict[str, Any]:
             output = wrong(run(inputs)["output"])
@@ -155,7 +167,12 @@ def test_a_format_that_computes_something_else_is_refused(
 
         return other
 
-    monkeypatch.setitem(FORMATS, "other", Format(FORMATS["onnx"].write, opened))
+    def write(portable: Portable, folder: Path) -> None:
+        content = to_onnx(portable.networks["network"]).SerializeToString()
+        write_files(portable, folder, {"network": content}, ".other", single=False)
+
+    monkeypatch.setitem(OPENERS, ".other", ("other", opened))
+    monkeypatch.setitem(FORMATS, "other", Format(write))
     portable = Portable("threshold", {"network": model}, {"names": ["x1", "x2"]})
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 
@@ -171,6 +188,92 @@ def test_a_format_that_computes_something_else_is_refused(
     report = export(portable, samples, example, ["numpy"], tmp_path, score)
     assert report["formats"]["numpy"]["raw_input_agrees"] is (scale == 1e-6)  # 0 is nearly right there alone
     assert export(portable, samples, example, [], tmp_path, score)["formats"] == {}
+
+
+REDUCED = ["onnx_float16", "onnx_int8", "litert_float16", "litert_int8"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("saved", ["row", "sentence", "prompt", "point"], indirect=True)
+def test_what_fewer_bits_cost_is_said(saved: tuple[str, Task], tmp_path: Path) -> None:
+    _, task = saved
+    report, _ = exported(task, tmp_path / "export", [*REDUCED, "onnx", "litert"])
+    for form in REDUCED:
+        found, whole = report["formats"][form], report["formats"][form.partition("_")[0]]
+        differs = max(each["largest_difference"] for each in found["networks"].values())
+        assert differs < (0.01 if form.endswith("float16") else 0.2)
+        assert found["score"]["name"] == {"prompt": "bits_per_char", "sentence": "bleu"}.get(saved[0], task.headline)
+        assert found["score"]["value"] == pytest.approx(found["score"]["with_all_bits"], abs=0.1)
+        assert "score" not in whole
+        files = [
+            sum(p.stat().st_size for p in (tmp_path / "export" / name).glob("*.*") if p.suffix in (".onnx", ".tflite"))
+            for name in (form, form.partition("_")[0])
+        ]
+        assert files[0] < files[1] or saved[0] in ("row", "point")  # no weight of those is large
+
+
+def test_weights_of_fewer_bits_are_near(tmp_path: Path) -> None:
+    weights = np.random.default_rng(0).normal(size=(64, 32)).astype(np.float32) * np.logspace(
+        -3, 3, 32, dtype=np.float32
+    )
+    x = keras.Input((64,), name="point")
+    layer = keras.layers.Dense(32)
+    model = keras.Model({"point": x}, layer(x))
+    layer.set_weights([weights, np.ones(32, np.float32)])
+    given = np.eye(64, dtype=np.float32)
+    for kind, near in (("float16", 2**-11), ("int8", 1 / 127)):
+        session = onnxruntime.InferenceSession(reduced(to_onnx(model), kind).SerializeToString())
+        (found,) = session.run(None, {"point": given})
+        # Of each column's largest weight: a scale for the whole matrix would lose the small ones.
+        assert (np.abs(found - 1 - weights).max(axis=0) <= near * np.abs(weights).max(axis=0) + 1e-6).all()
+
+
+def test_what_a_format_cannot_express_is_said_with_the_format_that_can(workspace: Path, tmp_path: Path) -> None:
+    write_tiny(RAW)
+    task = task_for(tiny(model__merge="none"))
+    task.preprocess()
+    task.save(task.build(), MODELS)
+    with pytest.raises(
+        ExportError, match=r"litert has no operator for this network \(.*LowerBound.*; the formats numpy and"
+    ):
+        exported(task, tmp_path / "export", ["litert"])
+    x = keras.Input((3, 2), name="text")
+    model = keras.Model({"text": x}, keras.layers.LSTM(4, activation="selu")(x))
+    with pytest.raises(
+        ExportError, match=r"activation 'selu' of a recurrent layer: ONNX has .*; the format numpy has it"
+    ):
+        to_onnx(model)
+
+
+@pytest.mark.parametrize(("form", "package"), [("onnx", "onnxruntime"), ("litert", "ai-edge-litert")])
+def test_a_runtime_that_is_missing_or_a_damaged_file_is_told(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, package: str
+) -> None:
+    x = keras.Input((2,), name="point")
+    portable = Portable(
+        "threshold", {"network": keras.Model({"point": x}, keras.layers.Dense(1)(x))}, {"names": ["a", "b"]}
+    )
+    FORMATS[form].write(portable, tmp_path)
+    assert bundle.load(tmp_path)([[1.0, 2.0]]).shape == (1,)
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, package.replace("-", "_"), None)
+        patch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
+        with pytest.raises(BundleError, match=rf"needs {package}, which is not installed: `pip install {package}`"):
+            bundle.load(tmp_path)
+        with pytest.raises(ExportError, match=rf"{form}: .*needs {package}.*brings the packages of all formats"):
+            (tmp_path / "again").mkdir()
+            export(
+                portable,
+                lambda _n: {"network": [{"point": np.zeros((1, 2), np.float32)}]},
+                {},
+                [form],
+                tmp_path / "again",
+                lambda *_: ("", 0.0),
+            )
+    (path,) = [each for each in tmp_path.iterdir() if each.suffix in OPENERS]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(BundleError, match="damaged: sha256 is"):
+        bundle.load(tmp_path)
 
 
 def test_every_format_of_the_configuration_is_there() -> None:

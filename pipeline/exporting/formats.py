@@ -16,7 +16,7 @@ import numpy.typing as npt
 from pipeline.exporting.bundle import Portable, write_bundle, write_files
 from pipeline.exporting.errors import ExportError
 from pipeline.portable import bundle
-from pipeline.portable.opened import Run
+from pipeline.portable.errors import BundleError
 from pipeline.storage import write_json
 
 Inputs = Mapping[str, Any]
@@ -40,13 +40,11 @@ class Format:
 
     Attributes:
         write: Writes a bundle into a folder that exists.
-        opened: Opens the file of a network; None where the bundle's own code does.
         exact: It must give what Keras gives; of others it is told what they cost.
         fixed: Lengths may not vary.
     """
 
     write: Callable[[Portable, Path], None]
-    opened: bundle.Opener | None = None
     exact: bool = True
     fixed: bool = False
 
@@ -61,7 +59,7 @@ def _onnx(weights: str) -> Format:
         written = {name: each.SerializeToString(deterministic=True) for name, each in short.items()}
         write_files(portable, folder, written, SUFFIX["onnx"], single=False)
 
-    return Format(write, open_onnx, exact=weights == "float32")
+    return Format(write, exact=weights == "float32")
 
 
 def _litert(weights: str) -> Format:
@@ -71,26 +69,7 @@ def _litert(weights: str) -> Format:
         written = {name: to_litert(model, weights) for name, model in portable.networks.items()}
         write_files(portable, folder, written, SUFFIX["litert"], single=True)
 
-    return Format(write, open_litert, exact=weights == "float32", fixed=True)
-
-
-def open_onnx(path: Path) -> Run:
-    """Return what runs a file of ONNX."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return lambda inputs: dict(zip(names, session.run(None, inputs), strict=True))
-
-
-def open_litert(path: Path) -> Run:
-    """Return what runs a file of LiteRT."""
-    from ai_edge_litert.interpreter import Interpreter
-
-    interpreter = Interpreter(model_path=str(path))
-    signature = interpreter.get_signature_runner()
-    # The runner does not keep its interpreter alive.
-    return lambda inputs, _interpreter=interpreter: signature(**inputs)  # type: ignore[misc]
+    return Format(write, exact=weights == "float32", fixed=True)
 
 
 FORMATS = {
@@ -149,10 +128,7 @@ def export(
             if FORMATS[form].fixed == fixed:
                 report["formats"][form] = given.written(form, folder / form)
                 if not FORMATS[form].exact:
-                    name, value = score(
-                        bundle.load(folder / form, FORMATS[form].opened),
-                        bundle.networks(folder / form, FORMATS[form].opened),
-                    )
+                    name, value = score(bundle.load(folder / form), bundle.networks(folder / form))
                     report["formats"][form]["score"] = {"name": name, "value": value, "with_all_bits": with_all_bits()}
     report["formats"] = {form: report["formats"][form] for form in formats}
     return report
@@ -183,10 +159,10 @@ class _Compared:
         folder.mkdir()
         try:
             kind.write(self._portable, folder)
-            runners = bundle.networks(folder, kind.opened)
-        except ImportError as error:
+            runners = bundle.networks(folder)
+        except (ImportError, BundleError) as error:
             raise ExportError(
-                f"{form}: needs a package that is not installed ({error}); `uv pip install '.[export]'` brings it"
+                f"{form}: {error}; `uv pip install '.[export]'` brings the packages of all formats"
             ) from error
         write_json(folder / EXAMPLE, self._example)
         compared = {
@@ -196,7 +172,7 @@ class _Compared:
             }
             for name, run in runners.items()
         }
-        asked = bundle.load(folder, kind.opened)
+        asked = bundle.load(folder)
         return {
             "raw_input_agrees": _agree(asked(self._example["input"]), self._example["output"]),
             "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),

@@ -2,7 +2,7 @@
 
 A bundle is a folder with `bundle.json` (networks, vocabularies, scales) and `weights.npz`. This folder of code beside
 it, NumPy, and Python's standard library are all that it takes. In other formats than NumPy's own the networks are files
-of another runtime, which `load` is told how to open; all the rest is the same.
+of another runtime, whose package it takes besides; all the rest is the same.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import BundleError
-from .opened import OpenedNetwork, Run
+from .opened import OpenedNetwork, open_network
 from .points import Points
 from .rows import Rows
 from .runtime import Network
@@ -30,31 +30,30 @@ FORMAT = 1
 ABOUT, WEIGHTS = "bundle.json", "weights.npz"
 
 
-def load(folder: str | Path, opened: Opener | None = None) -> Bundle:
+def load(folder: str | Path) -> Bundle:
     """Read a bundle.
 
     Args:
         folder: With `bundle.json` and the files that it names.
-        opened: Opens the file of a network, where the format is another runtime's.
 
     Raises:
-        BundleError: It is not there, damaged, or of another version; or another runtime's, and `opened` is not given.
+        BundleError: It is not there, damaged, or of another version; or its runtime is not installed.
     """
-    content, found = _read(Path(folder), opened)
+    content, found = _read(Path(folder))
     made: Bundle = KINDS[content["task"]](found, content["facts"], Path(folder))
     return made
 
 
-def networks(folder: str | Path, opened: Opener | None = None) -> dict[str, Network | OpenedNetwork]:
+def networks(folder: str | Path) -> dict[str, Network | OpenedNetwork]:
     """Read the networks of a bundle, by name: they take and give arrays; `load` is for raw input.
 
     Raises:
         BundleError: As `load` does.
     """
-    return _read(Path(folder), opened)[1]
+    return _read(Path(folder))[1]
 
 
-def _read(folder: Path, opened: Opener | None) -> tuple[dict[str, Any], dict[str, Network | OpenedNetwork]]:
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Network | OpenedNetwork]]:
     about = folder / ABOUT
     try:
         content = json.loads(about.read_text(encoding="utf-8"))
@@ -76,14 +75,9 @@ def _read(folder: Path, opened: Opener | None) -> tuple[dict[str, Any], dict[str
     for name, described in content["networks"].items():
         if "file" not in described:
             found[name] = Network(described, weights)
-        elif opened is None:
-            raise BundleError(
-                f"{folder / described['file']}: a file of another runtime; load(FOLDER, opened) takes what opens it: "
-                "see examples/ of the project that wrote it"
-            )
         else:
-            run = opened(folder / described["file"])
-            found[name] = OpenedNetwork(run, described["inputs"], single=described["single"])
+            path = folder / described["file"]
+            found[name] = open_network(path, described["inputs"], single=described["single"])
     return content, found
 
 
@@ -104,7 +98,5 @@ def checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-Opener = Callable[[Path], Run]
-"""File of a network → what runs it: arrays by name → arrays by name."""
 Bundle = Rows | Points | Sentences | Texts
 KINDS: dict[str, Any] = {"table": Rows, "threshold": Points, "translation": Sentences, "text": Texts}

@@ -1,12 +1,14 @@
-"""Networks in files of another runtime, called as `runtime.Network` is. NumPy alone."""
+"""Networks in files of another runtime, called as `runtime.Network` is: that runtime's package, and NumPy."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from .errors import BundleError
 from .runtime import INPUT_TYPES
 
 NEXT = "next_"
@@ -46,3 +48,48 @@ class OpenedNetwork:
             found = self._run(arrays)
         named = {name.removeprefix(NEXT): array for name, array in found.items()}
         return named["output"] if set(named) == {"output"} else named
+
+
+def open_network(path: Path, inputs: dict[str, str], *, single: bool) -> OpenedNetwork:
+    """Open the file of a network.
+
+    Args:
+        path: Its suffix names the runtime.
+        inputs: Name → type.
+        single: The file takes one example at a time.
+
+    Raises:
+        BundleError: The runtime is not installed, or refuses the file.
+    """
+    package, opener = OPENERS[path.suffix]
+    try:
+        run = opener(path)
+    except ImportError as error:
+        raise BundleError(f"{path}: needs {package}, which is not installed: `pip install {package}`") from error
+    except (RuntimeError, ValueError) as error:
+        raise BundleError(f"{path}: {package} cannot open it: {error}") from error
+    return OpenedNetwork(run, inputs, single=single)
+
+
+def _open_onnx(path: Path) -> Run:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda inputs: dict(zip(names, session.run(None, inputs), strict=True))
+
+
+def _open_litert(path: Path) -> Run:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(model_path=str(path))
+    signature = interpreter.get_signature_runner()
+    # The runner does not keep its interpreter alive.
+    return lambda inputs, _kept=interpreter: signature(**inputs)  # type: ignore[misc]
+
+
+OPENERS: dict[str, tuple[str, Callable[[Path], Run]]] = {
+    ".onnx": ("onnxruntime", _open_onnx),
+    ".tflite": ("ai-edge-litert", _open_litert),
+}
+"""Suffix of a file → the package that runs it, and how it is opened."""

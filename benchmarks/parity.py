@@ -1,0 +1,51 @@
+"""A table of exported networks: families by formats, from the reports of their exports.
+
+`python -m benchmarks.parity FOLDER...`, each a clone in which `dvc repro` or `python -m pipeline.export` has written
+`export/report.json`; the first column is what params.yaml or NAME=FOLDER calls it. Prints Markdown, as docs/export.md has
+it.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+HEAD = ("network", "format", "largest difference to Keras", "MB", "milliseconds a call", "score on validation examples")
+
+
+def rows_of(name: str, report: dict[str, Any]) -> list[tuple[str, ...]]:
+    """Return a line a format."""
+    found = []
+    for form, each in report["formats"].items():
+        networks = each["networks"]
+        score = each.get("score")
+        found.append(
+            (
+                name,
+                form,
+                f"{max(one['largest_difference'] for one in networks.values()):.1e}",
+                f"{each['bytes'] / 2**20:.1f}",
+                ", ".join(f"{part} {one['milliseconds']:.2g}" for part, one in networks.items()).replace(
+                    "network ", ""
+                ),
+                f"{score['name']} {score['value']:.4g}, with all bits {score['with_all_bits']:.4g}" if score else "",
+            )
+        )
+    keras = ", ".join(f"{part} {one['keras_milliseconds']:.2g}" for part, one in report["networks"].items())
+    return [(name, "Keras, compiled", "", "", keras.replace("network ", ""), ""), *found]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", metavar="NAME=FOLDER")
+    lines = [HEAD, ("---",) * len(HEAD)]
+    for each in parser.parse_args().folders:
+        name, _, folder = each.rpartition("=")
+        report = json.loads((Path(folder) / "export" / "report.json").read_text(encoding="utf-8"))
+        lines += rows_of(name or Path(folder).name, report)
+    print("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+if __name__ == "__main__":
+    main()
