@@ -1,8 +1,7 @@
 """A table of exported networks: families by formats, from the reports of their exports.
 
-`python -m benchmarks.parity FOLDER...`, each a clone in which `dvc repro` or `python -m pipeline.export` has written
-`export/report.json`; the first column is what params.yaml or NAME=FOLDER calls it. Prints Markdown, as docs/export.md has
-it.
+`python -m benchmarks.parity NAME=FOLDER...`, each a clone in which `dvc repro` or `python -m pipeline.export` has
+written `export/report.json`. Prints Markdown, as docs/export.md has it.
 """
 
 import argparse

@@ -1,10 +1,10 @@
-"""Time of one character: the NumPy runtime beside Keras, on the network of `conf/model/char_rnn.yaml`.
+"""Time of one character: the NumPy runtime beside Keras and ONNX, on the network of `conf/model/char_rnn.yaml`.
 
 Untrained weights, 40 characters as the King James Bible has; one sentence is read character by character, the state
 handed on, by: the NumPy runtime; the bare network called (`vs_keras_call`); its `predict` (`vs_keras_predict`); the
-graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`); and the same exported to ONNX, by onnxruntime with its own number of
-threads and with one (`vs_onnxruntime`, `vs_onnxruntime_1_thread`). All give the same logits, which is checked.
-Interleaved in one process; the first round counts for nothing.
+graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`); and the same exported to ONNX, run by
+onnxruntime with its own number of threads and with one (`vs_onnxruntime`, `vs_onnxruntime_1_thread`). All give the same
+logits, which is checked. Interleaved in one process; the first round counts for nothing.
 """
 
 import argparse
@@ -25,9 +25,8 @@ CHARACTERS = 40
 
 def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     """Return functions from text and state to logits and state, and how wide each part of the state is."""
-    import tensorflow as tf
-
     import onnxruntime
+    import tensorflow as tf
 
     from pipeline.exporting import graph_of
     from pipeline.exporting.to_onnx import to_onnx
