@@ -1,6 +1,6 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help kaggle repro test test-fast test-faults check format ui dashboard bench audit lock
+.PHONY: help kaggle web repro test test-fast test-faults check format ui dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 SOURCES := pipeline hydra_plugins tests benchmarks examples
@@ -45,6 +45,13 @@ dashboard: $(INSTALLED) ## look at the sweeps on http://127.0.0.1:8080
 
 bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks
+
+web: web/node_modules/.package-lock.json ## bring onnxruntime's build for browsers, for export.formats=[web]; needs npm
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	@command -v npm >/dev/null || { echo "error: npm was not found; it comes with Node.js (on Debian and Ubuntu: apt install npm)" >&2; exit 1; }
+	npm ci --ignore-scripts --no-audit --no-fund --prefix web
+	@touch $@
 
 kaggle: $(INSTALLED) ## install Kaggle's client, which brings competition files
 	uv pip install --require-hashes --quiet -r requirements/kaggle.lock

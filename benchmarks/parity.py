@@ -9,7 +9,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-HEAD = ("network", "format", "largest difference to Keras", "MB", "milliseconds a call", "score on validation examples")
+HEAD = ("network", "format", "largest difference", "MB", "milliseconds", "of Keras", "score on validation examples")
 
 
 def rows_of(name: str, report: dict[str, Any]) -> list[tuple[str, ...]]:
@@ -30,8 +30,7 @@ def rows_of(name: str, report: dict[str, Any]) -> list[tuple[str, ...]]:
                 f"{score['name']} {score['value']:.4g}, with all bits {score['with_all_bits']:.4g}" if score else "",
             )
         )
-    keras = ", ".join(f"{part} {one['keras_milliseconds']:.2g}" for part, one in report["networks"].items())
-    return [(name, "Keras, compiled", "", "", keras.replace("network ", ""), ""), *found]
+    return found
 
 
 def main() -> None:

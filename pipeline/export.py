@@ -48,7 +48,7 @@ def summary(report: dict[str, Any]) -> str:
     for form, found in report["formats"].items():
         differs = max(each["largest_difference"] for each in found["networks"].values())
         times = [
-            f"{name} {each['milliseconds']:.3g} ms (Keras {report['networks'][name]['keras_milliseconds']:.3g})"
+            f"{name} {each['milliseconds']:.3g} ms (Keras {each['keras_milliseconds']:.3g})"
             for name, each in found["networks"].items()
         ]
         lines.append(
@@ -57,10 +57,11 @@ def summary(report: dict[str, Any]) -> str:
         )
         if "score" in found:
             score = found["score"]
-            lines.append(
-                f"export: {EXPORT / form}: {score['name']} {figure(score['value'])} on validation examples, "
-                f"{figure(score['with_all_bits'])} with all bits"
+            short, whole = (
+                "no number" if score[key] is None else figure(score[key]) for key in ("value", "with_all_bits")
             )
+            said = f"{score['name']} {short}, with all bits {whole}, on {score['examples']:,} validation examples"
+            lines.append(f"export: {EXPORT / form}: {said}")
         elif not found["raw_input_agrees"]:
             lines.append(
                 f"export: {EXPORT / form}: answers its example otherwise than Keras does; see {EXPORT / REPORT}"

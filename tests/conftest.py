@@ -50,6 +50,27 @@ split_seed: 1
 """
 
 
+LONG = (
+    "test_conformance",
+    "test_export",
+    "test_pipeline",
+    "test_crash",
+    "test_sweep",
+    "test_folds",
+    "test_translation",
+    "test_web",
+    "test_translation_pipeline",
+    "test_new",
+    "test_sweep_kills",
+    "test_sweep_command",
+)
+"""Files of the longest tests. They begin, so that no process is left alone with one of them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONG.index(item.path.stem) if item.path.stem in LONG else len(LONG))
+
+
 def write_tiny(folder: Path, rows: int = 2000, days: int = 30) -> None:
     """Write a table whose target hangs on colour, price and the town of the shop; some values are missing."""
     random = np.random.default_rng(0)

@@ -26,9 +26,10 @@ from pipeline.exporting import FORMATS, ExportError, Format, Portable, export
 from pipeline.exporting.bundle import write_files
 from pipeline.exporting.reduced import reduced
 from pipeline.exporting.to_onnx import to_onnx
+from pipeline.models import QuantileBins, ValueCodes
 from pipeline.portable import bundle
 from pipeline.portable.bundle import BundleError
-from pipeline.portable.opened import OPENERS
+from pipeline.portable.opened import OPENERS, open_network
 from pipeline.storage import MODELS, RAW
 from pipeline.tasks import Task, task_for
 from pipeline.training import make_deterministic
@@ -57,7 +58,7 @@ FAMILIES: dict[str, tuple[str, Callable[[], Task]]] = {
 
 
 @pytest.fixture(params=FAMILIES)
-def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Task]:
+def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, str, Task]:
     """A network of random weights, in models/: what it says is beside the point."""
     for write in (write_tiny, write_pairs, write_text):
         write(RAW)
@@ -66,7 +67,7 @@ def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, Task]:
     task.preprocess()
     make_deterministic(1)
     task.save(task.build(), MODELS)
-    return example, task
+    return request.param, example, task
 
 
 def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -95,9 +96,13 @@ def alone(example: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, Task], tmp_path: Path) -> None:
-    kind, task = saved
-    formats = ["numpy", "onnx", *(["litert"] if task.config.tree["model"].get("merge") != "none" else [])]
+IN_LITERT = ("row", "row, classes", "sentence", "sentence, fixed", "prompt", "prompt, windows", "point")
+"""Those whose networks differ to it: each conversion takes seconds."""
+
+
+def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, str, Task], tmp_path: Path) -> None:
+    name, kind, task = saved
+    formats = ["numpy", "onnx", *(["litert"] if name in IN_LITERT else [])]
     report, example = exported(task, tmp_path / "export", formats)
     names = {"encoder", "decoder"} if kind == "sentence" else {"network"}
     assert list(report["formats"]) == formats
@@ -179,8 +184,8 @@ def test_a_format_that_computes_something_else_is_refused(
     def samples(_networks: Any) -> Any:
         return {"network": [{"point": points}]}
 
-    def score(_asked: Any, _networks: Any) -> tuple[str, float]:
-        return "accuracy", 1.0
+    def score(_asked: Any, _networks: Any) -> tuple[str, float, int]:
+        return "accuracy", 1.0, 1
 
     example = {"input": [[1.0, 2.0]], "output": [0.0]}
     with pytest.raises(ExportError, match=message):
@@ -195,21 +200,42 @@ REDUCED = ["onnx_float16", "onnx_int8", "litert_float16", "litert_int8"]
 
 @pytest.mark.slow
 @pytest.mark.parametrize("saved", ["row", "sentence", "prompt", "point"], indirect=True)
-def test_what_fewer_bits_cost_is_said(saved: tuple[str, Task], tmp_path: Path) -> None:
-    _, task = saved
-    report, _ = exported(task, tmp_path / "export", [*REDUCED, "onnx", "litert"])
-    for form in REDUCED:
+def test_what_fewer_bits_cost_is_said(saved: tuple[str, str, Task], tmp_path: Path) -> None:
+    _, kind, task = saved
+    formats = [form for form in REDUCED if kind != "sentence" or form == "onnx_int8"]  # whose scores take long
+    report, _ = exported(task, tmp_path / "export", [*formats, "onnx", *(["litert"] if kind != "sentence" else [])])
+    for form in formats:
         found, whole = report["formats"][form], report["formats"][form.partition("_")[0]]
         differs = max(each["largest_difference"] for each in found["networks"].values())
         assert differs < (0.01 if form.endswith("float16") else 0.2)
-        assert found["score"]["name"] == {"prompt": "bits_per_char", "sentence": "bleu"}.get(saved[0], task.headline)
-        assert found["score"]["value"] == pytest.approx(found["score"]["with_all_bits"], abs=0.1)
+        score = found["score"]
+        assert score["name"] == {"prompt": "bits_per_char", "sentence": "bleu"}.get(kind, task.headline)
+        assert score["value"] == pytest.approx(score["with_all_bits"], abs=0.1)
+        if kind != "sentence":  # which is searched with a beam there
+            assert score["with_all_bits"] == pytest.approx(
+                task.evaluate(MODELS).scores["val"].values[score["name"]], abs=1e-4
+            )
         assert "score" not in whole
-        files = [
-            sum(p.stat().st_size for p in (tmp_path / "export" / name).glob("*.*") if p.suffix in (".onnx", ".tflite"))
+        short, long = (
+            sum(path.stat().st_size for path in (tmp_path / "export" / name).iterdir() if path.suffix in OPENERS)
             for name in (form, form.partition("_")[0])
-        ]
-        assert files[0] < files[1] or saved[0] in ("row", "point")  # no weight of those is large
+        )
+        assert short < long or kind in ("row", "point")  # no weight of those is large
+
+
+def test_numbers_that_are_compared_with_keep_all_their_bits(workspace: Path, tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    known = [sorted(random.normal(size=700).tolist()), [0.5]]
+    inner = [sorted(random.normal(size=300).tolist()), [0.0]]
+    x = keras.Input((2,), name="numeric")
+    model = keras.Model({"numeric": x}, {"codes": ValueCodes(known)(x), "bins": QuantileBins(inner)(x)})
+    given = {"numeric": np.array([[value, 0.5] for value in known[0]], np.float32)}
+    expected = {name: np.asarray(each) for name, each in model(given).items()}
+    for kind in ("float16", "int8"):
+        session = onnxruntime.InferenceSession(reduced(to_onnx(model), kind).SerializeToString())
+        names = [output.name for output in session.get_outputs()]
+        for name, found in zip(names, session.run(None, given), strict=True):
+            np.testing.assert_array_equal(found, expected[name])
 
 
 def test_weights_of_fewer_bits_are_near(tmp_path: Path) -> None:
@@ -268,9 +294,17 @@ def test_a_runtime_that_is_missing_or_a_damaged_file_is_told(
                 {},
                 [form],
                 tmp_path / "again",
-                lambda *_: ("", 0.0),
+                lambda *_: ("", 0.0, 0),
             )
     (path,) = [each for each in tmp_path.iterdir() if each.suffix in OPENERS]
+    garbage = path.with_name(f"garbage{path.suffix}")
+    garbage.write_bytes(b"no network")
+    with pytest.raises(BundleError, match=rf"garbage.*: {package} cannot open it: "):
+        open_network(garbage, {}, single=False)
+    assert len(bundle.load(tmp_path)(np.zeros((0, 2)))) == 0
+    first = path.read_bytes()
+    FORMATS[form].write(portable, tmp_path)
+    assert path.read_bytes() == first
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(BundleError, match="damaged: sha256 is"):
         bundle.load(tmp_path)

@@ -232,14 +232,22 @@ def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of
     "changes",
     [
         {"data__target": "price", "data__numeric": ["shop_size"], "model__merge": "none", "data__min_count": 20},
-        {"data__target": "colour", "data__categorical": ["shop"], "data__kind": "multiclass", "model__merge": "bin"},
+        {
+            "data__target": "colour",
+            "data__categorical": ["shop"],
+            "data__kind": "multiclass",
+            "model__merge": "bin",
+            "model__hidden_layers": 0,
+            "model__target_statistics": False,
+            "train__members": 1,
+            "train__patience": 1,
+        },
         {"data__categorical": [], "data__calendar": [], "model__crosses": "none", "model__target_statistics": False},
-        {"model__hidden_layers": 0, "train__members": 1, "model__target_statistics": False, "train__patience": 1},
     ],
 )
 def test_every_kind_of_target_and_column(workspace: Path, changes: dict[str, Any]) -> None:
     write_tiny(RAW)
-    task = folded(**{"train__epochs": 3, "data__min_count": 10, **changes})
+    task = folded(**{"data__folds": 2, "data__min_count": 10, **changes})
     task.preprocess()
     train(task.config)
     evaluation = task_for(task.config).evaluate(MODELS)

@@ -300,7 +300,7 @@ def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path
         "-S",
         "train.epochs=2",
         "-S",
-        "data.folds=2",
+        "data.folds=1",
         "-S",
         "evaluate.bootstrap_samples=100",
         "-S",

@@ -9,7 +9,7 @@ import onnxruntime
 import pytest
 
 from pipeline.exporting import ExportError
-from pipeline.exporting.onnx_layers import ACTIVATIONS
+from pipeline.exporting.onnx_activations import ACTIVATIONS
 from pipeline.exporting.to_onnx import to_onnx
 from pipeline.models import SequenceLSTM
 from pipeline.portable.activations import ACTIVATIONS as ALL

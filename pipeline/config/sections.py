@@ -66,7 +66,9 @@ class Evaluate(Section):
 class Export(Section):
     """Formats of the trained network."""
 
-    formats: list[Literal["numpy", "onnx", "onnx_float16", "onnx_int8", "litert", "litert_float16", "litert_int8"]]
+    formats: list[
+        Literal["numpy", "onnx", "onnx_float16", "onnx_int8", "web", "litert", "litert_float16", "litert_int8"]
+    ]
 
     def contradictions(self) -> list[str]:
         """Return a format that is named twice."""

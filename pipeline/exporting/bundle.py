@@ -55,7 +55,9 @@ def write_bundle(portable: Portable, folder: Path) -> None:
     describe(portable, folder, graphs, {WEIGHTS: buffer.getvalue()})
 
 
-def write_files(portable: Portable, folder: Path, written: Mapping[str, bytes], suffix: str, *, single: bool) -> None:
+def write_files(
+    portable: Portable, folder: Path, written: Mapping[str, bytes], suffix: str, *, single: bool, code: bool = True
+) -> None:
     """Write a bundle whose networks are files of another runtime.
 
     Args:
@@ -64,6 +66,7 @@ def write_files(portable: Portable, folder: Path, written: Mapping[str, bytes], 
         written: Name of the network → its file's content.
         suffix: Of the files.
         single: They take one example at a time.
+        code: With the code that reads it in Python.
     """
     described = {
         name: {
@@ -73,10 +76,12 @@ def write_files(portable: Portable, folder: Path, written: Mapping[str, bytes], 
         }
         for name, model in portable.networks.items()
     }
-    describe(portable, folder, described, {f"{name}{suffix}": content for name, content in written.items()})
+    describe(portable, folder, described, {f"{name}{suffix}": content for name, content in written.items()}, code)
 
 
-def describe(portable: Portable, folder: Path, networks: Mapping[str, Any], written: Mapping[str, bytes]) -> None:
+def describe(
+    portable: Portable, folder: Path, networks: Mapping[str, Any], written: Mapping[str, bytes], code: bool = True
+) -> None:
     """Write `bundle.json`, the files that it names, and the code that reads them."""
     files = {**written, **portable.files}
     content: dict[str, Any] = {
@@ -90,5 +95,5 @@ def describe(portable: Portable, folder: Path, networks: Mapping[str, Any], writ
     write_bytes(folder / ABOUT, json.dumps(content, ensure_ascii=False, indent=1).encode())
     for name, raw in files.items():
         write_bytes(folder / name, raw)
-    for path in sorted(CODE.glob("*.py")):
+    for path in sorted(CODE.glob("*.py")) if code else []:
         write_bytes(folder / CODE.name / path.name, path.read_bytes())

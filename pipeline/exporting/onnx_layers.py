@@ -7,70 +7,17 @@ from typing import Any
 import numpy as np
 
 from pipeline.exporting.errors import ExportError
+from pipeline.exporting.onnx_activations import RECURRENT, bent
 from pipeline.exporting.onnx_graph import Graph, Value
-from pipeline.portable.activations import SHRINK
 
 Settings = Mapping[str, Any]
 Weights = Mapping[str, Any]
 FAR = -1e9
-RECURRENT = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softsign": "Softsign", "softplus": "Softplus"}
-"""Activations that ONNX's recurrent operators have."""
-
-
-def _plain(kind: str, **attributes: Any) -> Callable[[Graph, Value], Value]:
-    return lambda g, x: g.op(kind, x, **attributes)
-
-
-def _squareplus(g: Graph, x: Value) -> Value:
-    return (x + g.op("Sqrt", x * x + 4)) * 0.5
-
-
-def _sparse_plus(g: Graph, x: Value) -> Value:
-    bent = g.op("Relu", x + 1)
-    return g.where(g.op("GreaterOrEqual", x, 1), x, bent * bent * 0.25)
-
-
-ACTIVATIONS: dict[str, Callable[[Graph, Value], Value]] = {
-    "celu": _plain("Celu"),
-    "elu": _plain("Elu"),
-    "exponential": _plain("Exp"),
-    "gelu": lambda g, x: x * (g.op("Erf", x * math.sqrt(0.5)) + 1) * 0.5,
-    "hard_shrink": _plain("Shrink", lambd=SHRINK),
-    "hard_sigmoid": _plain("HardSigmoid", alpha=1 / 6, beta=0.5),
-    "hard_silu": _plain("HardSwish"),
-    "hard_tanh": lambda g, x: g.op("Clip", x, -1, 1),
-    "leaky_relu": _plain("LeakyRelu", alpha=0.2),
-    "linear": lambda _g, x: x,
-    "log_sigmoid": lambda g, x: -g.op("Softplus", -x),
-    "log_softmax": _plain("LogSoftmax"),
-    "mish": _plain("Mish"),
-    "relu": _plain("Relu"),
-    "relu6": lambda g, x: g.op("Clip", x, 0, 6),
-    "selu": _plain("Selu"),
-    "sigmoid": _plain("Sigmoid"),
-    "silu": lambda g, x: x * g.op("Sigmoid", x),
-    "soft_shrink": _plain("Shrink", lambd=SHRINK, bias=SHRINK),
-    "softmax": _plain("Softmax"),
-    "softplus": _plain("Softplus"),
-    "softsign": _plain("Softsign"),
-    "sparse_plus": _sparse_plus,
-    "sparse_sigmoid": lambda g, x: g.op("Clip", (x + 1) * 0.5, 0, 1),
-    "squareplus": _squareplus,
-    "tanh": _plain("Tanh"),
-    "tanh_shrink": lambda g, x: x - g.op("Tanh", x),
-}
-
-
-def _bent(g: Graph, s: Settings, x: Value) -> Value:
-    name = s["activation"]
-    if name not in ACTIVATIONS:
-        raise ExportError(f"activation {name!r}: ONNX has {', '.join(sorted(ACTIVATIONS))}; the format numpy has it")
-    return ACTIVATIONS[name](g, x)
 
 
 def _dense(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
     product: Value = x @ w["kernel"]
-    return _bent(g, s, product + w["bias"] if "bias" in w else product)
+    return bent(g, s["activation"], product + w["bias"] if "bias" in w else product)
 
 
 def _reversible_embedding(g: Graph, _s: Settings, w: Weights, x: Value, reverse: bool = False) -> Value:
@@ -305,7 +252,7 @@ def _value_and_flag(g: Graph, _s: Settings, _w: Weights, values: Value) -> Value
 
 def _padded(columns: Any) -> Any:
     """Return ragged columns as an array; what is no number equals none and is above none."""
-    longest = max(map(len, columns), default=0)
+    longest = max(1, *map(len, columns))  # sums over nothing are not what every runtime can do
     return np.array([[*column, *[np.nan] * (longest - len(column))] for column in columns], np.float32)
 
 
@@ -340,7 +287,7 @@ def _piecewise_embedding(g: Graph, _s: Settings, w: Weights, values: Value) -> V
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
-    "Activation": lambda g, s, _w, x: _bent(g, s, x),
+    "Activation": lambda g, s, _w, x: bent(g, s["activation"], x),
     "Add": lambda _g, _s, _w, parts: _summed(parts),
     "AttendingLSTM": _attending_lstm,
     "Attention": _attention,

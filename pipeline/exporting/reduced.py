@@ -6,7 +6,11 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SMALL = 512
-"""Numbers of a weight up to which it stays as it is: biases and the like."""
+"""Numbers of a weight up to which it stays as it is."""
+SHARED = 8
+"""Numbers at least that share a scale; else the scales would take the room that is saved."""
+WEIGHED = {"Einsum", "GRU", "Gather", "LSTM", "MatMul", "Transpose"}
+"""Operators whose constants are weights; others compare with theirs, or add them."""
 Array = npt.NDArray[np.float32]
 
 
@@ -18,11 +22,12 @@ def reduced(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
     found = onnx.ModelProto()
     found.CopyFrom(model)
     graph = found.graph
-    weights, nodes = list(graph.initializer), list(graph.node)
+    weights, nodes, weighed = list(graph.initializer), list(graph.node), _weighed(graph)
     del graph.initializer[:], graph.node[:]
     for weight in weights:
         array = numpy_helper.to_array(weight)
-        if weight.data_type != TensorProto.FLOAT or array.size <= SMALL or not np.isfinite(array).all():
+        is_weight = weight.name in weighed and weight.data_type == TensorProto.FLOAT and array.ndim > 1
+        if not is_weight or array.size <= SMALL or (kind == "int8" and not _axes(array)):
             graph.initializer.append(weight)
         elif kind == "float16":
             short = np.clip(array, *(np.finfo(np.float16).min, np.finfo(np.float16).max)).astype(np.float16)
@@ -38,15 +43,31 @@ def reduced(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
     return found
 
 
+def _weighed(graph: onnx.GraphProto) -> set[str]:
+    """Return the names of what operators of `WEIGHED` take, those in the bodies of loops included."""
+    found: set[str] = set()
+    for node in graph.node:
+        if node.op_type in WEIGHED:
+            found |= set(node.input)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                found |= _weighed(attribute.g)
+    return found
+
+
+def _axes(array: Array) -> list[int]:
+    return [axis for axis, size in enumerate(array.shape) if size > 1 and array.size // size >= SHARED]
+
+
 def _quantised(array: Array) -> tuple[npt.NDArray[np.int8], Array, int]:
     """Return codes, what they are multiples of, and the axis along which that differs: the one that loses least."""
     best = None
-    for axis in (each for each, size in enumerate(array.shape) if size > 1):
+    for axis in _axes(array):
         others = tuple(each for each in range(array.ndim) if each != axis)
         scale = np.maximum(np.abs(array).max(axis=others, keepdims=True), 1e-30) / 127
         codes = np.rint(array / scale).astype(np.int8)
         lost = float(np.square(codes * scale - array).sum())
         if best is None or lost < best[0]:
             best = lost, codes, scale.reshape(-1).astype(np.float32), axis
-    assert best is not None  # noqa: S101  (it has more than SMALL numbers)
+    assert best is not None  # noqa: S101  (`reduced` asks for its axes)
     return best[1:]

@@ -66,7 +66,7 @@ def open_network(path: Path, inputs: dict[str, str], *, single: bool) -> OpenedN
         run = opener(path)
     except ImportError as error:
         raise BundleError(f"{path}: needs {package}, which is not installed: `pip install {package}`") from error
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # each runtime has kinds of its own, without a common type
         raise BundleError(f"{path}: {package} cannot open it: {error}") from error
     return OpenedNetwork(run, inputs, single=single)
 
@@ -74,7 +74,10 @@ def open_network(path: Path, inputs: dict[str, str], *, single: bool) -> OpenedN
 def _open_onnx(path: Path) -> Run:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    # Weights in int8 become float32 once, when the file is opened; else at every call.
+    options.add_session_config_entry("session.disable_quant_qdq", "1")
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: dict(zip(names, session.run(None, inputs), strict=True))
 

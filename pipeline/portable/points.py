@@ -26,4 +26,4 @@ class Points:
         given = np.asarray(points, np.float32)
         if given.ndim != 2 or given.shape[1] != len(self.names):
             raise BundleError(f"expected points of {len(self.names)} coordinates, received an array {given.shape}")
-        return self._network(point=given)[:, 0]
+        return self._network(point=given)[:, 0] if len(given) else given[:, 0]

@@ -65,6 +65,8 @@ class Rows:
             BundleError: A row lacks a column, or holds text where a number is wanted.
         """
         rows = list_of(rows, Mapping, 'rows, like [{"column": value, …}]')
+        if not rows:
+            return np.zeros((0, len(self.outputs)), np.float32)
         for place, row in enumerate(rows):
             if lacking := [name for name in self.columns if name not in row]:
                 raise BundleError(f"row {place}: no {', '.join(lacking)}; a value that is not known is None")

@@ -18,8 +18,9 @@ from pipeline.data.statistics import Statistics, statistics
 from pipeline.portable.crossing import CROSSES, Cross, read_crosses, to_bytes
 from pipeline.storage import AUDIT, PROCESSED, RAW, write_bytes, write_json, write_text
 from pipeline.tasks.predictor import MODEL, Batches, Predictor, TaskError
+from pipeline.tasks.table_checks import faults_of
 from pipeline.tasks.table_columns import prepare_section
-from pipeline.tasks.table_crosses import answers_among, crossed_columns, faults_of_crosses, told_of
+from pipeline.tasks.table_crosses import answers_among, crossed_columns, told_of
 from pipeline.tasks.table_predictor import (
     Output,
     TablePredictor,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 SUBMISSION = "submission.csv"
 SCORED = 10_000
 """Validation rows on which formats of fewer bits are scored."""
+SCORED_AT_ONCE = 512
 
 
 def fold_name(fold: int) -> str:
@@ -157,44 +159,12 @@ class TableTask(Task):
         return with_statistics(network, self.sizes, told.tables, whole)
 
     def check(self) -> None:
-        schema, merge, train = self.schema, self.config.model.merge, self.config.train
-        faults = []
-        if not schema.numeric and merge not in ("concat", "none"):
-            faults.append(
-                f"model.merge: {merge!r} is a way for numeric columns to enter, and {PROCESSED} has none; list some in "
-                "data.numeric, or set model.merge to concat"
-            )
-        if not schema.categorical and merge == "wide":
-            faults.append(
-                "model.merge: 'wide' leaves nothing for the hidden layers where no column is categorical; list some in "
-                "data.categorical, or set model.merge to concat"
-            )
-        if self.monitor not in self.monitors:
-            faults.append(
-                f"train.monitor: {train.monitor!r} is no score of a {schema.kind} target; set it to auto, or to one of "
-                f"{', '.join(self.monitors)}"
-            )
-        if schema.kind == "regression":
-            faults += [
-                f"train.{key}: {value!r} is for classes, and {schema.target!r} is an amount; set it to {neutral}"
-                for key, value, neutral in (
-                    ("label_smoothing", train.label_smoothing, 0.0),
-                    ("class_weights", train.class_weights, "none"),
-                )
-                if value != neutral
-            ]
-        if self.config.data.folds > 1 and train.save_every:
-            faults.append(
-                f"train.save_every: {train.save_every} keeps networks of single epochs, which those of "
-                f"{self.config.data.folds} folds do not have in common; set it to 0, or data.folds to 1"
-            )
-        faults += faults_of_crosses(self.config.model, train.members, self.config.data.folds, schema)
-        if faults:
+        if faults := faults_of(self.config, self.schema):
             raise TaskError("\n".join(faults))
-        if chosen := crossed_columns(self.config.model, schema):
-            print(f"train: {told_of(self.crosses, chosen, schema)}", flush=True)
+        if chosen := crossed_columns(self.config.model, self.schema):
+            print(f"train: {told_of(self.crosses, chosen, self.schema)}", flush=True)
         if self.config.model.target_statistics:
-            for warning in answers_among(schema):
+            for warning in answers_among(self.schema):
                 print(f"train: warning: {warning}", flush=True)
 
     def lesson(self, model: "keras.Model") -> Lesson:
@@ -308,12 +278,18 @@ class TableTask(Task):
         few = inputs_with(predictor.crosses, test, SAMPLES)
         return {name: [inputs_of(network, few)] for name, network in networks.items()}
 
-    def score_of(self, predictor: Any, _asked: Any, networks: Mapping[str, Any]) -> tuple[str, float]:
+    def score_of(self, predictor: Any, _asked: Any, networks: Mapping[str, Any]) -> tuple[str, float, int]:
         val, network = Arrays.load(PROCESSED / "val"), networks["network"]
-        rows = val[np.arange(min(len(val), SCORED))]
+        rows = val[np.linspace(0, len(val) - 1, min(len(val), SCORED)).astype(np.int64)]
         inputs = inputs_with(predictor.crosses, rows)
-        output = network(**{name: inputs[name] for name in network.inputs})
-        return self.headline, score_of(self.schema, rows, output)(np.ones(len(rows)))[self.headline]
+        parts = [
+            network(**{name: inputs[name][start : start + SCORED_AT_ONCE] for name in network.inputs})
+            for start in range(0, len(rows), SCORED_AT_ONCE)
+        ]
+        value = score_of(self.schema, rows, np.concatenate(parts))(np.ones(len(rows)))[self.headline]
+        # Of folds all networks but one have learned from these rows.
+        name = f"{self.headline}_in_sample" if self.config.data.folds > 1 else self.headline
+        return name, value, len(rows)
 
     def _targets(self, arrays: Arrays) -> npt.NDArray[np.float64]:
         """Return what statistics are made of, `(rows, targets)`."""

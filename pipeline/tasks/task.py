@@ -240,8 +240,8 @@ class Task(ABC):
         """Return inputs of each network of a predictor's `portable`, of the test split, a few examples a batch."""
 
     @abstractmethod
-    def score_of(self, predictor: Any, asked: Any, networks: Mapping[str, Any]) -> tuple[str, float]:
-        """Return name and value of a score on examples of the validation split.
+    def score_of(self, predictor: Any, asked: Any, networks: Mapping[str, Any]) -> tuple[str, float, int]:
+        """Return name and value of a score, and on how many examples of the validation split.
 
         Args:
             predictor: The network in Keras.

@@ -151,15 +151,17 @@ class TextTask(Task):
                 found[name].append({"text": part[starts[:, None] + np.arange(width)], **zeros})
         return found
 
-    def score_of(self, predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float]:
-        text, begin = load_part(PROCESSED, "val"), predictor.writer.window or 1
+    def score_of(self, predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float, int]:
+        text = load_part(PROCESSED, "val")
+        # It begins with what stands before it in the text: read, not scored.
+        begin = max(len(text) - self.schema.lengths["val"], predictor.writer.window or 1)
         losses: list[float] = []
         logits, state = asked.start(text[:begin])
         for number in text[begin : begin + SCORED].tolist():
             moved = np.asarray(logits, np.float64) - np.max(logits)
             losses.append(float(np.log(np.exp(moved).sum()) - moved[number]))
             logits, state = asked.step(state, number)
-        return "bits_per_char", float(np.mean(losses) / np.log(2))
+        return "bits_per_char", float(np.mean(losses) / np.log(2)), len(losses)
 
     def _examples(self, model: "keras.Model") -> "Examples":
         from pipeline.models import state_widths

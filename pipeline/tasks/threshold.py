@@ -119,9 +119,12 @@ class ThresholdTask(Task):
         few = Points.load(PROCESSED / "test").points[:SAMPLES]
         return {name: [{"point": few}] for name in networks}
 
-    def score_of(self, _predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float]:
+    def score_of(self, _predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float, int]:
+        from pipeline.metrics import ThresholdScores
+
         val = Points.load(PROCESSED / "val")
-        return self.headline, self._scores(val.labels, np.asarray(asked(val.points)))[0].values[self.headline]
+        score = ThresholdScores(val.labels, np.asarray(asked(val.points)))
+        return self.headline, score(np.ones(len(val.labels)))[self.headline], len(val.labels)
 
     def _scores(self, labels: npt.NDArray[Any], outputs: npt.NDArray[Any]) -> tuple[Scores, "ThresholdScores"]:
         from pipeline.metrics import ThresholdScores, intervals

@@ -165,11 +165,11 @@ class TranslationTask(Task):
             state = {name: np.asarray(found.get(name, array)) for name, array in state.items()}
         return {"encoder": [{"source": source}], "decoder": steps}
 
-    def score_of(self, _predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float]:
+    def score_of(self, _predictor: Any, asked: Any, _networks: Mapping[str, Any]) -> tuple[str, float, int]:
         val = Sentences.load(PROCESSED / "val")
         count = min(SCORED, len(val.source_text))
         translated = [best[0][0] if best else "" for best in asked(val.source_text[:count], beam=1)]
-        return "bleu", self._text_scores(translated, val.target_text[:count])(np.ones(count))["bleu"]
+        return "bleu", self._text_scores(translated, val.target_text[:count])(np.ones(count))["bleu"], count
 
     def _write_besides(self, predictor: TranslationPredictor, out: Path) -> str:
         written = examples_page(out, self.config.name)
