@@ -18,13 +18,13 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 	@dvc repro
 
 test: check ## format, lint, types, layer contracts and every test
-	pytest -q --numprocesses 2 --dist loadfile -m "not faults"
+	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults"
 
 test-faults: $(INSTALLED) ## every kill at every stage, for the night
 	pytest -q -m faults
 
 test-fast: $(INSTALLED) ## the tests that take under a minute together
-	pytest -q --numprocesses 2 --dist loadfile -m "not slow"
+	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
 check: $(INSTALLED) ## format, lint, types and layer contracts; no tests
 	ruff format --check --quiet $(SOURCES)
