@@ -10,6 +10,10 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+# Two processes test side by side, on two processors: more threads in each would wait for each other. Set before
+# TensorFlow is imported; the commands that tests start have it from here.
+for _name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
 
 EXPERIMENT = """\
 # @package _global_
