@@ -111,7 +111,8 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
         run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
     for name, text in evaluation.notes.items():
         run.tag(name, text)
-    run.log_text(json.dumps(merged(evaluation, baseline), indent=2), "metrics.json")
+    run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
+    run.log_files(PREDICTIONS)
     record_audit(run)
 
 

@@ -73,8 +73,6 @@ def train_folds(
             child.log_config(task.config)
             child.tag("onehot.seed", str(fold.seed))
             network, history = train_one(fold, kept, child)
-            for record in history:
-                child.log_epoch(record.scores, record.epoch, record.timestamp)
         networks.append(network)
         histories.append(history)
         best.append(best_of(history, task.monitor))
@@ -87,7 +85,10 @@ def train_folds(
     )
     model = task.together(networks)
     record_network(run, model)
-    return model, mean_history(histories)
+    history = mean_history(histories)
+    for record in history:
+        record_epoch(run, record)
+    return model, history
 
 
 def best_of(history: Sequence["EpochRecord"], monitor: str) -> float:
@@ -133,15 +134,10 @@ def record_network(run: "Run", model: "keras.Model") -> None:
 
 
 def record_epoch(run: "Run", record: "EpochRecord") -> None:
-    """Log the scores of one epoch; a server that is away costs no training, `record_end` logs all of them again."""
-    from pipeline.tracking import TrackingError
-
-    try:
-        run.log_epoch(record.scores, record.epoch, record.timestamp)
-        if record.note:
-            run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
-    except TrackingError as error:
-        print(f"  {error}; the training goes on, its scores are sent at the end", flush=True)
+    """Log the scores of one epoch, and what else it showed."""
+    run.log_epoch(record.scores, record.epoch, record.timestamp)
+    if record.note:
+        run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
 
 
 def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"], saved: "Checkpoints") -> None:
@@ -163,15 +159,14 @@ def save(task: Task, model: "keras.Model", history: Sequence["EpochRecord"], sav
 
 
 def record_end(run: "Run", config: Config, task: Task, history: Sequence["EpochRecord"]) -> None:
-    """Log every epoch, the learning curves and the network itself; what is there already stays as it is."""
+    """Log the learning curves, the network itself and what its files are."""
     from pipeline.metrics import plots
     from pipeline.tracking import log_model
 
-    for record in history:
-        run.log_epoch(record.scores, record.epoch, record.timestamp)
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
-    if config.tracking.log_model and not run.has_model():
-        log_model(MODELS, task.columns(), task.outputs(), task.example())
+    run.log_files(MODELS)
+    if config.tracking.log_model:
+        log_model(run, MODELS, task.columns(), task.outputs(), task.example())
 
 
 def table_of(history: Sequence["EpochRecord"]) -> str:

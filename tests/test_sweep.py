@@ -18,7 +18,7 @@ from tiny import committed, tiny
 from pipeline.config import ConfigError, PipelineError
 from pipeline.storage import PROCESSED, RAW
 from pipeline.sweep import run_sweep, sweep, worker
-from pipeline.sweep.owner import is_alive, this_process
+from pipeline.storage import is_alive, this_process
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url

@@ -1,9 +1,20 @@
 """Files and folders: where they belong, written whole or not at all, hashed, locked."""
 
-from pipeline.storage.atomic import csv_text, new_file, new_folder, write_bytes, write_json, write_text
-from pipeline.storage.digest import code_digest, digest, folder_digest, sha256
+from pipeline.storage.atomic import (
+    csv_text,
+    new_file,
+    new_folder,
+    private_file,
+    private_folder,
+    sync_file,
+    write_bytes,
+    write_json,
+    write_text,
+)
+from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
+from pipeline.storage.process import is_alive, this_process
 from pipeline.storage.root import AUDIT, CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
 
 __all__ = [
@@ -21,11 +32,17 @@ __all__ = [
     "code_digest",
     "csv_text",
     "digest",
+    "file_digests",
     "folder_digest",
+    "is_alive",
     "new_file",
     "new_folder",
+    "private_file",
+    "private_folder",
     "root",
     "sha256",
+    "sync_file",
+    "this_process",
     "write_bytes",
     "write_json",
     "write_text",

@@ -27,6 +27,22 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     _sync_folder(path.parent)
 
 
+def private_folder(path: Path) -> Path:
+    """Make a folder that nobody else on the machine may look into, or make one that is there so; return it."""
+    path.mkdir(parents=True, exist_ok=True)
+    if path.stat().st_uid == os.getuid():
+        path.chmod(0o700)
+    return path
+
+
+def private_file(path: Path) -> Path:
+    """Make an empty file that nobody else on the machine may read, or make one that is there so; return it."""
+    os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
+    if path.stat().st_uid == os.getuid():
+        path.chmod(0o600)
+    return path
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` to `path` in one step: readers see the old file or the new one, never a part."""
     with new_file(path) as stream:
@@ -95,11 +111,16 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def sync_file(path: Path) -> None:
+    """Have a file on the disk itself, as a power cut will find it."""
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
 def _sync_files(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
-            with path.open("rb") as stream:
-                os.fsync(stream.fileno())
+            sync_file(path)
         else:
             _sync_folder(path)
     _sync_folder(folder)

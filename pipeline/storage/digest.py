@@ -14,6 +14,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def file_digests(folder: Path) -> dict[str, str]:
+    """Hash every file of a folder; by path within it, in order."""
+    return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def folder_digest(folder: Path) -> str:
     """Hash a folder the way DVC does (md5 of the sorted list of files), so that it can be looked up in `dvc.lock`.
 

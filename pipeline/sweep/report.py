@@ -55,7 +55,7 @@ def finish(plan: Plan, study: Study, record: SweepRecord, *, confirm: int, exper
     ]
     print("\n".join(lines[said:]), flush=True)
     parent.log_text("\n".join(lines), "sweep.txt")
-    record.end(plan.parent, FINISHED)
+    record.end(parent, FINISHED)
 
 
 def study_best(study: Study) -> list[FrozenTrial]:
@@ -145,7 +145,7 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
             run.log_config(config)
             folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}-{plan.mark}"
             outcome = trained(config, folder, partial(_log_epoch, run), plan.trial_seconds)
-            record.end(run.id, FINISHED)
+            record.end(run, FINISHED)
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
             found[label].append(outcome.values(plan.metrics)[0])
     (_, old), (label, new) = found.items()

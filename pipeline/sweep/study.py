@@ -14,8 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import PipelineError, did_you_mean
-from pipeline.storage import root
-from pipeline.sweep.owner import is_alive
+from pipeline.storage import is_alive, private_file, root
 from pipeline.sweep.plan import Plan
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -50,6 +49,8 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
     """
     try:
         arguments = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
+        if url == storage_url(None):
+            private_file(root() / "optuna.db")
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError):

@@ -51,9 +51,9 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
 
     # Late: whatever is wrong is told before MLflow has loaded.
     from pipeline.sweep.report import finish
-    from pipeline.tracking import FAILED, KILLED, SweepRecord
+    from pipeline.tracking import FAILED, KILLED, SweepRecord, flush
 
-    record = SweepRecord(config.tracking.uri, config.name)
+    record = SweepRecord(config)
     parent = record.parent(plan.study)
     plan = replace(plan, parent=parent.id)
     try:
@@ -65,11 +65,13 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
         _launch(plan, study, launch)
         finish(plan, study, record, confirm=asked.confirm, experiment=config.name)
     except (InterruptedRunError, KeyboardInterrupt, SystemExit):
-        record.end(parent.id, KILLED)
+        record.end(parent, KILLED)
         raise
     except Exception:
-        record.end(parent.id, FAILED)
+        record.end(parent, FAILED)
         raise
+    finally:
+        flush()
 
 
 def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:

@@ -21,8 +21,7 @@ from optuna.trial import Trial, TrialState
 
 from pipeline import ENDS_WITH_PARENT, PARENT_PID
 from pipeline.config import InterruptedRunError, check, figure
-from pipeline.storage import FolderLock
-from pipeline.sweep.owner import SEEN_SECONDS, this_process
+from pipeline.storage import FolderLock, this_process
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
 from pipeline.sweep.study import (
@@ -43,6 +42,10 @@ from pipeline.sweep.training import trained
 if TYPE_CHECKING:
     from pipeline.tracking import Run, SweepRecord
     from pipeline.training import EpochRecord
+
+
+SEEN_SECONDS = 5.0
+"""How often a trial says that it is alive."""
 
 
 @dataclass(frozen=True)
@@ -82,24 +85,27 @@ def work(plan: Plan, number: int) -> int:
     Returns:
         Trials run.
     """
-    from pipeline.tracking import KILLED, SweepRecord
+    from pipeline.tracking import KILLED, SweepRecord, flush
 
     # Before the first trial is drawn: imports are no part of what one costs.
     load_training()
     study = load_study(plan, number)
-    record = SweepRecord(plan.tree["tracking"]["uri"], plan.tree["name"])
+    record = SweepRecord(check(plan.tree))
     began, done = time.monotonic(), 0
-    while True:
-        # One worker at a time looks how many are wanted and takes one: none is drawn too many.
-        with FolderLock(plan.folder, "draws a trial", wait_seconds=300):
-            for line in recover(study, lambda run: record.end(run, KILLED)):
-                print(line, flush=True)
-            if is_over(plan, study, time.monotonic() - began):
-                return done
-            trial = study.ask()
-            trial.set_user_attr(OWNER, this_process())
-        _Attempt(plan, study, trial, record).run()
-        done += 1
+    try:
+        while True:
+            # One worker at a time looks how many are wanted and takes one: none is drawn too many.
+            with FolderLock(plan.folder, "draws a trial", wait_seconds=300):
+                for line in recover(study, lambda run: record.end(record.run(run), KILLED)):
+                    print(line, flush=True)
+                if is_over(plan, study, time.monotonic() - began):
+                    return done
+                trial = study.ask()
+                trial.set_user_attr(OWNER, this_process())
+            _Attempt(plan, study, trial, record).run()
+            done += 1
+    finally:
+        flush()
 
 
 @cache
@@ -210,7 +216,7 @@ class _Attempt:
         if run is not None:
             run.tag("trial.state", state)
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
-            self._record.end(run.id, status)
+            self._record.end(run, status)
 
 
 @contextmanager

@@ -1,8 +1,12 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
 from pipeline.tracking.lifecycle import (
+    FAILED,
+    FINISHED,
     FOLD_SCORE,
+    KILLED,
     evaluation_run,
+    flush,
     fold_run,
     log_to_training,
     reference_to,
@@ -11,7 +15,7 @@ from pipeline.tracking.lifecycle import (
 from pipeline.tracking.logged_model import download_model, log_model
 from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, open_store, store_uri
-from pipeline.tracking.sweeps import FAILED, FINISHED, KILLED, SweepRecord
+from pipeline.tracking.sweeps import SweepRecord
 
 __all__ = [
     "FAILED",
@@ -24,6 +28,7 @@ __all__ = [
     "TrackingError",
     "download_model",
     "evaluation_run",
+    "flush",
     "fold_run",
     "log_model",
     "log_to_training",

@@ -1,21 +1,36 @@
 """Which MLflow run a stage writes into, and how that run ends."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import getpass
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
-import mlflow
 from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
 from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
+from pipeline.storage import is_alive, this_process
+from pipeline.tracking.load import measured
+from pipeline.tracking.outbox import BEAT_SECONDS, SEEN, journal, outbox
 from pipeline.tracking.run import Run, RunReference
-from pipeline.tracking.store import TrackingError, experiment_id, open_store, store_uri
+from pipeline.tracking.store import BETWEEN_TRAININGS, TrackingError, answering, experiment_id, open_store, store_uri
 
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
 PARENT = "mlflow.parentRunId"
+PROCESS = "onehot.process"
+"""Who writes into a run, as `this_process` tells."""
+FINISHED, FAILED, KILLED, RUNNING = (
+    RunStatus.to_string(each) for each in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING)
+)
+LOST_SECONDS = 10 * BEAT_SECONDS
+"""After how long a silence a run of another host counts as dead."""
 FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
@@ -32,40 +47,116 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
         key: What the training hangs on; with the number of epochs it names the run.
         begun: Of each of its folds, or of itself, whether there is a checkpoint. A run that holds what this training
             has not reached is not its own.
+
+    Raises:
+        TrackingError: The store does not answer.
     """
     client = open_store(config.tracking.uri)
+    for line in reap(client):
+        print(line, flush=True)
     tags = {KEY: key, EPOCHS: str(config.train.epochs)}
     foreign = [*([] if all(begun) else [FIRST_SCORE]), *([] if any(begun) else [FOLD_SCORE])]
-    found = _known(client, config, tags, foreign)
-    with _active(client, config, found, tags, system_metrics=config.tracking.system_metrics) as run:
+    with answering(config.tracking.uri):
+        run = open_run(client, config, tags, known=_known(client, config, tags, foreign))
+    with _ended(run), measured(run) if config.tracking.system_metrics else nullcontext():
         yield run
 
 
 @contextmanager
 def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -> Iterator[Run]:
-    """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`.
-
-    It is none that MLflow's own functions write into: that stays the parent.
-    """
-    client = open_store(config.tracking.uri)
+    """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`."""
+    client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
     tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), PARENT: parent.id, FOLD: str(fold)}
-    found = _known(client, config, tags, [] if begun else [FIRST_SCORE])
-    if found is None:
-        experiment = client.get_run(parent.id).info.experiment_id
-        made = client.create_run(experiment, run_name=f"fold {fold}", tags=tags)
-    else:
-        client.update_run(found, RunStatus.to_string(RunStatus.RUNNING))
-    run = Run(client, found or made.info.run_id, resumed=found is not None)
-    with _ended_by(lambda status: client.set_terminated(run.id, status)):
+    with answering(config.tracking.uri):
+        known = _known(client, config, tags, [] if begun else [FIRST_SCORE])
+        run = open_run(client, config, tags, known=known, name=f"fold {fold}")
+    with _ended(run):
         yield run
+
+
+def open_run(
+    client: MlflowClient, config: Config, tags: dict[str, str], known: str | None, name: str | None = None
+) -> Run:
+    """Open a run that is known by its id, or a new one; it counts as alive from now on, as long as this process does.
+
+    Args:
+        client: Of the store.
+        config: Names experiment and store.
+        tags: To set.
+        known: The id.
+        name: Of a new one; None for one that the store draws.
+    """
+    uri = store_uri(config.tracking.uri)
+    # The tags by which a store's own pages say who did what.
+    told = {
+        **tags,
+        "mlflow.user": _user(),
+        "mlflow.source.name": Path(sys.argv[0]).stem,
+        "mlflow.source.type": "LOCAL",
+        PROCESS: json.dumps(this_process()),
+    }
+    if known is None:
+        made = client.create_run(experiment_id(client, config.name, config.tracking.uri), run_name=name, tags=told)
+        run = Run(client, uri, made, resumed=False)
+    else:
+        client.update_run(known, RUNNING)
+        run = Run(client, uri, client.get_run(known), resumed=True)
+        run.tell("tags", {"tags": told})
+    outbox().begin_beat(uri, run.id)
+    return run
+
+
+def close_run(run: Run, status: str) -> None:
+    """Close a run: `FINISHED`, `FAILED` or `KILLED`."""
+    outbox().end_beat(run.id)
+    run.end(status)
+
+
+def flush() -> None:
+    """Wait until the store has all that it was told; say what it has not, and who will send it."""
+    if waiting := outbox().flush():
+        print(
+            f"{waiting} entries of the record wait in {journal()} ({outbox().trouble or 'the store is slow'}); the "
+            "next start sends them, as does `python -m pipeline.runs sync`",
+            flush=True,
+        )
+
+
+def reap(client: MlflowClient) -> list[str]:
+    """Close runs as killed whose process has ended; return a line for each.
+
+    Runs of processes that cannot be seen from here (other hosts) count as dead when they have been silent for long;
+    what other programs have left running is nobody's business.
+    """
+    told = []
+    for run in alleged(client):
+        if is_lost(run):
+            client.set_terminated(run.info.run_id, KILLED)
+            told.append(f"run {run.info.run_id} is closed as killed: its process has ended")
+    return told
+
+
+def alleged(client: MlflowClient) -> list[StoredRun]:
+    """Return the runs that the store takes for running, of all experiments."""
+    experiments = [each.experiment_id for each in client.search_experiments()]
+    return list(client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000))
+
+
+def is_lost(run: StoredRun) -> bool:
+    """Tell whether a run that should be running has lost its process."""
+    tags = run.data.tags
+    if PROCESS not in tags:
+        return False
+    seen = float(tags.get(SEEN, run.info.start_time / 1000))
+    return not is_alive(json.loads(tags[PROCESS]), seen, LOST_SECONDS)
 
 
 def _known(client: MlflowClient, config: Config, tags: dict[str, str], foreign: Sequence[str]) -> str | None:
     """Return the run that has the tags, and none of the metrics that it must not have."""
     found = find_run(client, config.name, tags)
     if found and any(client.get_metric_history(found, name) for name in foreign):
-        if client.get_run(found).info.status == RunStatus.to_string(RunStatus.RUNNING):
-            client.set_terminated(found, RunStatus.to_string(RunStatus.KILLED))
+        if client.get_run(found).info.status == RUNNING:
+            client.set_terminated(found, KILLED)
         return None
     return found
 
@@ -84,15 +175,17 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
     Yields:
         The run, and whether it lacks the training's part of the record.
     """
-    client = open_store(config.tracking.uri)
     reference = RunReference.load()
-    origin = _tags(client, reference.run_id)
-    run_id: str | None = reference.run_id
-    tags = {EVALUATED: digest}
-    if origin is None or origin.get(EVALUATED, digest) != digest:
-        tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
-        run_id = find_run(client, config.name, tags)
-    with _active(client, config, run_id, tags, system_metrics=False) as run:
+    client = open_store(config.tracking.uri)
+    with answering(config.tracking.uri):
+        origin = _tags(client, reference.run_id)
+        run_id: str | None = reference.run_id
+        tags = {EVALUATED: digest}
+        if origin is None or origin.get(EVALUATED, digest) != digest:
+            tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
+            run_id = find_run(client, config.name, tags)
+        run = open_run(client, config, tags, known=run_id)
+    with _ended(run):
         yield run, run.id != reference.run_id
 
 
@@ -108,43 +201,36 @@ def log_to_training(config: Config, text: str, name: str) -> str:
         TrackingError: The run is not in this store (restored from a cache elsewhere), or the store does not answer.
     """
     reference = RunReference.load()
-    try:
-        client = open_store(config.tracking.uri)
+    client = open_store(config.tracking.uri)
+    with answering(config.tracking.uri):
         if _tags(client, reference.run_id) is None:
             raise TrackingError(f"run {reference.run_id} of the training is not in this store")
-        client.log_text(reference.run_id, text, name)
-    except (MlflowException, OSError) as error:
-        raise TrackingError(f"the tracking store took no {name}: {error}") from error
+        run = Run(client, store_uri(config.tracking.uri), client.get_run(reference.run_id), resumed=True)
+    run.log_text(text, name)
+    flush()
     return reference.run_id
 
 
 @contextmanager
-def _active(
-    client: MlflowClient, config: Config, run_id: str | None, tags: dict[str, str], *, system_metrics: bool
-) -> Iterator[Run]:
-    experiment = None if run_id else experiment_id(client, config.name, config.tracking.uri)
-    active = mlflow.start_run(
-        run_id=run_id, experiment_id=experiment, run_name=None, tags=tags, log_system_metrics=system_metrics
-    )
-    with _ended_by(mlflow.end_run):
-        run = Run(client, active.info.run_id, resumed=run_id is not None)
-        for name, value in tags.items():
-            run.tag(name, value)
-        yield run
-
-
-@contextmanager
-def _ended_by(end: Callable[[str], object]) -> Iterator[None]:
-    """Tell how what is done within has ended."""
-    status = RunStatus.FAILED
+def _ended(run: Run) -> Iterator[None]:
+    """Close a run with how what is done within has ended."""
+    status = FAILED
     try:
         yield
-        status = RunStatus.FINISHED
+        status = FINISHED
     except (KeyboardInterrupt, SystemExit, InterruptedRunError):
-        status = RunStatus.KILLED
+        status = KILLED
         raise
     finally:
-        end(RunStatus.to_string(status))
+        close_run(run, status)
+        flush()
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a number without a name, as in some containers
+        return str(os.getuid())
 
 
 def find_run(client: MlflowClient, experiment: str, tags: dict[str, str]) -> str | None:

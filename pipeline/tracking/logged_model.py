@@ -1,54 +1,107 @@
 """Log the trained network so that MLflow can load and serve it."""
 
 import importlib.metadata
-from collections.abc import Iterator, Sequence
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import mlflow
 import pandas as pd
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModel, LoggedModelStatus
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from pipeline.storage import PROJECT
+from pipeline.storage import MODELS, PROJECT
 from pipeline.tasks import Column
-from pipeline.tracking.run import logged_models
+from pipeline.tracking.run import Run
 from pipeline.tracking.store import TrackingError, open_store, store_uri
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
 WHERE_USED = ("sentencepiece",)
 """Needed by some networks; these were trained where it was installed."""
-SCRIPT = Path(__file__).with_name("pyfunc.py")
+CODE = "pipeline"
+SCRIPT = f"{CODE}/tracking/pyfunc.py"
 
 
 def log_model(
-    models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
+    run: Run, models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
 ) -> None:
-    """Log `models/` as a pyfunc in the active run.
-
-    Signature, requirements and example are given: MLflow's own guesses load the model several times.
+    """Log `models/` as a pyfunc, with the code as it is now, once a run.
 
     Args:
+        run: Which trained it.
         models: What the train stage saved.
         columns: Raw columns of the input.
         outputs: Columns of a prediction.
         example: A few raw rows.
     """
+
+    def fill(folder: Path) -> None:
+        # The files of a stage are replaced, never changed: another name for them costs neither time nor room.
+        shutil.copytree(models, folder / MODELS.name, copy_function=_link)
+        shutil.copytree(PROJECT / CODE, folder / CODE, ignore=shutil.ignore_patterns("__pycache__"))
+
+    content = {
+        "columns": [asdict(column) for column in columns],
+        "outputs": [asdict(column) for column in outputs],
+        "example": example,
+        "requirements": [f"{name}=={version}" for name, version in _installed()],
+    }
+    run.tell("model", content, fill)
+
+
+def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> None:
+    """Hand a network over to the tracking store, unless the run has one.
+
+    Signature, requirements and example are given: MLflow's own guesses load the model several times.
+
+    Args:
+        uri: Of the store.
+        run_id: Of the run.
+        folder: As `log_model` filled it.
+        content: As `log_model` told it.
+    """
+    client = MlflowClient(uri)
+    if any(model.status == LoggedModelStatus.READY for model in logged_models(client, run_id)):
+        return
+    mlflow.set_tracking_uri(uri)
+    columns = [Column(**each) for each in content["columns"]]
+    outputs = [Column(**each) for each in content["outputs"]]
     taken = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])
     given = Schema([ColSpec("float" if c.is_number else "string", c.name) for c in outputs])
     names = [column.name for column in columns]
-    frame = pd.DataFrame(example, columns=names).astype({c.name: float for c in columns if c.is_number})
-    mlflow.pyfunc.log_model(
+    frame = pd.DataFrame(content["example"], columns=names).astype({c.name: float for c in columns if c.is_number})
+    # What mlflow.pyfunc.log_model does, which would take the active run; there is none in this thread.
+    Model.log(
+        artifact_path=None,
+        flavor=mlflow.pyfunc,
+        run_id=run_id,
         name="model",
-        python_model=str(SCRIPT),
-        artifacts={"models": str(models)},
-        code_paths=[str(PROJECT / "pipeline")],
+        python_model=str(folder / SCRIPT),
+        artifacts={"models": str(folder / MODELS.name)},
+        code_paths=[str(folder / CODE)],
         signature=ModelSignature(inputs=taken, outputs=given),
         input_example=frame,
-        pip_requirements=[f"{name}=={version}" for name, version in _installed()],
+        pip_requirements=list(content["requirements"]),
     )
+
+
+def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
+    """Return the networks that a run logged, half-written ones included."""
+    experiment = client.get_run(run_id).info.experiment_id
+    return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def _installed() -> Iterator[tuple[str, str]]:

@@ -2,26 +2,27 @@
 
 import json
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
-import mlflow
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
-from mlflow.entities import LoggedModel, LoggedModelStatus, Metric, Param
-from mlflow.exceptions import MlflowException
+from mlflow.entities import Run as StoredRun
 
 from pipeline.config import Config, dump, flatten
-from pipeline.storage import PROCESSED, REPORTS, folder_digest, write_json
+from pipeline.storage import PROCESSED, RAW, REPORTS, file_digests, folder_digest, write_json
+from pipeline.tracking.outbox import outbox
 from pipeline.tracking.provenance import commit, environment, machine
 from pipeline.tracking.store import TrackingError
 
 RUN_FILE = REPORTS / "run.json"
-BATCH = 100
-"""Params or metrics in one request: the tracking server takes no more."""
+CONFIG, DIFF, ENVIRONMENT = "config.yaml", "uncommitted.diff", "environment.txt"
+"""Files of a run's record that it takes to make it again."""
 
 
 @dataclass(frozen=True)
@@ -49,97 +50,116 @@ class RunReference:
 
 
 class Run:
-    """An active MLflow run. Writing twice what is there already changes nothing."""
+    """An open MLflow run. What it is told goes to the store in the order told, sooner or later; twice changes nothing.
 
-    def __init__(self, client: MlflowClient, run_id: str, *, resumed: bool) -> None:
-        self._client = client
-        self.id = run_id
+    Args:
+        client: Of the store.
+        uri: The same, by its address.
+        stored: The run as it was when it was opened.
+        resumed: Whether an earlier process opened it first.
+    """
+
+    def __init__(self, client: MlflowClient, uri: str, stored: StoredRun, *, resumed: bool) -> None:
+        self._client, self._uri, self._stored = client, uri, stored
+        self.id: str = stored.info.run_id
         self.resumed = resumed
 
     @property
     def tags(self) -> dict[str, str]:
         """Tags as they stand in the store."""
+        outbox().flush()
         return dict(self._client.get_run(self.id).data.tags)
+
+    def next_step(self, prefix: str) -> int:
+        """Return the step after the last one of metrics whose names begin so; of those that it had when opened."""
+        known = (metric.step for metric in self._stored.data._metric_objs if metric.key.startswith(prefix))
+        return 1 + max(known, default=-1)
+
+    def tell(self, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None) -> None:
+        """Put an entry into the outbox; see `outbox.DELIVER`."""
+        outbox().put(self._uri, self.id, kind, content, fill)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag."""
-        self._client.set_tag(self.id, name, value)
+        self.tell("tags", {"tags": {name: value}})
 
     def log_config(self, config: Config) -> None:
         """Log every setting flat, and the whole composition as a file; a run that holds them keeps its own."""
-        known = self._client.get_run(self.id).data.params
-        params = [Param(_allowed(name), str(value)) for name, value in flatten(config.tree)]
-        missing = [param for param in params if param.key not in known]
-        for start in range(0, len(missing), BATCH):
-            self._client.log_batch(self.id, params=missing[start : start + BATCH])
+        params = {_allowed(name): str(value) for name, value in flatten(config.tree)}
+        missing = {name: value for name, value in params.items() if name not in self._stored.data.params}
         if missing:
-            self.log_text(dump(config), "config.yaml")
+            self.tell("params", {"params": missing})
+            self.log_text(dump(config), CONFIG)
 
     def log_provenance(self) -> None:
         """Log commit, uncommitted changes, machine and installed packages."""
         state = commit()
+        tags = {f"onehot.{name}": value for name, value in machine().items()}
         if state is not None:
-            self.tag("mlflow.source.git.commit", state.commit)
-            self.tag("onehot.dirty", str(state.dirty).lower())
+            tags |= {"mlflow.source.git.commit": state.commit, "onehot.dirty": str(state.dirty).lower()}
             if state.dirty:
-                self.log_text(state.diff, "uncommitted.diff")
-        for name, value in machine().items():
-            self.tag(f"onehot.{name}", value)
-        self.log_text(environment(), "environment.txt")
+                self.log_text(state.diff, DIFF)
+        self.tell("tags", {"tags": tags})
+        self.log_text(environment(), ENVIRONMENT)
 
     def log_datasets(self) -> None:
-        """Log the splits as inputs, with the hash under which `dvc.lock` knows their folder."""
-        digest = folder_digest(PROCESSED)
-        for split, context in (("train", "training"), ("val", "validation"), ("test", "test")):
-            source = LocalArtifactDatasetSource((PROCESSED / split).as_posix())
-            mlflow.log_input(MetaDataset(source, name=f"{PROCESSED.name}/{split}", digest=digest), context=context)
+        """Log raw files and splits as inputs, with the hash under which `dvc.lock` knows their folder."""
+        folders = {RAW: {"raw": RAW}, PROCESSED: {name: PROCESSED / name for name in ("train", "val", "test")}}
+        context = {"raw": "source", "train": "training", "val": "validation", "test": "test"}
+        datasets = []
+        for folder, parts in folders.items():
+            if not folder.is_dir():
+                continue
+            digest = folder_digest(folder)
+            for part, place in parts.items():
+                name = folder.name if place == folder else f"{folder.name}/{part}"
+                source = LocalArtifactDatasetSource(place.as_posix())
+                dataset = MetaDataset(source, name=name, digest=digest).to_dict()
+                datasets.append({"dataset": dataset, "context": context[part]})
+        self.tell("inputs", {"datasets": datasets})
 
     def log_scores(self, scores: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
         """Log scores by full name (`val/auc`).
 
         The store drops a point that it has, time included: one without a time of its own gets that of the run's start.
-
-        Raises:
-            TrackingError: The store does not answer.
         """
-        when = timestamp or int(self._client.get_run(self.id).info.start_time)
-        metrics = [Metric(name, value, when, step) for name, value in scores.items()]
-        try:
-            for start in range(0, len(metrics), BATCH):
-                self._client.log_batch(self.id, metrics=metrics[start : start + BATCH])
-        except MlflowException as error:
-            raise TrackingError(f"the tracking server took no scores: {error}") from error
+        when = timestamp or int(self._stored.info.start_time)
+        self.tell("scores", {"scores": dict(scores), "step": step, "timestamp": when})
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
-        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point.
-
-        Raises:
-            TrackingError: The store does not answer.
-        """
+        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point."""
         self.log_scores({metric_name(name): value for name, value in scores.items()}, epoch, timestamp)
+
+    def log_files(self, folder: Path) -> None:
+        """Log what the files of a folder are, hashed: what a repetition is compared with."""
+        self.log_text(json.dumps(file_digests(folder), indent=2), files_of(folder))
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file."""
-        self._client.log_text(self.id, text, name)
+        self.tell("text", {"text": text, "name": name})
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
-        self._client.log_figure(self.id, figure, name)
 
-    def has_model(self) -> bool:
-        """Say whether a network was logged, whole."""
-        return any(model.status == LoggedModelStatus.READY for model in logged_models(self._client, self.id))
+        def fill(folder: Path) -> None:
+            folder.mkdir()
+            figure.savefig(folder / Path(name).name)
+
+        self.tell("picture", {"name": name}, fill)
+
+    def end(self, status: str) -> None:
+        """Close it: `FINISHED`, `FAILED` or `KILLED`."""
+        self.tell("end", {"status": status, "time": time.time_ns() // 1_000_000})
+
+
+def files_of(folder: Path) -> str:
+    """Return where `log_files` notes a folder down."""
+    return f"files/{folder.name}.json"
 
 
 def metric_name(score: str) -> str:
     """Return `val/auc` for `val_auc`, `train/loss` for `loss`: names in the record, of scores in the history."""
     return f"val/{score[4:]}" if score.startswith("val_") else f"train/{score}"
-
-
-def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
-    """Return the networks that a run logged, half-written ones included."""
-    experiment = client.get_run(run_id).info.experiment_id
-    return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
 
 
 def _allowed(name: str) -> str:

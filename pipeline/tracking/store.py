@@ -2,10 +2,14 @@
 
 import logging
 import os
+import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pipeline.config import PipelineError
-from pipeline.storage import FolderLock, root
+from pipeline.storage import FolderLock, private_file, private_folder, root
+from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.
 warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
@@ -20,6 +24,11 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
+# Tells every failure with a traceback; it is handled, and told in a line.
+logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+ARTIFACTS = "mlartifacts"
+"""At the root: files of the runs of the store that is there."""
 
 
 class TrackingError(PipelineError):
@@ -31,33 +40,86 @@ def store_uri(uri: str | None) -> str:
     return uri or f"sqlite:///{root() / 'mlflow.db'}"
 
 
-def open_store(uri: str | None) -> MlflowClient:
-    """Connect; a fresh sqlite store gets its tables under a lock, so that several runs may start at once.
+BETWEEN_TRAININGS = 600.0
+"""Seconds to wait for a store that was there before: what has been trained so far is worth it."""
+
+
+def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
+    """Connect, and deliver what ended processes left; a fresh sqlite store gets its tables under a lock.
+
+    Args:
+        uri: Of the store; None for the one at the root.
+        patience: Seconds to go on trying where it does not answer.
 
     Raises:
         TrackingError: The store does not answer.
     """
+    from pipeline.tracking.outbox import sync
+
     address = store_uri(uri)
     mlflow.set_tracking_uri(address)
     client = MlflowClient(address)
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            with answering(uri), _opening():
+                _keep_private(uri)
+                client.search_experiments(max_results=1)
+            with answering(uri):
+                if sent := sync(address):
+                    print(f"{sent} entries of the record were sent that had been waiting for the store", flush=True)
+            return client
+        except TrackingError as error:
+            if time.monotonic() > deadline:
+                raise
+            if not told:
+                print(f"{error}\nwaiting for it, {patience / 60:.0f} minutes at most", flush=True)
+                told = True
+            time.sleep(2.0)
+
+
+@contextmanager
+def answering(uri: str | None) -> Iterator[None]:
+    """Turn what a store raises into a message.
+
+    Raises:
+        TrackingError: The store does not answer.
+    """
     try:
-        with FolderLock(root() / ".checkpoints" / "store", "opens the tracking store", wait_seconds=120):
-            client.search_experiments(max_results=1)
-    except MlflowException as error:
+        yield
+    except (MlflowException, OSError) as error:
+        address = redacted(store_uri(uri))
+        reason = redacted(str(error))
+        if "database is locked" in reason:
+            raise TrackingError(
+                f"tracking store {address} is locked by another process, which has not let go of it for over 20 "
+                "seconds. End that one (`fuser` names it), and run the same command again."
+            ) from error
         raise TrackingError(
-            f"tracking store {address} does not answer: {error}. "
+            f"tracking store {address} does not answer: {reason}. "
             f"Start it, or set tracking.uri=null for {root() / 'mlflow.db'}."
         ) from error
-    return client
 
 
 def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
     """Return the id of an MLflow experiment, made where there is none; a local store keeps artifacts at the root."""
-    with FolderLock(root() / ".checkpoints" / "store", "opens the tracking store", wait_seconds=120):
+    with _opening():
         found = client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":
                 client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
-        artifacts = None if uri else (root() / "mlartifacts" / name).as_uri()
+        artifacts = None if uri else (private_folder(root() / ARTIFACTS) / name).as_uri()
         return str(client.create_experiment(name, artifact_location=artifacts))
+
+
+def _opening() -> FolderLock:
+    return FolderLock(root() / ".checkpoints" / "store", "opens the tracking store", wait_seconds=120)
+
+
+def _keep_private(uri: str | None) -> None:
+    # Settings, scores and samples of somebody's own data are not for everybody on the machine.
+    private_folder(root() / ".checkpoints")
+    if uri is None:
+        private_file(root() / "mlflow.db")

@@ -1,15 +1,16 @@
-"""Who runs a trial, and whether that process still lives."""
+"""Processes named beyond doubt, and whether they still live."""
 
 import os
 import socket
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import psutil
 
-SEEN_SECONDS, LOST_SECONDS = 5.0, 60.0
-"""How often a trial says that it is alive, and after how long a silence one on another host counts as lost."""
+LOST_SECONDS = 60.0
+"""After how long a silence a process on another host counts as lost, unless it says so less often."""
 
 
 def this_process() -> dict[str, Any]:
@@ -17,17 +18,18 @@ def this_process() -> dict[str, Any]:
     return {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
-def is_alive(owner: dict[str, Any] | None, seen: float | None) -> bool:
-    """Tell whether the process that runs a trial lives.
+def is_alive(owner: Mapping[str, Any] | None, seen: float | None, lost_seconds: float = LOST_SECONDS) -> bool:
+    """Tell whether a process lives.
 
     Args:
         owner: What `this_process` returned there; None before it was noted down.
-        seen: When the trial last gave a sign of life, in seconds since 1970.
+        seen: Its last sign of life, in seconds since 1970: what is known of a process on another host.
+        lost_seconds: After how long a silence one there counts as lost.
     """
     here = this_process()
     if owner is not None and owner["host"] == here["host"]:
         return bool(owner["boot"] == here["boot"] and _started(owner["pid"]) == owner["started"])
-    return seen is not None and time.time() - seen < LOST_SECONDS
+    return seen is not None and time.time() - seen < lost_seconds
 
 
 def _boot() -> str:
