@@ -34,7 +34,7 @@ def train(config: Config) -> None:
         saved = [Checkpoints(folder if len(folds) == 1 else folder / f"fold_{n}") for n in range(1, len(folds) + 1)]
         begun = [each.latest(config.train.epochs) is not None for each in saved]
         with training_run(config, key, begun) as run:
-            record_start(run, config)
+            record_start(run, config, task)
             if len(folds) == 1:
                 model, history = train_one(task, saved[0], run)
             else:
@@ -114,14 +114,16 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
         print(f"resuming run {run.id} at epoch {start.progress.epoch + 1}/{epochs}", flush=True)
 
 
-def record_start(run: "Run", config: Config) -> None:
+def record_start(run: "Run", config: Config, task: Task) -> None:
     """Log what is about to be learned, from what, by which code."""
     from pipeline.models import resolved
+    from pipeline.tracking import HEADLINE
 
     run.log_config(config)
     run.log_provenance()
     run.log_datasets()
     run.tag("precision", resolved(config.train.precision))
+    run.tag(HEADLINE, task.headline)
 
 
 def record_network(run: "Run", model: "keras.Model") -> None:

@@ -16,9 +16,8 @@ from optuna.trial import TrialState
 from tiny import committed, tiny
 
 from pipeline.config import ConfigError, PipelineError
-from pipeline.storage import PROCESSED, RAW
+from pipeline.storage import PROCESSED, RAW, is_alive, this_process
 from pipeline.sweep import run_sweep, sweep, worker
-from pipeline.storage import is_alive, this_process
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url

@@ -2,6 +2,7 @@
 
 from pipeline.storage.atomic import (
     csv_text,
+    is_leftover,
     new_file,
     new_folder,
     private_file,
@@ -35,6 +36,7 @@ __all__ = [
     "file_digests",
     "folder_digest",
     "is_alive",
+    "is_leftover",
     "new_file",
     "new_folder",
     "private_file",

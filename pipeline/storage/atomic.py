@@ -93,11 +93,18 @@ def _replace_folder(scratch: Path, path: Path) -> None:
     _sync_folder(path.parent)
 
 
+def is_leftover(path: Path) -> bool:
+    """Tell whether a file or folder is one that `new_file` or `new_folder` of an ended process did not finish."""
+    name, pid, kind = ("", "", *path.name.rsplit(".", 2))[-3:]
+    if not name or not pid.isdigit() or kind not in ("partial", "old"):
+        return False
+    # One's own number on a leftover is that of an earlier process: containers hand out the same few.
+    return int(pid) == os.getpid() or not _alive(int(pid))
+
+
 def _sweep_leftovers(path: Path) -> None:
     for leftover in path.parent.glob(f".{path.name}.*"):
-        pid, _, kind = leftover.name.removeprefix(f".{path.name}.").partition(".")
-        # One's own number on a leftover is that of an earlier process: containers hand out the same few.
-        if kind in ("partial", "old") and pid.isdigit() and (int(pid) == os.getpid() or not _alive(int(pid))):
+        if leftover.name.rsplit(".", 2)[0] == f".{path.name}" and is_leftover(leftover):
             shutil.rmtree(leftover, ignore_errors=True)
 
 

@@ -272,8 +272,13 @@ class Task(ABC):
         """Refuse a network that learned from data prepared otherwise: it may have seen what it is scored on.
 
         Raises:
-            TaskError: Naming the command that trains the right one.
+            TaskError: Naming the command that trains the right one, or that there is none.
         """
+        if not (folder / MODEL).is_file():
+            raise TaskError(
+                f"{folder}: holds no trained network; `python -m pipeline.train` with these overrides trains one, or "
+                f"run all: `dvc exp run -S experiment={self.config.name}`"
+            )
         if not is_for(folder, self.config):
             raise TaskError(
                 f"{folder}: holds a network that was trained on data prepared otherwise; `python -m pipeline.train` "

@@ -1,40 +1,53 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
+from pipeline.tracking.leftovers import Leftover, leftovers
 from pipeline.tracking.lifecycle import (
     FAILED,
     FINISHED,
     FOLD_SCORE,
+    HEADLINE,
     KILLED,
     evaluation_run,
     flush,
     fold_run,
     log_to_training,
+    reap,
     reference_to,
     training_run,
 )
+from pipeline.tracking.listing import Listed, listed
 from pipeline.tracking.logged_model import download_model, log_model
+from pipeline.tracking.outbox import sync_all
 from pipeline.tracking.run import Run, RunReference, metric_name
-from pipeline.tracking.store import TrackingError, open_store, store_uri
+from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
 
 __all__ = [
     "FAILED",
     "FINISHED",
     "FOLD_SCORE",
+    "HEADLINE",
     "KILLED",
+    "Leftover",
+    "Listed",
     "Run",
     "RunReference",
     "SweepRecord",
     "TrackingError",
+    "answering",
     "download_model",
     "evaluation_run",
     "flush",
     "fold_run",
+    "leftovers",
+    "listed",
     "log_model",
     "log_to_training",
     "metric_name",
     "open_store",
+    "reap",
     "reference_to",
     "store_uri",
+    "sync_all",
     "training_run",
 ]

@@ -24,6 +24,8 @@ from pipeline.tracking.store import BETWEEN_TRAININGS, TrackingError, answering,
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
 PARENT = "mlflow.parentRunId"
+HEADLINE = "onehot.headline"
+"""Name of the score that tells how good a network is."""
 PROCESS = "onehot.process"
 """Who writes into a run, as `this_process` tells."""
 FINISHED, FAILED, KILLED, RUNNING = (

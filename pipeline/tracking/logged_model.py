@@ -70,6 +70,7 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
     if any(model.status == LoggedModelStatus.READY for model in logged_models(client, run_id)):
         return
     mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
     columns = [Column(**each) for each in content["columns"]]
     outputs = [Column(**each) for each in content["outputs"]]
     taken = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])

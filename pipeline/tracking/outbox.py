@@ -109,7 +109,7 @@ class Outbox:
                 fill(_folder_of(path))
             entry = {"process": self._me, "uri": uri, "run": run, "kind": kind, "content": redacted(content)}
             # Not yet synced to the disk: it outlives this process, and after a power cut a training tells all again.
-            partial = path.with_suffix(".partial")
+            partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
             partial.write_text(json.dumps(entry, allow_nan=False), encoding="utf-8")
             partial.replace(path)
             if not self._waiting:
@@ -194,15 +194,9 @@ def journal() -> Path:
 def pending(uri: str | None = None) -> Iterator[Path]:
     """Give the files of entries that processes left behind which have ended, for one store or for all."""
     for path in sorted(journal().glob("*.json")):
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            is_meant = uri in (None, content["uri"]) and not is_alive(content["process"], None)
-        except FileNotFoundError:  # delivered meanwhile
-            continue
-        except (ValueError, KeyError):  # damaged: `handle` says so
-            is_meant = True
-        if is_meant:
-            yield path
+        content = _content(path)
+        if not content or (uri in (None, content["uri"]) and not is_alive(content["process"], None)):
+            yield path  # damaged ones too: `handle` says so
 
 
 def refused() -> list[Path]:
@@ -224,12 +218,41 @@ def sync(uri: str | None = None) -> int:
     """
     if next(pending(uri), None) is None:
         return 0
-    with FolderLock(journal(), "sends what the record is told", wait_seconds=300):
+    with _sending():
         done = 0
         for path in pending(uri):
             handle(path)
             done += 1
         return done
+
+
+def sync_all() -> tuple[int, list[str]]:
+    """Deliver what ended processes left behind to whichever store it is for; refused entries are tried again.
+
+    Returns:
+        How many entries were delivered, or stepped aside again; why stores have not taken the others.
+    """
+    for path in refused():
+        if _folder_of(path).is_dir():
+            _folder_of(path).replace(_folder_of(journal() / path.name))
+        path.replace(journal() / path.name)
+    sent = 0
+    left: dict[str, list[str]] = {}
+    with _sending():
+        for path in pending():
+            uri = _content(path).get("uri", "")
+            if uri not in left:
+                try:
+                    handle(path)
+                    sent += 1
+                    continue
+                except UNANSWERED as error:
+                    left[uri] = [_told(error)]
+            left[uri].append(path.name)
+    return sent, [
+        f"tracking store {redacted(uri)}: {reason}; {len(paths)} entries of the record wait for it"
+        for uri, (reason, *paths) in left.items()
+    ]
 
 
 def handle(path: Path) -> None:
@@ -238,15 +261,14 @@ def handle(path: Path) -> None:
     Raises:
         MlflowException, OSError: The store does not answer.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        del content["process"]
-        entry = Entry(**content, folder=_folder_of(path))
-    except FileNotFoundError:  # another process was faster
+    content = _content(path)
+    if not path.exists():  # another process was faster
         return
-    except (ValueError, KeyError, TypeError):  # a power cut has left half of it
+    if not content:  # a power cut has left half of it
         _set_aside(path, "it is damaged")
         return
+    del content["process"]
+    entry = Entry(**content, folder=_folder_of(path))
     try:
         entry.deliver()
     except MlflowException as error:
@@ -264,6 +286,19 @@ def _set_aside(path: Path, reason: str) -> None:
         _folder_of(path).replace(_folder_of(aside))
     path.replace(aside)
     print(f"  an entry of the record is set aside, {aside}: {reason}", flush=True)
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Read an entry; empty where it is damaged, or another process has delivered it meanwhile."""
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return content if set(content) == {"process", "uri", "run", "kind", "content"} else {}
+
+
+def _sending() -> FolderLock:
+    return FolderLock(journal(), "sends what the record is told", wait_seconds=300)
 
 
 def _told(error: Exception) -> str:

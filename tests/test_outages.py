@@ -1,0 +1,176 @@
+"""A tracking store that is away, hangs, is slow or locked: the training goes on, and nothing of its record is lost."""
+
+import queue
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Project, copy_project, write_tiny
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from record import history, runs
+from servers import Between, Server, clear
+
+pytestmark = pytest.mark.slow
+EPOCHS = 8
+LONG = ("experiment=tiny", "train.batch_size=4", f"train.epochs={EPOCHS}", "train.precision=float32")
+"""Epochs of seconds: there is time to stop a server and to start it again."""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    project = copy_project(tmp_path_factory.mktemp("outages"))
+    write_tiny(project.folder / "data" / "own", rows=20_000)
+    for stage in ("fetch", "preprocess"):
+        project.run("python", "-m", f"pipeline.{stage}", *LONG)
+    return project
+
+
+@pytest.fixture
+def server(project: Project, tmp_path: Path) -> Iterator[Server]:
+    clear(project.folder, "models", ".checkpoints", "reports/run.json", "mlflow.db", "mlartifacts")
+    server = Server(tmp_path)
+    server.start()
+    yield server
+    server.stop()
+
+
+class Training:
+    """A training that runs, and the lines that it prints."""
+
+    def __init__(self, project: Project, *overrides: str) -> None:
+        self._process = project.start("python", "-m", "pipeline.train", *LONG, *overrides)
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        self.output = ""
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        with self._process.stdout as stream:
+            for line in stream:
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def wait_for(self, text: str, seconds: float = 120) -> None:
+        deadline = time.monotonic() + seconds
+        while True:
+            line = self._lines.get(timeout=max(0.1, deadline - time.monotonic()))
+            assert line is not None, f"{text!r} was never said:\n{self.output}"
+            self.output += line
+            if text in line:
+                return
+
+    def end(self) -> str:
+        while (line := self._lines.get(timeout=240)) is not None:
+            self.output += line
+        assert self._process.wait() == 0, self.output
+        return self.output
+
+
+def is_complete(run: Run, points: Callable[[Run, str], list[tuple[int, float]]]) -> None:
+    """See that the record has no hole and nothing twice."""
+    assert run.info.status == "FINISHED"
+    for metric in ("train/loss", "val/auc", "val/log_loss"):
+        assert [step for step, _ in points(run, metric)] == list(range(1, EPOCHS + 1))
+    assert run.data.params["train.batch_size"] == "4"
+
+
+def has_files(server: Server, run: Run) -> None:
+    client = MlflowClient(server.uri)
+    found = {each.path for each in client.list_artifacts(run.info.run_id)}
+    assert found >= {"config.yaml", "network.txt", "network.png", "environment.txt", "plots", "files"}
+    (model,) = client.search_logged_models([run.info.experiment_id])
+    assert model.source_run_id == run.info.run_id
+
+
+def test_stopped_and_started_again_a_server_gets_everything(project: Project, server: Server) -> None:
+    training = Training(project, f"tracking.uri={server.uri}")
+    training.wait_for("epoch 1/")
+    server.stop()
+    training.wait_for("the work goes on, its record waits in")
+    training.wait_for("epoch 4/")
+    server.start()
+    output = training.end()
+    assert "the tracking store answers again" in output
+    (run,) = server.runs()
+    is_complete(run, server.history)
+    has_files(server, run)
+    assert list((project.folder / ".checkpoints" / "journal").iterdir()) == []
+
+
+@pytest.mark.faults
+def test_a_server_that_stays_away_gets_everything_later(project: Project, server: Server) -> None:
+    training = Training(project, f"tracking.uri={server.uri}")
+    training.wait_for("epoch 1/")
+    server.stop()
+    output = training.end()
+    assert "entries of the record wait in" in output
+    assert (project.folder / "models" / "model.keras").is_file()
+    server.start()
+    assert "entries of the record were sent" in project.run("python", "-m", "pipeline.runs", "sync")
+    (run,) = server.runs()
+    is_complete(run, server.history)
+    has_files(server, run)
+
+
+@pytest.mark.faults
+def test_a_server_that_hangs_stops_nothing(project: Project, server: Server) -> None:
+    training = Training(project, f"tracking.uri={server.uri}")
+    training.wait_for("epoch 1/")
+    server.signal(signal.SIGSTOP)
+    training.wait_for("epoch 6/")
+    server.signal(signal.SIGCONT)
+    training.end()
+    project.run("python", "-m", "pipeline.runs", "sync")
+    (run,) = server.runs()
+    is_complete(run, server.history)
+    has_files(server, run)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("seconds", "fails"), [(2.0, False), (0.0, True)], ids=["slow", "500"])
+def test_a_server_in_trouble_gets_everything(project: Project, server: Server, seconds: float, fails: bool) -> None:
+    between = Between(server)
+    training = Training(project, f"tracking.uri={between.uri}")
+    training.wait_for("epoch 1/")
+    between.seconds, between.fails = seconds, fails
+    training.wait_for("epoch 6/")
+    assert between.late + between.failed > 0
+    between.fails = False
+    training.end()
+    between.seconds = 0.0
+    project.run("python", "-m", "pipeline.runs", "sync")
+    between.close()
+    (run,) = server.runs()
+    is_complete(run, server.history)
+    has_files(server, run)
+
+
+@pytest.mark.faults
+def test_a_locked_database_is_waited_for(project: Project) -> None:
+    clear(project.folder, "models", ".checkpoints", "reports/run.json", "mlflow.db", "mlartifacts")
+    training = Training(project)
+    training.wait_for("epoch 1/")
+    lock = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    training.wait_for("epoch 7/")
+    time.sleep(25)
+    lock.execute("COMMIT")
+    lock.close()
+    training.end()
+    project.run("python", "-m", "pipeline.runs", "sync")
+    (run,) = runs(project)
+    is_complete(run, lambda run, metric: history(project, run, metric))
+
+
+def test_eight_open_a_fresh_store_at_once(project: Project) -> None:
+    clear(project.folder, "mlflow.db", "mlartifacts", ".checkpoints")
+    opening = "from pipeline.tracking import open_store; print(len(open_store(None).search_experiments()))"
+    started = [project.start("python", "-c", opening) for _ in range(8)]
+    for process in started:
+        output, _ = process.communicate(timeout=240)
+        assert (process.returncode, output.split()[-1]) == (0, "1"), output
