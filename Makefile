@@ -15,6 +15,7 @@ $(INSTALLED): requirements.lock requirements/environment.sh
 	@touch $@
 
 repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
+	@python -m pipeline.doctor --before-dvc --mend --quiet
 	@dvc repro
 
 test: check ## format, lint, types, layer contracts and every test

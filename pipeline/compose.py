@@ -2,9 +2,7 @@
 
 import sys
 
-import yaml
-
-from pipeline.config import PARAMS, ConfigError, dump, flatten, guarded, load
+from pipeline.config import PARAMS, ConfigError, dump, guarded, load, out_of_sync
 from pipeline.storage import write_text
 
 USAGE = """usage: python -m pipeline.compose [--check] [OVERRIDES]
@@ -36,26 +34,10 @@ def check(overrides: list[str]) -> None:
     Raises:
         ConfigError: Naming each key that differs.
     """
-    if not PARAMS.is_file():
-        raise ConfigError([f"{PARAMS}: no such file; `python -m pipeline.compose` writes it"])
-    found = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
-    asked = any(text.startswith("experiment=") for text in overrides)
-    experiment = [] if asked or "name" not in found else [f"experiment={found['name']}"]
-    expected = dict(flatten(load([*experiment, *overrides]).tree))
-    absent = object()
-    faults = [
-        f"{key}: {PARAMS} has {_shown(found, key)}, conf/ gives {_shown(expected, key)}"
-        for key in sorted({*found, *expected})
-        if found.get(key, absent) != expected.get(key, absent)
-    ]
+    faults, command = out_of_sync(overrides)
     if faults:
-        command = " ".join(["python -m pipeline.compose", *experiment, *overrides])
         raise ConfigError(faults, f"`{command}` writes it anew")
     print(f"{PARAMS} is in sync with conf/")
-
-
-def _shown(tree: dict[str, object], key: str) -> str:
-    return repr(tree[key]) if key in tree else "nothing"
 
 
 if __name__ == "__main__":

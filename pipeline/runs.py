@@ -6,9 +6,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-import yaml
-
-from pipeline.config import PARAMS, PipelineError, figure, guarded
+from pipeline.config import PipelineError, figure, guarded, tracking_uri
 
 
 def main() -> None:
@@ -28,25 +26,15 @@ def main() -> None:
     collecting.add_argument("--delete", action="store_true", help="remove it; without this it is only listed")
     collecting.set_defaults(does=collect)
     given = parser.parse_args()
+    given.uri = given.uri or tracking_uri()
     guarded(lambda: given.does(given))
-
-
-def uri_of(given: argparse.Namespace) -> str | None:
-    """Return the store's address: the one given, else that of params.yaml; None for the one at the root."""
-    if given.uri:
-        return str(given.uri)
-    try:
-        uri = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["tracking"]["uri"]
-    except (OSError, yaml.YAMLError, KeyError, TypeError):
-        return None
-    return None if uri is None else str(uri)
 
 
 def show(given: argparse.Namespace) -> None:
     """Print a line a run."""
     from pipeline.tracking import answering, listed, open_store
 
-    uri = uri_of(given)
+    uri = given.uri
     client = open_store(uri)
     with answering(uri):
         found = list(islice(listed(client, given.experiment, with_children=given.children), given.n))
@@ -65,7 +53,7 @@ def reap(given: argparse.Namespace) -> None:
     """Close dead runs."""
     from pipeline.tracking import answering, open_store, reap
 
-    uri = uri_of(given)
+    uri = given.uri
     client = open_store(uri)
     with answering(uri):
         lines = reap(client)
@@ -87,7 +75,7 @@ def collect(given: argparse.Namespace) -> None:
     from pipeline.storage import LockError
     from pipeline.tracking import RunReference, TrackingError, answering, leftovers, open_store
 
-    uri = uri_of(given)
+    uri = given.uri
     client = open_store(uri)
     try:
         keep: str | None = RunReference.load().run_id

@@ -1,13 +1,16 @@
 """Train the network; interrupted, the same command goes on where it stood. With --multirun, search for its settings."""
 
 import gc
+import json
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from statistics import mean, stdev
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, command, figure
-from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_text
+from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_json, write_text
 from pipeline.tasks import Task, task_for
 
 if TYPE_CHECKING:
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
     from pipeline.tracking import Run
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord
+
+KEY = "key.json"
+"""Beside the checkpoints of a training: what it hangs on."""
 
 
 def train(config: Config) -> None:
@@ -33,6 +39,9 @@ def train(config: Config) -> None:
         folds = task.folds()
         saved = [Checkpoints(folder if len(folds) == 1 else folder / f"fold_{n}") for n in range(1, len(folds) + 1)]
         begun = [each.latest(config.train.epochs) is not None for each in saved]
+        if not any(begun) and (why := near_miss(folder, config.name, task.ingredients())):
+            print(why, flush=True)
+        write_json(folder / KEY, {"name": config.name, "of": task.ingredients()})
         with training_run(config, key, begun) as run:
             record_start(run, config, task)
             if len(folds) == 1:
@@ -42,6 +51,39 @@ def train(config: Config) -> None:
             save(task, model, history, saved[0])
             record_end(run, config, task, history)
             reference_to(run, config).save()
+
+
+def near_miss(folder: Path, name: str, wanted: dict[str, Any]) -> str | None:
+    """Say why the checkpoints of the experiment's last training are not gone on with, where there are some.
+
+    Args:
+        folder: Of this training's checkpoints.
+        name: Of the experiment.
+        wanted: What this training hangs on.
+    """
+    found = []
+    for path in folder.parent.glob(f"*/{KEY}"):
+        if path.parent != folder and (newest := max(path.parent.rglob("*.npz"), default=None, key=_age)):
+            with suppress(OSError, ValueError, KeyError):  # one that another version wrote
+                content = json.loads(path.read_text(encoding="utf-8"))
+                if content["name"] == name:
+                    found.append((_age(newest), newest, dict(content["of"])))
+    if not found:
+        return None
+    _, newest, other = max(found, key=lambda each: each[0])
+    differ = [
+        f"{key} ({other.get(key)} there, {wanted.get(key)} now)" if "." in key or key == "seed" else key
+        for key in {**wanted, **other}
+        if wanted.get(key) != other.get(key)
+    ]
+    return (
+        f"a new training: checkpoints of experiment {name} in {newest.parent} differ in {', '.join(differ[:8])}"
+        f"{f' and {len(differ) - 8} more' if len(differ) > 8 else ''}"
+    )
+
+
+def _age(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def train_one(task: Task, saved: "Checkpoints", run: "Run") -> tuple["keras.Model", Sequence["EpochRecord"]]:

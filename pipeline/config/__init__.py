@@ -1,6 +1,6 @@
 """Typed settings: composed from `conf/`, checked whole before anything runs."""
 
-from pipeline.config.compose import PARAMS, dump, flatten, load
+from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, tracking_uri
 from pipeline.config.config import Config, check, checked
 from pipeline.config.entry import changes, command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
@@ -49,4 +49,6 @@ __all__ = [
     "guarded",
     "load",
     "no_such",
+    "out_of_sync",
+    "tracking_uri",
 ]

@@ -111,6 +111,43 @@ def _differences(section: Any, other: Any) -> int:
     return sum(key not in ours or key not in theirs or ours[key] != theirs[key] for key in {**ours, **theirs})
 
 
+def tracking_uri() -> str | None:
+    """Return the address of the store that params.yaml names; None for the one at the root."""
+    try:
+        uri = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["tracking"]["uri"]
+    except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
+        return None
+    return None if uri is None else str(uri)
+
+
+def out_of_sync(overrides: list[str]) -> tuple[list[str], str]:
+    """Compare params.yaml with the composition of its own experiment.
+
+    Returns:
+        A line for each key that differs, and the command that writes it anew.
+
+    Raises:
+        ConfigError: There is no such file, or conf/ does not compose.
+    """
+    if not PARAMS.is_file():
+        raise ConfigError([f"{PARAMS}: no such file; `python -m pipeline.compose` writes it"])
+    found = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
+    asked = any(text.startswith("experiment=") for text in overrides)
+    experiment = [] if asked or "name" not in found else [f"experiment={found['name']}"]
+    expected = dict(flatten(load([*experiment, *overrides]).tree))
+    absent = object()
+    faults = [
+        f"{key}: {PARAMS} has {_shown(found, key)}, conf/ gives {_shown(expected, key)}"
+        for key in sorted({*found, *expected})
+        if found.get(key, absent) != expected.get(key, absent)
+    ]
+    return faults, " ".join(["python -m pipeline.compose", *experiment, *overrides])
+
+
+def _shown(tree: dict[str, Any], key: str) -> str:
+    return repr(tree[key]) if key in tree else "nothing"
+
+
 def dump(config: Config) -> str:
     """Write a config the way DVC writes its own compositions."""
     return OmegaConf.to_yaml(OmegaConf.create(config.tree))

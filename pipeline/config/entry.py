@@ -1,6 +1,8 @@
 """The one way into every command: check the configuration, open with one line, report errors without a traceback."""
 
 import ast
+import errno
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -20,9 +22,11 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.compose import flatten, load, nearest, unknown_choice
 from pipeline.config.config import Config
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
+from pipeline.config.stage import stage
 from pipeline.storage import CONF, PipelineError
 
 Command = Callable[[Config], None]
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def command(main: Command, *, sweeps: bool = False) -> Callable[[], None]:
@@ -58,6 +62,31 @@ def guarded(action: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         print("interrupted; the same command begins again, or goes on from its last checkpoint", file=sys.stderr)
         sys.exit(130)
+    except Exception as error:
+        if (said := _of_the_machine(error)) is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
+        sys.exit(1)
+
+
+def _of_the_machine(error: Exception) -> str | None:
+    """Say what a full disk or memory means for the user; None for any other error."""
+    if isinstance(error, OSError) and (
+        error.errno in NO_ROOM or any(os.strerror(number) in str(error) for number in NO_ROOM)
+    ):
+        return (
+            f"the disk takes no more: {error}. What was whole before is whole still. Make room "
+            "(`python -m pipeline.runs gc` lists what may go) and run the same command again: it begins again, or goes "
+            "on from its last checkpoint"
+        )
+    # TensorFlow's has no class of Python's; it is not imported for its name.
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        first = (str(error).strip().splitlines() or ["an allocation failed"])[0]
+        return (
+            f"the memory is not enough: {first}. Give the process more, or ask for less (train.batch_size, "
+            "train.members, model.embedding_dim), and run the same command again"
+        )
+    return None
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
@@ -89,8 +118,10 @@ def _run(main: Command, sweeps: bool) -> None:
     if given.cfg or given.info:
         _ask_hydra()
         return
-    print(opening(Path(sys.argv[0]).stem, config), flush=True)
-    main(config)
+    name = Path(sys.argv[0]).stem
+    print(opening(name, config), flush=True)
+    with stage(name):
+        main(config)
 
 
 def _sweep(overrides: list[str]) -> None:

@@ -68,6 +68,11 @@ def write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
+def read_json(path: Path) -> Any:
+    """Read what `write_json` wrote."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
     """Give a scratch folder that replaces `path` when the block ends well and vanishes when it does not."""

@@ -286,7 +286,11 @@ class Task(ABC):
             )
 
     def key(self) -> str:
-        """Return what a training hangs on, hashed: data, settings, code and libraries, but not the number of epochs."""
+        """Return what a training hangs on, hashed."""
+        return digest(self.ingredients())[:16]
+
+    def ingredients(self) -> dict[str, Any]:
+        """Return what a training hangs on: data, settings, code and libraries, but not the number of epochs."""
         from pipeline.models import resolved
         from pipeline.models.backend import versions
 
@@ -295,7 +299,12 @@ class Task(ABC):
         train = {name: value for name, value in tree["train"].items() if name not in left_out}
         train["precision"] = resolved(settings.precision)
         decisive = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
-        return digest([folder_digest(PROCESSED), decisive, code_digest(*CODE), versions()])[:16]
+        return {
+            "data": folder_digest(PROCESSED),
+            **dict(flatten(decisive)),
+            **{f"code of {name}": code_digest(name) for name in CODE},
+            "libraries": versions(),
+        }
 
 
 def task_for(config: Config) -> Task:

@@ -1,5 +1,6 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
+from pipeline.tracking.evidence import Evidence, evidence_of
 from pipeline.tracking.leftovers import Leftover, leftovers
 from pipeline.tracking.lifecycle import (
     FAILED,
@@ -11,13 +12,15 @@ from pipeline.tracking.lifecycle import (
     flush,
     fold_run,
     log_to_training,
+    lost_runs,
     reap,
     reference_to,
     training_run,
 )
 from pipeline.tracking.listing import Listed, listed
 from pipeline.tracking.logged_model import download_model, log_model
-from pipeline.tracking.outbox import sync_all
+from pipeline.tracking.outbox import pending, refused, sync_all
+from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.run import Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
@@ -28,6 +31,7 @@ __all__ = [
     "FOLD_SCORE",
     "HEADLINE",
     "KILLED",
+    "Evidence",
     "Leftover",
     "Listed",
     "Run",
@@ -36,17 +40,23 @@ __all__ = [
     "TrackingError",
     "answering",
     "download_model",
+    "environment",
     "evaluation_run",
+    "evidence_of",
     "flush",
     "fold_run",
     "leftovers",
     "listed",
     "log_model",
     "log_to_training",
+    "lost_runs",
+    "machine",
     "metric_name",
     "open_store",
+    "pending",
     "reap",
     "reference_to",
+    "refused",
     "store_uri",
     "sync_all",
     "training_run",

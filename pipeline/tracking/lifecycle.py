@@ -131,17 +131,17 @@ def reap(client: MlflowClient) -> list[str]:
     what other programs have left running is nobody's business.
     """
     told = []
-    for run in alleged(client):
-        if is_lost(run):
-            client.set_terminated(run.info.run_id, KILLED)
-            told.append(f"run {run.info.run_id} is closed as killed: its process has ended")
+    for run in lost_runs(client):
+        client.set_terminated(run.info.run_id, KILLED)
+        told.append(f"run {run.info.run_id} is closed as killed: its process has ended")
     return told
 
 
-def alleged(client: MlflowClient) -> list[StoredRun]:
-    """Return the runs that the store takes for running, of all experiments."""
+def lost_runs(client: MlflowClient) -> list[StoredRun]:
+    """Return the runs that the store takes for running, and whose process has ended; of all experiments."""
     experiments = [each.experiment_id for each in client.search_experiments()]
-    return list(client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000))
+    running = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000)
+    return [run for run in running if is_lost(run)]
 
 
 def is_lost(run: StoredRun) -> bool:

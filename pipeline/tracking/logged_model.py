@@ -67,8 +67,10 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
         content: As `log_model` told it.
     """
     client = MlflowClient(uri)
-    if any(model.status == LoggedModelStatus.READY for model in logged_models(client, run_id)):
-        return
+    for model in logged_models(client, run_id):
+        if model.status == LoggedModelStatus.READY:
+            return
+        client.delete_logged_model(model.model_id)  # the store went away while it took it
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
     columns = [Column(**each) for each in content["columns"]]

@@ -16,6 +16,10 @@ SOURCE_SUFFIXES = (".py", ".yaml", ".yml", ".toml", ".sh")
 """Untracked files that belong to the code. Data is known by its hash, and other files are nobody's business."""
 
 
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""Environment variables on which the last bits hang."""
+
+
 @dataclass(frozen=True)
 class Commit:
     """The state of the code: commit, and what differs from it."""
@@ -45,7 +49,8 @@ def environment() -> str:
 
 def machine() -> dict[str, str]:
     """Return what a score's last bits may hang on."""
-    return {
+    threads = {name: os.environ[name] for name in THREADS if name in os.environ}
+    return threads | {
         "python": platform.python_version(),
         "platform": platform.platform(),
         "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),

@@ -59,13 +59,13 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
 
     address = store_uri(uri)
     mlflow.set_tracking_uri(address)
-    client = MlflowClient(address)
     deadline = time.monotonic() + patience
     told = False
     while True:
         try:
             with answering(uri), _opening():
                 _keep_private(uri)
+                client = MlflowClient(address)
                 client.search_experiments(max_results=1)
             with answering(uri):
                 if sent := sync(address):

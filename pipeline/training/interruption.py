@@ -20,10 +20,11 @@ class Interruption:
 
     def reason(self) -> str | None:
         """Say why to stop, or None."""
-        if self._signal is not None:
-            return f"received {signal.Signals(self._signal).name}"
+        # First: that is why a stage of DVC's sends the signal to itself.
         if self._watches_parent and os.getppid() != PARENT_PID:
             return "the process that started this one has ended"
+        if self._signal is not None:
+            return f"received {signal.Signals(self._signal).name}"
         return None
 
     def note(self, number: int, _frame: FrameType | None) -> None:

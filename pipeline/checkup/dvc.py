@@ -1,0 +1,86 @@
+"""DVC's own files: it writes them in place, so that a kill or a power cut can leave half of one."""
+
+import json
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import psutil
+import yaml
+
+from pipeline.checkup.finding import Finding, fault, ok, warning
+from pipeline.storage import root
+
+LOCK = Path("dvc.lock")
+EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
+"""The md5 of nothing."""
+
+
+def dvc_files() -> Iterator[Finding]:
+    """Look at dvc.lock, at the notes of running processes and at the cache."""
+    yield from _lock()
+    yield from _processes(root() / ".dvc" / "tmp" / "rwlock")
+    yield from _cache(root() / ".dvc" / "cache" / "files" / "md5")
+
+
+def _lock() -> Iterator[Finding]:
+    if not LOCK.exists():
+        yield ok("dvc.lock: none yet; `dvc repro` writes it")
+        return
+    try:
+        content = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
+        stages = content["stages"]
+        whole = content["schema"] == "2.0" and all("cmd" in stage for stage in stages.values())
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        whole = False
+    if whole:
+        yield ok(f"dvc.lock: whole, {len(stages)} stages")
+    else:
+        yield fault(
+            "dvc.lock: damaged (DVC does not write it in one step)",
+            "delete it and run `dvc repro`: finished stages come back from DVC's run cache",
+            LOCK.unlink,
+        )
+
+
+def _processes(path: Path) -> Iterator[Finding]:
+    if not path.exists():
+        return
+    try:
+        notes = json.loads(path.read_text(encoding="utf-8"))
+        noted = [*notes.get("write", {}).values(), *(each for some in notes.get("read", {}).values() for each in some)]
+    except (OSError, ValueError, AttributeError):
+        running = [str(each.pid) for each in psutil.process_iter(["name"]) if (each.info["name"] or "") == "dvc"]
+        if running:
+            yield fault(
+                f"{path}: damaged, and dvc runs as process {', '.join(running)}", "wait for it, then look again"
+            )
+        else:
+            yield fault(f"{path}: damaged", "delete it: no dvc runs", path.unlink)
+        return
+    for pid in sorted({int(each["pid"]) for each in noted}):
+        if psutil.pid_exists(pid):
+            yield warning(
+                f"dvc runs as process {pid}, and holds files that it reads or writes",
+                "another `dvc repro` here says so and ends; run it afterwards",
+            )
+
+
+def _cache(folder: Path) -> Iterator[Finding]:
+    """Look for objects of which a power cut has left nothing; DVC takes those that are there for good."""
+    empty = [path for path in folder.glob("??/*") if path.is_file() and path.stat().st_size == 0]
+    damaged = [path for path in empty if path.parent.name + path.name != EMPTY]
+    if damaged:
+        yield fault(
+            f"DVC's cache: {len(damaged)} objects are empty that should not be ({damaged[0]})",
+            "delete them: `dvc repro` makes them again, or `dvc pull` brings them",
+            partial(_remove, damaged),
+        )
+    elif folder.is_dir():
+        yield ok("DVC's cache: no empty object")
+
+
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.chmod(0o644)
+        path.unlink()

@@ -1,0 +1,72 @@
+"""The databases of MLflow and Optuna, and what waits for a tracking store."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from functools import partial
+
+from pipeline.checkup.finding import Finding, fault, ok, warning
+from pipeline.config import PipelineError, tracking_uri
+from pipeline.storage import private_file, root
+
+
+def databases() -> Iterator[Finding]:
+    """See that the SQLite files at the root are whole and private."""
+    for name in ("mlflow.db", "optuna.db"):
+        path = root() / name
+        if not path.is_file():
+            continue
+        try:
+            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+                found = database.execute("PRAGMA quick_check").fetchone()[0]
+        except sqlite3.Error as error:
+            found = str(error)
+        if found == "ok":
+            yield ok(f"{name}: whole")
+        elif "locked" in found:
+            yield warning(f"{name}: another process has locked it", f"wait; `fuser {path}` names the process")
+        else:
+            yield fault(
+                f"{name}: damaged: {found}",
+                f"`sqlite3 {name} .recover` saves what can be read into a new file; put that in its place",
+            )
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+            yield warning(f"{name}: others on this machine may read it", f"chmod 600 {name}", partial(_close, name))
+
+
+def record() -> Iterator[Finding]:
+    """See whether the tracking store answers, which runs have lost their process, and what waits."""
+    from pipeline.tracking import answering, lost_runs, open_store, pending, reap, refused
+
+    uri = tracking_uri()
+    waiting, outcast = len(list(pending())), len(refused())
+    if waiting:
+        yield warning(f"{waiting} entries of the record wait for a store", "`python -m pipeline.runs sync` sends them")
+    if outcast:
+        yield warning(
+            f"{outcast} entries of the record were refused by their store (its run was deleted?)",
+            "`python -m pipeline.runs sync` tries again, `python -m pipeline.runs gc --delete` gives up",
+        )
+    if uri is None and not (root() / "mlflow.db").is_file():
+        yield ok("tracking store: none yet; `dvc repro` makes it")
+        return
+    try:
+        client = open_store(uri)
+        with answering(uri):
+            lost = lost_runs(client)
+    except PipelineError as error:
+        yield fault(str(error), "see above")
+        return
+    if lost:
+        yield warning(
+            f"{len(lost)} runs have lost their process, {lost[0].info.run_id} among them",
+            "`python -m pipeline.runs reap` closes them as killed, as does the next training",
+            partial(reap, client),
+        )
+    else:
+        yield ok("tracking store: answers; no run has lost its process")
+
+
+def _close(name: str) -> None:
+    private_file(root() / name)

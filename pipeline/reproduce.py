@@ -1,0 +1,104 @@
+"""Make a recorded run again, from its commit, changes, settings and data, and compare the two bit by bit."""
+
+import argparse
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from pipeline.config import PARAMS, guarded, tracking_uri
+from pipeline.storage import MODELS, REPORTS, file_digests, read_json
+
+if TYPE_CHECKING:
+    from pipeline.rebuilding import Comparison
+    from pipeline.tracking import Evidence
+
+
+def main() -> None:
+    """Read the arguments and do it."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.reproduce", description=__doc__)
+    parser.add_argument("run", help="id of an MLflow run; `python -m pipeline.runs list` shows them")
+    parser.add_argument("--uri", help="of the tracking store; default: tracking.uri of params.yaml")
+    parser.add_argument("--keep", action="store_true", help="keep the folder in which it was made again")
+    given = parser.parse_args()
+    guarded(lambda: reproduce(given.run, given.uri or tracking_uri(), keep=given.keep))
+
+
+def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
+    """Rebuild, train, evaluate, compare; end with 1 where something differs."""
+    from pipeline.rebuilding import bring_data, environment_differences, rebuilt
+    from pipeline.tracking import answering, environment, evidence_of, machine, open_store
+
+    client = open_store(uri)
+    with answering(uri):
+        evidence = evidence_of(client, run_id)
+    for line in environment_differences(evidence.environment, environment(), evidence.machine, machine()):
+        print(f"reproduce: environment: {line}", flush=True)
+    with rebuilt(evidence.commit, evidence.diff, keep=keep) as project:
+        changed = " and what differed from it" if evidence.diff else ""
+        print(f"reproduce: commit {evidence.commit}{changed}, in {project}", flush=True)
+        quiet = {"uri": None, "system_metrics": False, "log_model": False}
+        settings = {**evidence.config, "tracking": {**evidence.config["tracking"], **quiet}}
+        (project / PARAMS).write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
+
+        def stage(name: str) -> None:
+            run_stage(project, name, evidence.threads)
+
+        own = evidence.config["data"]["source"]["folder"]
+        for line in bring_data(project, evidence.data, own, stage):
+            print(f"reproduce: {line}", flush=True)
+        for name in ("train", "evaluate") if evidence.metrics else ("train",):
+            stage(name)
+        report(evidence, comparison(evidence, project))
+
+
+def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
+    """Run a stage of a project; what it prints is shown.
+
+    Raises:
+        RebuildError: It failed.
+    """
+    from pipeline.rebuilding import RebuildError
+
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+    command = [sys.executable, "-m", f"pipeline.{name}", "--config-dir", ".", "--config-name", PARAMS.stem]
+    # Its own root: checkpoints and store of this clone are not its business.
+    done = subprocess.run(command, cwd=project, env={**kept, **threads, "DVC_ROOT": str(project)}, check=False)
+    if done.returncode:
+        raise RebuildError(f"stage {name} ended with {done.returncode}, see above")
+
+
+def comparison(evidence: "Evidence", project: Path) -> "Comparison":
+    """Compare what lies in the project with what the run recorded."""
+    from pipeline.rebuilding import compared
+    from pipeline.tracking import download_model
+
+    predictions = REPORTS / "predictions"
+    then = {MODELS.name: evidence.models}
+    now = {MODELS.name: file_digests(project / MODELS)}
+    scores: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+    if evidence.metrics:
+        then[predictions.name] = evidence.predictions
+        now[predictions.name] = file_digests(project / predictions)
+        scores = (evidence.metrics, read_json(project / REPORTS / "metrics.json"))
+    network = download_model(evidence.network) / "model.keras" if evidence.network else None
+    return compared(then, now, scores, (network, project / MODELS / "model.keras"))
+
+
+def report(evidence: "Evidence", found: "Comparison") -> None:
+    """Say what differs, or that nothing does."""
+    if not found.differences:
+        what = "weights, predictions and scores" if evidence.metrics else "weights and scores by epoch"
+        print(f"identical: {what} of run {evidence.run_id}, {found.same} files byte for byte", flush=True)
+        return
+    print(f"not identical to run {evidence.run_id}; {found.same} files are, these differ:", flush=True)
+    for line in found.differences:
+        print(f"  {line}", flush=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""What the record of a run holds that it takes to make it again, and to compare."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run as StoredRun
+from mlflow.exceptions import MlflowException
+
+from pipeline.storage import MODELS, REPORTS
+from pipeline.tracking.lifecycle import FINISHED, PARENT, RESTORED
+from pipeline.tracking.logged_model import logged_models
+from pipeline.tracking.provenance import THREADS
+from pipeline.tracking.redaction import REDACTED
+from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, files_of
+from pipeline.tracking.store import TrackingError
+
+PREDICTIONS = REPORTS / "predictions"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run was made of, and what came out.
+
+    Attributes:
+        run_id: Of the run.
+        commit: Of the code.
+        diff: What differed from it; empty where nothing did.
+        config: The composed settings.
+        environment: `name==version` lines.
+        machine: What the last bits may hang on: Python, platform, processors, threads; by name.
+        data: Hash of the raw and of the prepared folder, as DVC knows them; by name.
+        models: sha256 of the network's files, by path.
+        predictions: The same of the predictions; empty where it was not evaluated.
+        metrics: Content of metrics.json; empty where it was not evaluated.
+        network: Where MLflow has the network; None where it was not logged.
+    """
+
+    run_id: str
+    commit: str
+    diff: str
+    config: dict[str, Any]
+    environment: str
+    machine: Mapping[str, str]
+    data: Mapping[str, str]
+    models: Mapping[str, str]
+    predictions: Mapping[str, str]
+    metrics: dict[str, Any]
+    network: str | None
+
+    @property
+    def threads(self) -> dict[str, str]:
+        """Environment variables that say how many threads computed."""
+        return {name: self.machine[name] for name in THREADS if name in self.machine}
+
+
+def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
+    """Read the record of a training.
+
+    Raises:
+        TrackingError: There is no such run, or it cannot be made again; naming every reason.
+    """
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise TrackingError(
+            f"run {run_id}: {error.message}; `python -m pipeline.runs list` shows what there is"
+        ) from error
+    tags = run.data.tags
+    whose = _whose(run)
+    if whose:
+        raise TrackingError(f"run {run_id} {whose}")
+    with TemporaryDirectory() as scratch:
+        texts = {
+            name: _text(client, run_id, name, Path(scratch))
+            for name in (CONFIG, DIFF, ENVIRONMENT, METRICS, files_of(MODELS), files_of(PREDICTIONS))
+        }
+    lacks = []
+    if run.info.status != FINISHED:
+        lacks.append(f"it did not finish ({run.info.status}); the command that began it goes on with it")
+    if "mlflow.source.git.commit" not in tags:
+        lacks.append("it knows no commit: its code was in no git checkout")
+    if tags.get("onehot.dirty") == "true" and not texts[DIFF]:
+        lacks.append(f"its code differed from the commit, and {DIFF} is missing")
+    if REDACTED in (texts[DIFF] or ""):
+        lacks.append(f"{DIFF} held what looks like a password or token, which was taken out: the code is not whole")
+    lacks += [f"{name} is missing" for name in (CONFIG, files_of(MODELS)) if not texts[name]]
+    if lacks:
+        raise TrackingError(f"run {run_id} cannot be made again:\n" + "\n".join(f"  {each}" for each in lacks))
+    found = logged_models(client, run_id)
+    return Evidence(
+        run_id=run_id,
+        commit=tags["mlflow.source.git.commit"],
+        diff=texts[DIFF] or "",
+        config=yaml.safe_load(texts[CONFIG] or ""),
+        environment=texts[ENVIRONMENT] or "",
+        machine={name.removeprefix("onehot."): value for name, value in tags.items() if name.startswith("onehot.")},
+        data={each.dataset.name.partition("/")[0]: each.dataset.digest for each in run.inputs.dataset_inputs},
+        models=json.loads(texts[files_of(MODELS)] or "{}"),
+        predictions=json.loads(texts[files_of(PREDICTIONS)] or "{}"),
+        metrics=json.loads(texts[METRICS] or "{}"),
+        network=str(found[0].model_uri) if found else None,
+    )
+
+
+def _whose(run: StoredRun) -> str | None:
+    """Say which run to ask for instead, where this one is only a part."""
+    tags = run.data.tags
+    if RESTORED in tags:
+        return f"is an evaluation; the training is run {tags[RESTORED]}"
+    if "onehot.fold" in tags:
+        return f"is one of several folds; the whole is run {tags[PARENT]}"
+    if "onehot.trial" in tags or "onehot.confirm" in tags:
+        return (
+            "is a trial of a sweep, of which no network is kept; `python -m pipeline.promote` makes an experiment of "
+            "its settings"
+        )
+    if "onehot.sweep" in tags:
+        return "is a sweep; its trials are drawn, and hang on how fast they were. Ask for a training"
+    return None
+
+
+def _text(client: MlflowClient, run_id: str, name: str, folder: Path) -> str | None:
+    try:
+        return Path(client.download_artifacts(run_id, name, str(folder))).read_text(encoding="utf-8")
+    except (MlflowException, OSError):
+        return None

@@ -1,0 +1,331 @@
+"""Kill it anywhere, run it again, get the same bits: every family, every stage, every way to die.
+
+`make test` has two kills; `make test-faults` has thirty a family, FAULTS=N another number of them. The seed is printed;
+FAULTS_SEED=N repeats it.
+"""
+
+import json
+import os
+import queue
+import random
+import re
+import resource
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import Project, copy_project, write_tiny
+from mlflow import MlflowClient
+from pairs import pairs, write_pairs
+from points import points
+from texts import text, write_text
+from tiny import tiny
+
+from pipeline.config import Config, dump
+from pipeline.storage import file_digests
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("FAULTS", "30"))
+SEED = int(os.environ.get("FAULTS_SEED", "0")) or random.SystemRandom().randrange(1, 10**6)
+IN_A_ROW = 5
+"""Kills of one experiment before it may end, and is compared."""
+STAGES = ("fetch", "preprocess", "baseline", "train", "evaluate", "export")
+OUTS = ("data/raw", "data/processed", "models", "reports", "export")
+LEFT = (*OUTS, ".checkpoints", ".dvc/cache", ".dvc/tmp", "mlflow.db", "mlartifacts", "dvc.lock")
+NOT_COMPARED = ("reports/run.json", "export/report.json", "reports/.gitignore")
+"""MLflow's id; times of calls; what DVC writes."""
+
+
+@dataclass(frozen=True)
+class Family:
+    """A small experiment whose training takes some seconds."""
+
+    config: Callable[..., Config]
+    write: Callable[[Path], None]
+    changes: dict[str, object]
+
+
+FAMILIES = {
+    "table": Family(tiny, lambda folder: write_tiny(folder, rows=10_000), {"train__batch_size": 4}),
+    "folds": Family(tiny, lambda folder: write_tiny(folder, rows=3_000), {"train__batch_size": 4, "data__folds": 3}),
+    "text": Family(text, lambda folder: write_text(folder, 60_000), {"train__epochs": 4}),
+    "threshold": Family(points, lambda folder: folder.mkdir(exist_ok=True), {"train__epochs": 200}),
+    "translation": Family(pairs, write_pairs, {"train__epochs": 4, "train__batch_size": 8}),
+}
+
+
+class Repro:
+    """`dvc repro` in a project of its own, as it runs."""
+
+    def __init__(self, project: Project, *command: str) -> None:
+        self.began = time.monotonic()
+        self.output = ""
+        self.at: dict[str, float] = {}
+        self.process = project.start(*(command or ("dvc", "repro")))
+        self._lines: queue.Queue[str | None] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as stream:
+            for line in stream:
+                if found := re.match(r"Running stage '(\w+)'", line):
+                    self.at.setdefault(found[1], time.monotonic() - self.began)
+                self._lines.put(line)
+        self._lines.put(None)
+
+    def runs_stage(self, name: str) -> bool:
+        """Wait until a stage begins; False where the command ends before."""
+        while name not in self.at:
+            line = self._lines.get(timeout=300)
+            if line is None:
+                self._lines.put(None)
+                return False
+            self.output += line
+        return True
+
+    def end(self) -> int:
+        while (line := self._lines.get(timeout=300)) is not None:
+            self.output += line
+        return self.process.wait()
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What an unbroken run writes, and how long each stage takes."""
+
+    project: Project
+    files: dict[str, str]
+    seconds: dict[str, float]
+    scores: dict[str, list[tuple[int, float]]]
+
+
+def files_of(project: Project) -> dict[str, str]:
+    found = {f"{out}/{name}": digest for out in OUTS for name, digest in file_digests(project.folder / out).items()}
+    return {name: digest for name, digest in found.items() if name not in NOT_COMPARED}
+
+
+def scores_of(project: Project, name: str) -> dict[str, list[tuple[int, float]]]:
+    """Return every metric of the one run that there must be, with its children's; see that it has ended well."""
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name(name)
+    assert experiment is not None
+    found = {}
+    stored = client.search_runs([experiment.experiment_id])
+    (whole,) = [run for run in stored if "mlflow.parentRunId" not in run.data.tags]
+    for run in stored:
+        assert run.info.status == "FINISHED"
+        fold = run.data.tags.get("onehot.fold", "")
+        for metric in run.data.metrics:
+            points_of_it = client.get_metric_history(run.info.run_id, metric)
+            steps = sorted((point.step, point.value) for point in points_of_it)
+            assert len({step for step, _ in steps}) == len(steps), f"{metric} of fold {fold!r}: twice"
+            found[f"{fold}{metric}"] = steps
+    assert whole.data.tags["onehot.headline"]
+    return found
+
+
+def clear(project: Project) -> None:
+    for name in LEFT:
+        path = project.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    project.run("git", "checkout", "-q", "--", "reports", "data")
+
+
+def made(name: str, folder: Path) -> Whole:
+    """Run a family's experiment once, unbroken."""
+    family = FAMILIES[name]
+    project = copy_project(folder / name)
+    shutil.rmtree(project.folder / "data" / "own")
+    family.write(project.folder / "data" / "own")
+    config = family.config(**{"train__checkpoint_minutes": 0.005, **family.changes})
+    (project.folder / "params.yaml").write_text(dump(config), encoding="utf-8")
+    project.run("git", "add", "-A")
+    project.run("git", "commit", "-q", "--allow-empty", "-m", name)
+    whole = Repro(project)
+    assert whole.end() == 0, whole.output
+    begins = [whole.at[stage] for stage in STAGES]
+    ends = [*begins[1:], time.monotonic() - whole.began]
+    seconds = {stage: end - begin for stage, begin, end in zip(STAGES, begins, ends, strict=True)}
+    found = Whole(project, files_of(project), seconds, scores_of(project, config.name))
+    assert {"models/model.keras", "reports/metrics.json"} <= set(found.files)
+    return found
+
+
+def everything(process: "subprocess.Popen[str]") -> list[int]:
+    try:
+        return [process.pid, *(child.pid for child in psutil.Process(process.pid).children(recursive=True))]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def send(number: int, pids: list[int]) -> None:
+    for pid in pids:
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            continue
+
+
+WAYS: dict[str, Callable[["subprocess.Popen[str]"], None]] = {
+    "kill -9 of all": lambda process: send(signal.SIGKILL, everything(process)),
+    "kill -9 of the stage": lambda process: send(signal.SIGKILL, everything(process)[1:]),
+    "kill -9 of dvc alone": lambda process: send(signal.SIGKILL, [process.pid]),
+    "SIGTERM to all": lambda process: send(signal.SIGTERM, everything(process)),
+    "Ctrl-C": lambda process: os.killpg(process.pid, signal.SIGINT),
+}
+
+
+def killed(whole: Whole, draw: random.Random, way: str | None = None) -> str | None:
+    """Start, and kill at a random moment of a random stage; say what was done, None where it had ended before."""
+    repro = Repro(whole.project)
+    chosen, way = draw.choice(STAGES), way or draw.choice(list(WAYS))
+    share = draw.random()
+    if not repro.runs_stage(chosen):
+        return None if repro.end() == 0 else pytest.fail(repro.output)
+    delay = share * whole.seconds[chosen]
+    time.sleep(delay)
+    if repro.process.poll() is not None:
+        return None
+    WAYS[way](repro.process)
+    if way == "kill -9 of dvc alone":
+        # Its stage holds the other end of the output, and ends by itself.
+        repro.process.wait()
+    elif repro.end() == 0:
+        return None  # the last stage had ended already
+    return f"{way}, {delay:.1f} s into {chosen}"
+
+
+def finished(whole: Whole) -> str:
+    """Run to the end, as `make repro` does; return what was said."""
+    output = whole.project.run("python", "-m", "pipeline.doctor", "--before-dvc", "--mend", "--quiet")
+    repro = Repro(whole.project)
+    assert repro.end() == 0, repro.output
+    return output + repro.output
+
+
+def compare(whole: Whole, name: str, told: list[str]) -> None:
+    found = files_of(whole.project)
+    differ = [path for path in {**found, **whole.files} if found.get(path) != whole.files.get(path)]
+    assert differ == [], told
+    scores = scores_of(whole.project, FAMILIES[name].config().name)
+    assert {metric: scores.get(metric) for metric in whole.scores} == whole.scores, told
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("name", FAMILIES)
+def test_killed_at_random_moments_it_ends_with_the_same_bits(name: str, tmp_path: Path) -> None:
+    draw = random.Random(f"{SEED} {name}")
+    whole = made(name, tmp_path)
+    print(f"seed {SEED}, {name}: stages take { ({k: round(v, 1) for k, v in whole.seconds.items()}) }")
+    count = 0
+    while count < KILLS:
+        clear(whole.project)
+        told: list[str] = []
+        for _ in range(3 * IN_A_ROW):
+            if (done := killed(whole, draw)) is None:
+                break
+            told.append(done)
+            if len(told) == IN_A_ROW:
+                break
+        said = finished(whole)
+        count += len(told)
+        print(f"{count}: {told}{' mended' if 'mended' in said else ''}", flush=True)
+        compare(whole, name, told)
+
+
+def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
+    draw = random.Random(f"{SEED} short")
+    whole = made("threshold", tmp_path)
+    print(f"seed {SEED}")
+    clear(whole.project)
+    told: list[str] = []
+    for stage in ("preprocess", "train"):
+        repro = Repro(whole.project)
+        assert repro.runs_stage(stage)
+        time.sleep(draw.uniform(0.1, 0.8) * whole.seconds[stage])
+        assert repro.process.poll() is None, "the kill came too late"
+        WAYS["kill -9 of all"](repro.process)
+        assert repro.end() != 0
+        assert not (whole.project.folder / "reports" / "metrics.json").exists(), "the kill came too late"
+        told.append(stage)
+    finished(whole)
+    compare(whole, "threshold", told)
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    return made("table", tmp_path_factory.mktemp("limits"))
+
+
+LIMITS = [
+    *((resource.RLIMIT_FSIZE, "the disk is full", size) for size in (2**12, 2**15, 2**17, 2**19, 2**20)),
+    *((resource.RLIMIT_AS, "the memory is full", size) for size in (2**30, 2**31, 2**32)),
+]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("what", "how", "size"), LIMITS, ids=[f"{how} at {size}" for _, how, size in LIMITS])
+def test_out_of_room_it_says_so_and_goes_on_when_there_is_some(table: Whole, what: int, how: str, size: int) -> None:
+    clear(table.project)
+    flag, unit = ("-f", 512) if what == resource.RLIMIT_FSIZE else ("-v", 1024)
+    repro = Repro(table.project, "sh", "-c", f"ulimit {flag} {size // unit}; exec dvc repro")
+    assert repro.end() != 0, repro.output
+    print(repro.output[-1500:])
+    finished(table)
+    compare(table, "table", [f"{how}: {size}"])
+
+
+CUT = """\
+import os, json
+_fsync = os.fsync
+def fsync(handle):
+    _fsync(handle)
+    path = os.readlink(f"/proc/self/fd/{handle}")
+    with open(os.environ["SYNCED"], "a") as stream:
+        stream.write(json.dumps([path, os.fstat(handle).st_ino, os.fstat(handle).st_size]) + "\\n")
+os.fsync = fsync
+"""
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("stage", ["preprocess", "train", "evaluate", "export"])
+def test_after_a_power_cut_what_was_not_synced_is_missing(table: Whole, stage: str, tmp_path: Path) -> None:
+    """The last writes are lost: of a file that was not synced since, nothing or half is left."""
+    draw = random.Random(f"{SEED} power {stage}")
+    clear(table.project)
+    (tmp_path / "sitecustomize.py").write_text(CUT)
+    log = tmp_path / "synced"
+    log.touch()
+    began = time.time()
+    repro = Repro(
+        table.project, "sh", "-c", f"SYNCED={log} PYTHONPATH={tmp_path} PYTHONDONTWRITEBYTECODE=1 exec dvc repro"
+    )
+    assert repro.runs_stage(stage)
+    time.sleep(draw.uniform(0.5, 0.9) * table.seconds[stage])
+    assert repro.process.poll() is None, "the cut came too late"
+    WAYS["kill -9 of all"](repro.process)
+    repro.end()
+    synced = {(line[1], line[2]) for line in map(json.loads, log.read_text().splitlines())}
+    lost = []
+    for path in table.project.folder.rglob("*"):
+        # The databases sync by themselves; git was not running.
+        if ".git/" in f"{path}/" or ".db" in path.name or not path.is_file() or path.stat().st_mtime < began:
+            continue
+        state = path.stat()
+        if (state.st_ino, state.st_size) not in synced:
+            path.chmod(0o644)
+            with path.open("rb+") as stream:
+                stream.truncate(draw.choice([0, state.st_size // 2]))
+            lost.append(path.relative_to(table.project.folder).as_posix())
+    print(f"seed {SEED}: lost {lost}")
+    assert lost
+    finished(table)
+    compare(table, "table", [f"power cut in {stage}", *lost])
