@@ -1,8 +1,10 @@
 """Types and ranges of the sections that every family shares. Defaults and meanings stand in `conf/`."""
 
+import re
+from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 Positive = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -34,6 +36,14 @@ class Source(Section):
     name: str
     folder: str
     files: dict[str, str | None]
+
+    @field_validator("files")
+    @classmethod
+    def _stay_in_the_folder(cls, files: dict[str, str | None]) -> dict[str, str | None]:
+        for name in files:
+            if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
+                raise ValueError(f"{name!r} leads out of the folder of raw files; name files within it")
+        return files
 
 
 class Train(Section):
@@ -85,3 +95,12 @@ class Tracking(Section):
     uri: str | None
     system_metrics: bool
     log_model: bool
+
+    def contradictions(self) -> list[str]:
+        """Refuse a password: settings are recorded, and stand in params.yaml."""
+        if self.uri and re.search(r"://[^/@\s]*:[^/@\s]+@", self.uri):
+            return [
+                "uri: holds a password, and settings are recorded; leave it out, and set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD (a server), or PGPASSWORD or ~/.pgpass (PostgreSQL)"
+            ]
+        return []

@@ -18,6 +18,7 @@ from mlflow.types import ColSpec, Schema
 
 from pipeline.storage import MODELS, PROJECT
 from pipeline.tasks import Column
+from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import TrackingError, open_store, store_uri
 
@@ -31,7 +32,7 @@ SCRIPT = f"{CODE}/tracking/pyfunc.py"
 def log_model(
     run: Run, models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
 ) -> None:
-    """Log `models/` as a pyfunc, with the code as it is now, once a run.
+    """Log `models/` as a pyfunc, with the code as it is now, once a run; code that holds a secret is not logged.
 
     Args:
         run: Which trained it.
@@ -40,6 +41,15 @@ def log_model(
         outputs: Columns of a prediction.
         example: A few raw rows.
     """
+    secret = [path for path in sorted((PROJECT / CODE).rglob("*.py")) if _holds_secret(path)]
+    if secret:
+        names = ", ".join(path.relative_to(PROJECT).as_posix() for path in secret)
+        print(
+            f"the network is not logged: {names} holds what looks like a password or token, and the code goes with the "
+            "network; read it from an environment variable, and run the same command again",
+            flush=True,
+        )
+        return
 
     def fill(folder: Path) -> None:
         # The files of a stage are replaced, never changed: another name for them costs neither time nor room.
@@ -98,6 +108,11 @@ def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
     """Return the networks that a run logged, half-written ones included."""
     experiment = client.get_run(run_id).info.experiment_id
     return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
+
+
+def _holds_secret(path: Path) -> bool:
+    text = path.read_text(encoding="utf-8")
+    return bool(redacted(text) != text)
 
 
 def _link(source: str, target: str) -> None:
