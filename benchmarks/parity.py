@@ -1,7 +1,7 @@
 """A table of exported networks: families by formats, from the reports of their exports.
 
 `python -m benchmarks.parity NAME=FOLDER...`, each a clone in which `dvc repro` or `python -m pipeline.export` has
-written `export/report.json`. Prints Markdown, as docs/export.md has it.
+written `export/report.json` and `reports/export_times.json`. Prints Markdown, as docs/export.md has it.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Any
 HEAD = ("network", "format", "largest difference", "MB", "milliseconds", "of Keras", "score on validation examples")
 
 
-def rows_of(name: str, report: dict[str, Any]) -> list[tuple[str, ...]]:
+def rows_of(name: str, report: dict[str, Any], times: dict[str, Any]) -> list[tuple[str, ...]]:
     """Return a line a format."""
     found = []
     for form, each in report["formats"].items():
@@ -24,7 +24,7 @@ def rows_of(name: str, report: dict[str, Any]) -> list[tuple[str, ...]]:
                 form,
                 f"{max(one['largest_difference'] for one in networks.values()):.1e}",
                 f"{each['bytes'] / 2**20:.1f}",
-                ", ".join(f"{part} {one['milliseconds']:.2g}" for part, one in networks.items()).replace(
+                ", ".join(f"{part} {one['milliseconds']:.2g}" for part, one in times[form].items()).replace(
                     "network ", ""
                 ),
                 f"{score['name']} {score['value']:.4g}, with all bits {score['with_all_bits']:.4g}" if score else "",
@@ -41,7 +41,8 @@ def main() -> None:
     for each in parser.parse_args().folders:
         name, _, folder = each.rpartition("=")
         report = json.loads((Path(folder) / "export" / "report.json").read_text(encoding="utf-8"))
-        lines += rows_of(name or Path(folder).name, report)
+        times = json.loads((Path(folder) / "reports" / "export_times.json").read_text(encoding="utf-8"))
+        lines += rows_of(name or Path(folder).name, report, times)
     print("\n".join(f"| {' | '.join(line)} |" for line in lines))
 
 

@@ -11,7 +11,7 @@ REDACTED = "[redacted]"
 _NAME = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|auth_?key)"
 _SECRET_NAME = re.compile(rf"(?:^|_|-|\.){_NAME}(?:$|_|-|\d)", re.IGNORECASE)
 _PATTERNS = (
-    # scheme://user:password@host
+    # the password within an address
     (re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+(?=@)"), rf"\1:{REDACTED}"),
     # name = "value", name: value, "name": "value", NAME=value; a call or another name is no secret
     (
