@@ -15,7 +15,7 @@ from pipeline.tracking.lifecycle import FINISHED, KEY
 from pipeline.tracking.outbox import journal, refused
 from pipeline.tracking.store import ARTIFACTS
 
-OWN_STORE = ("store", "journal")
+OWN_STORE = ("store", "journal", "stages")
 """Folders in `.checkpoints` that are no training's."""
 WRITTEN = ("data", "models", "reports", "export", ".checkpoints", ".")
 """Where stages write, from the root."""

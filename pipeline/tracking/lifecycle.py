@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -15,7 +16,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
-from pipeline.storage import is_alive, this_process
+from pipeline.storage import is_alive, root, this_process, write_text
 from pipeline.tracking.load import measured
 from pipeline.tracking.outbox import BEAT_SECONDS, SEEN, journal, outbox
 from pipeline.tracking.run import Run, RunReference
@@ -24,6 +25,8 @@ from pipeline.tracking.store import BETWEEN_TRAININGS, TrackingError, answering,
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
 PARENT = "mlflow.parentRunId"
+PLACE = "onehot.place"
+"""Whose checkpoints a run goes with."""
 HEADLINE = "onehot.headline"
 """Name of the score that tells how good a network is."""
 PROCESS = "onehot.process"
@@ -56,7 +59,7 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
     client = open_store(config.tracking.uri)
     for line in reap(client):
         print(line, flush=True)
-    tags = {KEY: key, EPOCHS: str(config.train.epochs)}
+    tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _place()}
     foreign = [*([] if all(begun) else [FIRST_SCORE]), *([] if any(begun) else [FOLD_SCORE])]
     with answering(config.tracking.uri):
         run = open_run(client, config, tags, known=_known(client, config, tags, foreign))
@@ -68,7 +71,8 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
 def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -> Iterator[Run]:
     """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`."""
     client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
-    tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), PARENT: parent.id, FOLD: str(fold)}
+    place = {PLACE: _place(), PARENT: parent.id, FOLD: str(fold)}
+    tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), **place}
     with answering(config.tracking.uri):
         known = _known(client, config, tags, [] if begun else [FIRST_SCORE])
         run = open_run(client, config, tags, known=known, name=f"fold {fold}")
@@ -156,11 +160,24 @@ def is_lost(run: StoredRun) -> bool:
 def _known(client: MlflowClient, config: Config, tags: dict[str, str], foreign: Sequence[str]) -> str | None:
     """Return the run that has the tags, and none of the metrics that it must not have."""
     found = find_run(client, config.name, tags)
-    if found and any(client.get_metric_history(found, name) for name in foreign):
-        if client.get_run(found).info.status == RUNNING:
+    if found is None:
+        return None
+    run = client.get_run(found)
+    if run.info.status == RUNNING and PROCESS in run.data.tags and not is_lost(run):
+        return None  # of a copy of this clone, checkpoints included, which trains the same now
+    if any(client.get_metric_history(found, name) for name in foreign):
+        if run.info.status == RUNNING:
             client.set_terminated(found, KILLED)
         return None
     return found
+
+
+def _place() -> str:
+    """Return what names the checkpoints of this clone: where clones share a store, each goes on with its own runs."""
+    path = root() / ".checkpoints" / "place"
+    if not path.is_file():
+        write_text(path, uuid.uuid4().hex)
+    return path.read_text(encoding="utf-8")
 
 
 @contextmanager

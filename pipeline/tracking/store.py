@@ -2,13 +2,15 @@
 
 import logging
 import os
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from pipeline.config import PipelineError
-from pipeline.storage import FolderLock, private_file, private_folder, root
+from pipeline.storage import FolderLock, digest, private_file, private_folder, root
 from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.
@@ -63,7 +65,7 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
     told = False
     while True:
         try:
-            with answering(uri), _opening():
+            with answering(uri), _opening(uri):
                 _keep_private(uri)
                 client = MlflowClient(address)
                 client.search_experiments(max_results=1)
@@ -105,7 +107,7 @@ def answering(uri: str | None) -> Iterator[None]:
 
 def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
     """Return the id of an MLflow experiment, made where there is none; a local store keeps artifacts at the root."""
-    with _opening():
+    with _opening(uri):
         found = client.get_experiment_by_name(name)
         if found is not None:
             if found.lifecycle_stage == "deleted":
@@ -115,8 +117,15 @@ def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
         return str(client.create_experiment(name, artifact_location=artifacts))
 
 
-def _opening() -> FolderLock:
-    return FolderLock(root() / ".checkpoints" / "store", "opens the tracking store", wait_seconds=120)
+def _opening(uri: str | None) -> FolderLock:
+    """Return the lock under which a store is opened: several that make the tables of one would stumble over each other.
+
+    A database file elsewhere is shared by clones that know nothing of each other; they meet where files are temporary.
+    """
+    folder = root() / ".checkpoints" / "store"
+    if uri is not None and uri.startswith("sqlite"):
+        folder = Path(tempfile.gettempdir()) / f"onehot-store-{os.getuid()}-{digest(uri)[:16]}"
+    return FolderLock(folder, "opens the tracking store", wait_seconds=120)
 
 
 def _keep_private(uri: str | None) -> None:
