@@ -1,5 +1,6 @@
 """Every fault of a configuration is told, at once, before anything runs."""
 
+import errno
 import os
 import shutil
 import signal
@@ -137,6 +138,13 @@ def test_an_experiment_is_called_as_its_file(tmp_path: Path, monkeypatch: pytest
         (LockError("in use by process 7"), 1, "error: in use by process 7\n"),
         (InterruptedRunError("received SIGINT at epoch 1/2"), 130, "received SIGINT at epoch 1/2\n"),
         (KeyboardInterrupt(), 130, "interrupted; the same command"),
+        (
+            OSError(errno.ENOSPC, "No space left on device", "a"),
+            1,
+            "error: the disk takes no more: [Errno 28] No space",
+        ),
+        (OSError("HDF5: write failed, errno = 27, File too large"), 1, "error: the disk takes no more: HDF5"),
+        (MemoryError("8 GB"), 1, "error: the memory is not enough: 8 GB. Give the process more, or ask for less"),
     ],
 )
 def test_errors_end_with_a_message_and_a_code(

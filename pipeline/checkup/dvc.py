@@ -50,7 +50,7 @@ def _processes(path: Path) -> Iterator[Finding]:
         notes = json.loads(path.read_text(encoding="utf-8"))
         noted = [*notes.get("write", {}).values(), *(each for some in notes.get("read", {}).values() for each in some)]
     except (OSError, ValueError, AttributeError):
-        running = [str(each.pid) for each in psutil.process_iter(["name"]) if (each.info["name"] or "") == "dvc"]
+        running = [str(pid) for pid in _running()]
         if running:
             yield fault(
                 f"{path}: damaged, and dvc runs as process {', '.join(running)}", "wait for it, then look again"
@@ -64,6 +64,16 @@ def _processes(path: Path) -> Iterator[Finding]:
                 f"dvc runs as process {pid}, and holds files that it reads or writes",
                 "another `dvc repro` here says so and ends; run it afterwards",
             )
+
+
+def _running() -> Iterator[int]:
+    """Give the processes of dvc that work in this clone."""
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.info["name"] == "dvc" and Path(process.cwd()).is_relative_to(root()):
+                yield process.pid
+        except psutil.Error:  # ended meanwhile, or somebody else's
+            continue
 
 
 def _cache(folder: Path) -> Iterator[Finding]:

@@ -180,10 +180,14 @@ class Outbox:
                 return
 
 
-@cache
 def outbox() -> Outbox:
     """Return the outbox of this process."""
-    return Outbox(journal())
+    return _outbox(journal())
+
+
+@cache
+def _outbox(folder: Path) -> Outbox:
+    return Outbox(folder)
 
 
 def journal() -> Path:

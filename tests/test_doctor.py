@@ -1,0 +1,126 @@
+"""Every finding names its remedy; what can be mended without loss is."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from tiny import tiny
+
+from pipeline.checkup import Finding, dvc_files
+from pipeline.checkup.environment import differing, threads
+from pipeline.checkup.record import databases
+from pipeline.checkup.settings import prepared, settings
+from pipeline.checkup.work import leftovers, room
+from pipeline.config import dump
+
+STAGES = {"train": {"cmd": "python -m pipeline.train", "outs": []}}
+
+
+def found(check: object, state: str) -> list[Finding]:
+    return [each for each in check() if each.state == state]  # type: ignore[operator]
+
+
+def test_a_whole_lock_file_is_well(workspace: Path) -> None:
+    assert [each.text for each in dvc_files()] == ["dvc.lock: none yet; `dvc repro` writes it"]
+    (workspace / "dvc.lock").write_text(yaml.safe_dump({"schema": "2.0", "stages": STAGES}))
+    assert [each.state for each in dvc_files()] == ["ok"]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "\0\0", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  train:\n    outs: [", "- 1"]
+)
+def test_a_damaged_lock_file_is_mended(workspace: Path, content: str) -> None:
+    lock = workspace / "dvc.lock"
+    lock.write_text(content)
+    (fault,) = found(dvc_files, "fault")
+    assert "run cache" in fault.remedy
+    assert fault.mend is not None
+    fault.mend()
+    assert not lock.exists()
+
+
+def test_notes_of_processes_and_empty_objects_are_mended(workspace: Path) -> None:
+    notes = workspace / ".dvc" / "tmp" / "rwlock"
+    notes.parent.mkdir(parents=True)
+    notes.write_text('{"write": {')
+    objects = workspace / ".dvc" / "cache" / "files" / "md5"
+    for name, content in (("aa/bb", b""), ("cc/dd", b"x"), ("d4/1d8cd98f00b204e9800998ecf8427e", b"")):
+        (objects / name).parent.mkdir(parents=True)
+        (objects / name).write_bytes(content)
+    for fault in found(dvc_files, "fault"):
+        assert fault.mend is not None
+        fault.mend()
+    assert not notes.exists()
+    assert sorted(path.name for path in objects.rglob("*") if path.is_file()) == [
+        "1d8cd98f00b204e9800998ecf8427e",
+        "dd",
+    ]
+    notes.write_text(json.dumps({"write": {"models": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}))
+    assert f"dvc runs as process {os.getpid()}" in found(dvc_files, "warning")[0].text
+
+
+def test_other_versions_than_locked_are_named(tmp_path: Path) -> None:
+    import numpy
+
+    lock = tmp_path / "lock"
+    lock.write_text(
+        f"numpy=={numpy.__version__} \\\n    --hash=sha256:00\nkeras==0.0.1 ; python_version > '3' \\\n"
+        "no-such-package==1.0 \\\nno-such-system==1.0 ; sys_platform == 'none'\n"
+    )
+    import keras
+
+    assert list(differing(lock)) == [("keras", "0.0.1", keras.__version__), ("no-such-package", "1.0", None)]
+
+
+def test_more_threads_than_processors_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "4096")
+    assert "4096 threads" in found(threads, "warning")[0].text
+    monkeypatch.setenv("OMP_NUM_THREADS", "many")
+    assert "OMP_NUM_THREADS=many: no number" in found(threads, "fault")[0].text
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert found(threads, "fault") == []
+
+
+def test_a_changed_params_file_and_foreign_data_are_named(workspace: Path) -> None:
+    assert "no such file" in found(settings, "warning")[0].text
+    assert found(prepared, "fault") != []
+    (workspace / "params.yaml").write_text(dump(tiny()))
+    for folder in ("data/processed", "models"):
+        (workspace / folder).mkdir(parents=True)
+        content = {"task": "table", "prepared": tiny(data__split_seed=9).tree["data"]}
+        (workspace / folder / "schema.json").write_text(json.dumps(content))
+    assert len(found(prepared, "warning")) == 2
+    (workspace / "models" / "schema.json").write_text("{")
+    assert "`dvc repro -f -s train` writes it anew" in found(prepared, "fault")[0].remedy
+
+
+def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
+    path = workspace / "mlflow.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE a (b TEXT)")
+        database.executemany("INSERT INTO a VALUES (?)", [("x" * 500,)] * 200)
+    database.close()
+    path.chmod(0o644)
+    (warning,) = found(databases, "warning")
+    assert warning.mend is not None
+    warning.mend()
+    assert path.stat().st_mode & 0o77 == 0
+    content = path.read_bytes()
+    path.write_bytes(content[:5000] + b"\xff" * 20_000 + content[25_000:])
+    assert "mlflow.db: damaged" in found(databases, "fault")[0].text
+
+
+def test_half_written_files_of_ended_processes_go(workspace: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    (workspace / f".models.{ended.pid}.partial").mkdir()
+    (warning,) = found(leftovers, "warning")
+    assert warning.mend is not None
+    warning.mend()
+    assert [each.text for each in leftovers()] == ["no half-written files of ended processes"]
+    assert len(list(room())) == 2

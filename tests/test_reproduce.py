@@ -1,0 +1,136 @@
+"""A recorded run made again: what is compared, what is refused, and with which words."""
+
+import shutil
+import zipfile
+from io import BytesIO
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from conftest import Project, copy_project
+from mlflow import MlflowClient
+from record import runs
+from tiny import tiny
+
+from pipeline.rebuilding import RebuildError, bring_data, compared, environment_differences
+from pipeline.storage import folder_digest
+from pipeline.tracking import TrackingError, evidence_of, fold_run, open_store, training_run
+
+CONFIG = tiny()
+
+
+def network(path: Path, **weights: float) -> Path:
+    buffer = BytesIO()
+    with h5py.File(buffer, "w") as content:
+        for name, value in weights.items():
+            content[f"layers/{name}"] = np.full((2, 3), value, dtype=np.float32)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("model.weights.h5", buffer.getvalue())
+    return path
+
+
+def test_the_same_is_identical(tmp_path: Path) -> None:
+    files = {"models": {"model.keras": "a", "history.csv": "b"}}
+    found = compared(files, files, ({"test": {"auc": 0.5}},) * 2, (None, tmp_path))
+    assert (found.same, found.differences) == (2, [])
+
+
+def test_what_differs_is_named_and_measured(tmp_path: Path) -> None:
+    then = {"models": {"model.keras": "a", "history.csv": "b", "gone": "c"}}
+    now = {"models": {"model.keras": "A", "history.csv": "b", "more": "d"}}
+    scores = ({"test": {"auc": 0.5}, "baseline": {"linear": 1}}, {"test": {"auc": 0.75}, "baseline": {"linear": 2}})
+    networks = (network(tmp_path / "then", same=1.0, dense=1.0), network(tmp_path / "now", same=1.0, dense=1.5))
+    found = compared(then, now, scores, networks)
+    assert found.same == 1
+    assert found.differences == [
+        "models/gone is missing",
+        "models/model.keras differs",
+        "models/more is new",
+        "test/auc: 0.5 then, 0.75 now",
+        "weights layers/dense: differ by 0.5 at most",
+    ]
+
+
+def test_packages_and_machine_that_differ_are_named() -> None:
+    then, now = "# Python\nkeras==3.0\nrequests==1.0\nsame==1\n", "keras==3.1\nrequests==2.0\nsame==1\n"
+    lines = list(environment_differences(then, now, {"python": "3.11.1"}, {"python": "3.12.0"}))
+    assert lines == [
+        "python: the run had 3.11.1, here is 3.12.0",
+        "keras: the run had 3.0, here is 3.1",
+        "1 other packages differ",
+    ]
+
+
+def test_a_run_that_cannot_be_made_again_says_why(workspace: Path) -> None:
+    client = open_store(None)
+    with pytest.raises(TrackingError, match=r"`python -m pipeline\.runs list` shows"):
+        evidence_of(client, "0" * 32)
+    with pytest.raises(ValueError, match="broken"), training_run(CONFIG, "key") as run:
+        run.log_config(CONFIG)
+        run.tag("onehot.dirty", "true")
+        run.log_text("+password = [redacted]", "uncommitted.diff")
+        raise ValueError("broken")
+    with pytest.raises(TrackingError) as refused:
+        evidence_of(client, run.id)
+    for reason in (
+        "it did not finish (FAILED)",
+        "it knows no commit",
+        "a password or token, which was taken out",
+        "files/models.json is missing",
+    ):
+        assert reason in str(refused.value)
+    with training_run(CONFIG, "folds") as parent, fold_run(parent, CONFIG, "folds", 1, begun=False) as fold:
+        pass
+    with pytest.raises(TrackingError, match=f"one of several folds; the whole is run {parent.id}"):
+        evidence_of(client, fold.id)
+
+
+def test_data_are_made_anew_where_dvc_has_none_and_compared(workspace: Path) -> None:
+    project = workspace / "rebuilt"
+    (workspace / ".dvc").mkdir()
+
+    def stage(name: str) -> None:
+        folder = project / "data" / {"fetch": "raw", "preprocess": "processed"}[name]
+        folder.mkdir(parents=True)
+        (folder / "a").write_text(name)
+
+    for name in ("raw", "processed"):
+        stage({"raw": "fetch", "processed": "preprocess"}[name])
+    wanted = {name: folder_digest(project / "data" / name) for name in ("raw", "processed")}
+    shutil.rmtree(project)
+    told = bring_data(project, wanted, "data/own", stage)
+    assert told[0] == f"data/raw: made anew, the same as the run had ({wanted['raw']})"
+    shutil.rmtree(project)
+    with pytest.raises(RebuildError, match=r"data/processed: the run had 0+\.dir, .* made anew it is .*Have the files"):
+        bring_data(project, {**wanted, "processed": "0" * 32 + ".dir"}, "data/own", stage)
+    with pytest.raises(RebuildError, match="does not say which data/raw"):
+        bring_data(project, {}, "data/own", stage)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+def test_changed_and_new_files_are_part_of_it(tmp_path: Path) -> None:
+    project: Project = copy_project(tmp_path / "project")
+    head = project.folder / "pipeline" / "models" / "heads.py"
+    head.write_text(head.read_text() + "\nfrom pipeline.models import mine  # noqa: E402,F401\n")
+    (project.folder / "pipeline" / "models" / "mine.py").write_text("SOMETHING = 1\n")
+    project.run("python", "-m", "pipeline.compose", "experiment=tiny")
+    project.run("dvc", "repro", "train")
+    (run,) = runs(project)
+    assert run.data.tags["onehot.dirty"] == "true"
+    (project.folder / "pipeline" / "models" / "mine.py").unlink()
+    project.run("git", "checkout", "-q", "--", "pipeline")
+    shutil.rmtree(project.folder / ".dvc" / "cache")  # no data there: they are made anew
+    command = ("python", "-m", "pipeline.reproduce", run.info.run_id)
+    output = project.run(*command)
+    assert "and what differed from it" in output
+    assert "data/raw: made anew, the same as the run had" in output
+    assert f"identical: weights and scores by epoch of run {run.info.run_id}" in output
+    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    client.log_text(run.info.run_id, '{"model.keras": "0"}', "files/models.json")
+    output = project.run(*command, fails=True)
+    assert f"not identical to run {run.info.run_id}" in output
+    assert "models/model.keras differs" in output
+    client.set_tag(run.info.run_id, "mlflow.source.git.commit", "0" * 40)
+    assert "is not in this clone; `git fetch` brings it" in project.run(*command, fails=True)

@@ -1,0 +1,194 @@
+"""Runs listed, closed, sent and cleared away; what waits for a store, and what a store refuses."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tiny import tiny
+
+from pipeline.runs import age_of, main
+from pipeline.storage import root, this_process
+from pipeline.tracking import fold_run, lost_runs, open_store, reap, reference_to, training_run
+from pipeline.tracking.lifecycle import PROCESS
+from pipeline.tracking.outbox import Outbox, journal, pending, refused, sync, sync_all
+
+CONFIG = tiny()
+Command = Callable[..., str]
+
+
+@pytest.fixture
+def command(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `python -m pipeline.runs` in this process; its output."""
+
+    def run(*arguments: str) -> str:
+        capsys.readouterr()
+        monkeypatch.setattr(sys, "argv", ["runs.py", *arguments])
+        main()
+        return capsys.readouterr().out
+
+    return run
+
+
+def ended_process() -> dict[str, object]:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return {**this_process(), "pid": ended.pid, "started": 1.0}
+
+
+def lose(run_id: str) -> None:
+    """Make a run look as if its process had been killed."""
+    client = open_store(None)
+    client.set_tag(run_id, PROCESS, json.dumps(ended_process()))
+    client.update_run(run_id, "RUNNING")
+
+
+def leave(run_id: str, number: int, kind: str = "scores", **content: object) -> Path:
+    """Leave an entry as a killed process does."""
+    entry = {"process": ended_process(), "uri": f"sqlite:///{root() / 'mlflow.db'}", "run": run_id, "kind": kind}
+    path = journal() / f"{number:020}-1-000001.json"
+    path.write_text(json.dumps({**entry, "content": content}))
+    return path
+
+
+def trained(key: str = "key") -> str:
+    with training_run(CONFIG, key) as run:
+        run.tag("onehot.headline", "auc")
+        run.log_scores({"val/auc": 0.75}, 1, 1_700_000_000_000)
+        reference_to(run, CONFIG).save()
+    return run.id
+
+
+def test_listed_with_state_age_and_score(command: Command) -> None:
+    assert "no runs" in command("list")
+    first = trained()
+    with training_run(CONFIG, "parent") as parent, fold_run(parent, CONFIG, "parent", 1, begun=False) as fold:
+        pass
+    lose(parent.id)
+    lines = command("list").splitlines()
+    assert [line[:32] for line in lines] == [parent.id, first]
+    assert lines[0].split()[1] == "LOST"
+    assert lines[1].split()[1:5] == ["FINISHED", "0s", "val/auc", "0.7500"] or lines[1].split()[2].endswith("s")
+    assert fold.id in command("list", "--children")
+    assert command("list", "-n", "1", "--json").count("\n") == 1
+    assert json.loads(command("list", "-n", "9", "--json").splitlines()[1])["score"] == {"val/auc": 0.75}
+    assert "no runs" in command("list", "another experiment")
+
+
+def test_lost_runs_are_closed_by_hand_and_at_the_next_start(command: Command) -> None:
+    first, client = trained(), open_store(None)
+    lose(first)
+    assert [run.info.run_id for run in lost_runs(client)] == [first]
+    assert f"run {first} is closed as killed" in command("reap")
+    assert client.get_run(first).info.status == "KILLED"
+    assert "no run has lost" in command("reap")
+    lose(first)
+    trained("another")
+    assert client.get_run(first).info.status == "KILLED"
+
+
+def test_what_lives_or_belongs_to_others_is_left_alone(workspace: Path) -> None:
+    client = open_store(None)
+    theirs = client.create_run("0")
+    with training_run(CONFIG, "key") as run:
+        assert reap(client) == []
+        # Another host's is judged by its last sign of life.
+        there = json.dumps({**this_process(), "host": "elsewhere"})
+        client.set_tag(run.id, PROCESS, there)
+        client.set_tag(run.id, "onehot.seen", str(int(time.time()) - 60))
+        assert reap(client) == []
+        client.set_tag(run.id, "onehot.seen", str(int(time.time()) - 3600))
+        assert [each.info.run_id for each in lost_runs(client)] == [run.id]
+    assert client.get_run(theirs.info.run_id).info.status == "RUNNING"
+
+
+def test_what_a_killed_process_left_is_sent_by_the_next(command: Command) -> None:
+    run_id = trained()
+    for number, value in ((1, 0.5), (2, 0.6)):
+        leave(run_id, number, scores={"val/late": value}, step=number, timestamp=1_700_000_000_000 + number)
+    assert len(list(pending())) == 2
+    assert "2 entries of the record were sent" in command("sync")
+    assert list(pending()) == []
+    points = open_store(None).get_metric_history(run_id, "val/late")
+    assert sorted((point.step, point.value) for point in points) == [(1, 0.5), (2, 0.6)]
+    assert "nothing was sent" in command("sync")
+
+
+def test_what_no_store_takes_steps_aside_and_stops_nothing(
+    command: Command, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_id = trained()
+    bad = leave("0" * 32, 1, scores={"val/late": 1.0}, step=1, timestamp=1)
+    torn = leave(run_id, 2, scores={"val/late": 2.0}, step=2, timestamp=1)
+    torn.write_text(torn.read_text()[:40])
+    leave(run_id, 3, scores={"val/late": 3.0}, step=3, timestamp=1)
+    assert sync() == 3
+    said = capsys.readouterr().out
+    assert f"{bad.name}: the store refuses scores of run {'0' * 32}" in said
+    assert f"{torn.name}: it is damaged" in said
+    assert {path.name for path in refused()} == {bad.name, torn.name}
+    assert [point.value for point in open_store(None).get_metric_history(run_id, "val/late")] == [3.0]
+    listed = command("gc")
+    assert listed.count("the tracking store refused it") == 2
+    command("gc", "--delete")
+    assert refused() == []
+
+
+def test_a_store_that_is_away_keeps_its_entries(workspace: Path) -> None:
+    trained()
+    path = leave("0" * 32, 1, "tags", tags={"a": "b"})
+    path.write_text(path.read_text().replace("sqlite:///", "http://127.0.0.1:9/"))
+    sent, troubles = sync_all()
+    assert sent == 0
+    assert len(troubles) == 1
+    assert "1 entries of the record wait for it" in troubles[0]
+    assert path.is_file()
+
+
+def test_entries_of_a_living_process_are_its_own(workspace: Path) -> None:
+    box = Outbox(journal())
+    box.put("http://127.0.0.1:9", "0" * 32, "tags", {"tags": {"a": "b"}})
+    assert len(list(journal().glob("*.json"))) == 1
+    assert list(pending()) == []
+    assert box.flush(patience=0.3) == 1
+
+
+def test_cleared_away_is_what_nothing_asks_for(command: Command) -> None:
+    old, kept, broken = trained("old"), trained("kept"), trained("broken")
+    client = open_store(None)
+    client.set_terminated(broken, "KILLED")
+    folders = {name: root() / ".checkpoints" / name for name in ("old", "kept", "broken", "unknown")}
+    for folder in folders.values():
+        folder.mkdir()
+        (folder / "000001-000000000.npz").write_bytes(b"x" * 1000)
+    artifacts = root() / "mlartifacts" / "tiny"
+    (artifacts / ("f" * 32)).mkdir(parents=True)
+    ended = ended_process()["pid"]
+    half = root() / f".models.{ended}.partial"
+    half.mkdir()
+    (root() / f".models.{os.getppid()}.partial").mkdir()  # a process that lives
+    reference = root() / "reports" / "run.json"
+    reference.write_text(json.dumps({"run_id": kept, "tracking_uri": ""}))
+    listed = command("gc")
+    assert f"checkpoints of run {old}, which is finished" in listed
+    assert "unknown: checkpoints of no run in this store" in listed
+    assert "files of no run in this store" in listed
+    assert "a process was ended while it wrote this" in listed
+    assert "`python -m pipeline.runs gc --delete` removes them" in listed
+    assert all(folder.is_dir() for folder in folders.values()), "a dry run removes nothing"
+    assert "removed" in command("gc", "--delete")
+    assert [name for name, folder in folders.items() if folder.is_dir()] == ["kept", "broken"]
+    assert not half.exists()
+    assert not (artifacts / ("f" * 32)).exists()
+    assert "nothing that may go" in command("gc")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0s"), (59, "59s"), (60, "1min"), (7200, "2h"), (86_400 * 3, "3d"), (-5, "0s")]
+)
+def test_ages_are_told_as_people_do(seconds: float, shown: str) -> None:
+    assert age_of(seconds) == shown
