@@ -59,7 +59,7 @@ kaggle: $(INSTALLED) ## install Kaggle's client, which brings competition files
 	@echo "next: kaggle auth login (in .venv/bin), and accept the rules on the competition's page"
 
 audit: $(INSTALLED) ## look for known vulnerabilities in the locked packages
-	pip-audit --require-hashes --disable-pip -r requirements.lock
+	pip-audit --strict --require-hashes --disable-pip -r requirements.lock
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
