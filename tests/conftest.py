@@ -1,9 +1,13 @@
 """Fixtures: a small synthetic table, and copies of this project in which real commands run."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -57,8 +61,9 @@ split_seed: 1
 LONG = (
     "test_conformance",
     "test_export",
+    "test_outages",
     "test_pipeline",
-    "test_crash",
+    "test_faults",
     "test_sweep",
     "test_folds",
     "test_translation",
@@ -99,6 +104,17 @@ def write_experiment(root: Path) -> None:
     """Write the configs of the synthetic table."""
     (root / "conf" / "experiment" / "tiny.yaml").write_text(EXPERIMENT, encoding="utf-8")
     (root / "conf" / "data" / "tiny.yaml").write_text(DATA, encoding="utf-8")
+
+
+@cache
+def prepared_store() -> Path:
+    """Make an empty tracking store, once a process: its tables take seconds. Copied, it is like one that was used."""
+    from mlflow import MlflowClient
+
+    folder = Path(tempfile.mkdtemp(prefix="onehot-store-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments(max_results=1)
+    return folder / "mlflow.db"
 
 
 @dataclass(frozen=True)
@@ -158,6 +174,7 @@ def copy_project(folder: Path) -> Project:
     project.run("git", "init", "-q", "-b", "main")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "-m", "a copy")
+    shutil.copy(prepared_store(), folder / "mlflow.db")
     return project
 
 
@@ -173,3 +190,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DVC_ROOT", str(tmp_path))
     return tmp_path
+
+
+@pytest.fixture
+def store(workspace: Path) -> Path:
+    """The workspace, with a tracking store that has its tables."""
+    shutil.copy(prepared_store(), workspace / "mlflow.db")
+    return workspace

@@ -25,6 +25,7 @@ from conftest import Project, copy_project, write_tiny
 from mlflow import MlflowClient
 from pairs import pairs, write_pairs
 from points import points
+from record import runs
 from texts import text, write_text
 from tiny import tiny
 
@@ -244,22 +245,42 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(name: str, tmp_path
 
 
 def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
-    draw = random.Random(f"{SEED} short")
+    """The stage killed within an epoch, then dvc alone: its stage ends by itself, and the next goes on."""
     whole = made("threshold", tmp_path)
-    print(f"seed {SEED}")
+    folder = whole.project.folder
     clear(whole.project)
-    told: list[str] = []
-    for stage in ("preprocess", "train"):
-        repro = Repro(whole.project)
-        assert repro.runs_stage(stage)
-        time.sleep(draw.uniform(0.1, 0.8) * whole.seconds[stage])
-        assert repro.process.poll() is None, "the kill came too late"
-        WAYS["kill -9 of all"](repro.process)
-        assert repro.end() != 0
-        assert not (whole.project.folder / "reports" / "metrics.json").exists(), "the kill came too late"
-        told.append(stage)
-    finished(whole)
-    compare(whole, "threshold", told)
+    first = Repro(whole.project)
+    wait_for_checkpoint_within_an_epoch(folder, first)
+    WAYS["kill -9 of the stage"](first.process)
+    assert first.end() != 0
+    assert not (folder / "models").exists(), "the kill came too late"
+    (run,) = runs(whole.project, "sides")
+    assert run.info.status == "RUNNING"
+
+    second = Repro(whole.project)
+    wait_for_checkpoint_within_an_epoch(folder, second)
+    orphan = everything(second.process)[1:]
+    assert orphan
+    WAYS["kill -9 of dvc alone"](second.process)
+    second.process.wait()
+    said = finished(whole)
+    second.end()
+    assert "the process that started this one has ended" in second.output
+    assert not any(psutil.pid_exists(pid) for pid in orphan)
+    assert re.search(rf"resuming run {run.info.run_id} at epoch \d+/200", said)
+    compare(whole, "threshold", ["the stage", "dvc alone"])
+    assert [each.info.run_id for each in runs(whole.project, "sides")] == [run.info.run_id]
+
+
+def wait_for_checkpoint_within_an_epoch(folder: Path, repro: Repro) -> None:
+    began, deadline = time.time(), time.monotonic() + 120
+    while time.monotonic() < deadline:
+        for path in (folder / ".checkpoints").glob("*/*.npz"):
+            if not path.stem.endswith("-000000000") and path.stat().st_mtime > began:
+                assert repro.process.poll() is None, "the kill came too late"
+                return
+        time.sleep(0.02)
+    raise AssertionError("no checkpoint within an epoch")
 
 
 @pytest.fixture(scope="module")

@@ -245,14 +245,14 @@ def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of
         {"data__categorical": [], "data__calendar": [], "model__crosses": "none", "model__target_statistics": False},
     ],
 )
-def test_every_kind_of_target_and_column(workspace: Path, changes: dict[str, Any]) -> None:
+def test_every_kind_of_target_and_column(store: Path, changes: dict[str, Any]) -> None:
     write_tiny(RAW)
     task = folded(**{"data__folds": 2, "data__min_count": 10, **changes})
     task.preprocess()
     train(task.config)
     evaluation = task_for(task.config).evaluate(MODELS)
     rows, name = rows_of_folds(), task.headline
-    client, _, children = runs(workspace)
+    client, _, children = runs(store)
     best = min if task.schema.kind == "regression" else max
     output = np.stack([evaluation.predictions["val"][column.name] for column in task.outputs() if column.is_number], 1)
     for fold, child in enumerate(children):

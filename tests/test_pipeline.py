@@ -96,6 +96,20 @@ def test_nothing_changed_is_said_without_tensorflow(project: Project) -> None:
     assert "keras" not in output
 
 
+def test_a_damaged_lock_file_of_dvc_costs_no_training(project: Project) -> None:
+    trained, lock = content(project.folder / "models"), project.folder / "dvc.lock"
+    whole = lock.read_bytes()
+    doctor = ("python", "-m", "pipeline.doctor", "--before-dvc", "--quiet")
+    for torn in (b"", whole[: len(whole) // 2] + b"\n  : ["):
+        lock.write_bytes(torn)
+        project.run("dvc", "repro", "train", fails=True)
+        assert "fault    dvc.lock: damaged" in project.run(*doctor, fails=True)
+        assert "mended   dvc.lock" in project.run(*doctor, "--mend")
+        assert "epoch 1/3" not in project.run("dvc", "repro")
+        assert content(project.folder / "models") == trained
+        assert lock.read_bytes() == whole
+
+
 def test_plots_render(project: Project) -> None:
     project.run("dvc", "plots", "show", "-o", "rendered")
     page = (project.folder / "rendered" / "index.html").read_text()
@@ -121,6 +135,7 @@ def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -
     assert len(runs(project)) == 3
 
 
+@pytest.mark.faults
 def test_a_temporary_run_records_at_the_root(project: Project) -> None:
     before = len(runs(project))
     output = project.run(

@@ -62,7 +62,7 @@ def test_packages_and_machine_that_differ_are_named() -> None:
     ]
 
 
-def test_a_run_that_cannot_be_made_again_says_why(workspace: Path) -> None:
+def test_a_run_that_cannot_be_made_again_says_why(store: Path) -> None:
     client = open_store(None)
     with pytest.raises(TrackingError, match=r"`python -m pipeline\.runs list` shows"):
         evidence_of(client, "0" * 32)

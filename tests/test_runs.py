@@ -22,7 +22,7 @@ Command = Callable[..., str]
 
 
 @pytest.fixture
-def command(workspace: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+def command(store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """Run `python -m pipeline.runs` in this process; its output."""
 
     def run(*arguments: str) -> str:
@@ -91,7 +91,7 @@ def test_lost_runs_are_closed_by_hand_and_at_the_next_start(command: Command) ->
     assert client.get_run(first).info.status == "KILLED"
 
 
-def test_what_lives_or_belongs_to_others_is_left_alone(workspace: Path) -> None:
+def test_what_lives_or_belongs_to_others_is_left_alone(store: Path) -> None:
     client = open_store(None)
     theirs = client.create_run("0")
     with training_run(CONFIG, "key") as run:
@@ -138,7 +138,7 @@ def test_what_no_store_takes_steps_aside_and_stops_nothing(
     assert refused() == []
 
 
-def test_a_store_that_is_away_keeps_its_entries(workspace: Path) -> None:
+def test_a_store_that_is_away_keeps_its_entries(store: Path) -> None:
     trained()
     path = leave("0" * 32, 1, "tags", tags={"a": "b"})
     path.write_text(path.read_text().replace("sqlite:///", "http://127.0.0.1:9/"))
@@ -149,7 +149,7 @@ def test_a_store_that_is_away_keeps_its_entries(workspace: Path) -> None:
     assert path.is_file()
 
 
-def test_entries_of_a_living_process_are_its_own(workspace: Path) -> None:
+def test_entries_of_a_living_process_are_its_own(store: Path) -> None:
     box = Outbox(journal())
     box.put("http://127.0.0.1:9", "0" * 32, "tags", {"tags": {"a": "b"}})
     assert len(list(journal().glob("*.json"))) == 1

@@ -28,13 +28,13 @@ AXES = {"model.dropout": "range(0.0,0.6,0.1)", "model.hidden_units": "choice(4,8
 
 
 @pytest.fixture
-def prepared(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Data of the synthetic table, and a configuration that composes to it."""
     write_tiny(RAW)
     config = tiny(train__epochs=2)
     task_for(config).preprocess()
     monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
-    return workspace
+    return store
 
 
 def changed(override: str) -> tuple[str, Any]:

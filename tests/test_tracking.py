@@ -39,7 +39,7 @@ def test_store_and_artifacts_are_anchored_at_the_root(workspace: Path) -> None:
     assert (workspace / "mlartifacts" / "tiny" / run.id / "artifacts" / "greeting.txt").read_text() == "hello"
 
 
-def test_the_same_key_is_the_same_run_and_another_is_not(workspace: Path) -> None:
+def test_the_same_key_is_the_same_run_and_another_is_not(store: Path) -> None:
     first = trained()
     assert trained() == first
     with training_run(CONFIG, "other") as run:
@@ -51,7 +51,7 @@ def test_the_same_key_is_the_same_run_and_another_is_not(workspace: Path) -> Non
 @pytest.mark.parametrize(
     ("error", "status"), [(ValueError, "FAILED"), (InterruptedRunError, "KILLED"), (KeyboardInterrupt, "KILLED")]
 )
-def test_a_run_that_dies_is_not_left_running(workspace: Path, error: type[BaseException], status: str) -> None:
+def test_a_run_that_dies_is_not_left_running(store: Path, error: type[BaseException], status: str) -> None:
     with pytest.raises(error), training_run(CONFIG, "key") as run:
         raise error("stopped")
     client = open_store(None)
@@ -63,7 +63,7 @@ def test_a_run_that_dies_is_not_left_running(workspace: Path, error: type[BaseEx
 
 
 @pytest.mark.slow
-def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
+def test_logged_again_nothing_is_doubled(store: Path) -> None:
     (PROCESSED / "train").mkdir(parents=True)
     for _ in range(2):
         with training_run(CONFIG, "key") as run:
@@ -85,7 +85,7 @@ def test_logged_again_nothing_is_doubled(workspace: Path) -> None:
     assert {a.path for a in client.list_artifacts(run.id)} >= {"config.yaml", "environment.txt", "plots"}
 
 
-def test_a_training_from_the_beginning_does_not_double_an_older_one(workspace: Path) -> None:
+def test_a_training_from_the_beginning_does_not_double_an_older_one(store: Path) -> None:
     with training_run(CONFIG, "key", [False]) as first:
         pass  # killed before its first epoch, say
     with training_run(CONFIG, "key", [False]) as run:
@@ -99,7 +99,7 @@ def test_a_training_from_the_beginning_does_not_double_an_older_one(workspace: P
 
 
 @pytest.mark.slow
-def test_a_strange_file_name_is_no_obstacle(workspace: Path) -> None:
+def test_a_strange_file_name_is_no_obstacle(store: Path) -> None:
     data = {**CONFIG.tree["data"], "main": "rows (1).csv"}
     data["source"] = {**data["source"], "files": {"rows (1).csv": None, "shops.csv": None}}
     with training_run(CONFIG, "key") as run:
@@ -108,12 +108,12 @@ def test_a_strange_file_name_is_no_obstacle(workspace: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_that_is_away_is_named_within_seconds(workspace: Path) -> None:
+def test_a_server_that_is_away_is_named_within_seconds(store: Path) -> None:
     with pytest.raises(TrackingError, match=r"tracking store http://127.0.0.1:9 does not answer"):
         open_store("http://127.0.0.1:9")
 
 
-def test_an_evaluation_joins_the_run_of_its_training_once(workspace: Path) -> None:
+def test_an_evaluation_joins_the_run_of_its_training_once(store: Path) -> None:
     run_id = trained()
     for _ in range(2):
         with evaluation_run(CONFIG, "digest") as (run, lacks_training):
@@ -126,7 +126,7 @@ def test_an_evaluation_joins_the_run_of_its_training_once(workspace: Path) -> No
     assert len(stored(open_store(None))) == 2
 
 
-def test_a_run_of_another_store_is_restored_into_a_new_one(workspace: Path) -> None:
+def test_a_run_of_another_store_is_restored_into_a_new_one(store: Path) -> None:
     RunReference("0" * 32, "sqlite:////elsewhere/mlflow.db").save()
     with evaluation_run(CONFIG, "digest") as (run, lacks_training):
         assert lacks_training

@@ -24,23 +24,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-def test_a_damaged_lock_file_of_dvc_costs_no_training(project: Project) -> None:
-    project.run("dvc", "repro", "train")
-    trained = content(project.folder / "models")
-    lock = project.folder / "dvc.lock"
-    whole = lock.read_bytes()
-    for torn in (b"", b"\0" * 100, whole[: len(whole) // 2] + b"\n  : ["):
-        lock.write_bytes(torn)
-        project.run("dvc", "repro", "train", fails=True)
-        doctor = ("python", "-m", "pipeline.doctor", "--before-dvc")
-        assert "fault    dvc.lock: damaged" in project.run(*doctor, fails=True)
-        assert "mended   dvc.lock" in project.run(*doctor, "--mend")
-        output = project.run("dvc", "repro", "train")
-        assert "epoch 1/3" not in output
-        assert content(project.folder / "models") == trained
-        assert lock.read_bytes() == whole
-
-
 @pytest.mark.faults
 def test_of_two_repros_in_one_clone_one_says_that_it_must_wait(project: Project) -> None:
     clear(project.folder, *MADE)
