@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from pipeline.checkup import ALL, BEFORE_DVC
-from pipeline.config import guarded
+from pipeline.config import PipelineError, guarded
 
 
 def main() -> None:
@@ -23,10 +23,14 @@ def look(given: argparse.Namespace) -> None:
     for check in BEFORE_DVC if given.before_dvc else ALL:
         for found in check():
             if given.mend and found.mend is not None:
-                found.mend()
-                counts["ok"] += 1
-                print(f"mended   {found.text}: {found.remedy}", flush=True)
-                continue
+                try:
+                    found.mend()
+                except (OSError, PipelineError) as error:
+                    print(f"         mending failed: {error}", flush=True)
+                else:
+                    counts["ok"] += 1
+                    print(f"mended   {found.text}: {found.remedy}", flush=True)
+                    continue
             counts[found.state] += 1
             if found.state != "ok" or not given.quiet:
                 print(f"{found.state:<8} {found.text}", flush=True)

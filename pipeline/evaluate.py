@@ -8,7 +8,9 @@ from pipeline.baseline import BASELINE
 from pipeline.config import Config, changes, command, figure
 from pipeline.storage import (
     AUDIT,
+    METRICS,
     MODELS,
+    PREDICTIONS,
     PROCESSED,
     REPORTS,
     code_digest,
@@ -23,7 +25,7 @@ from pipeline.tasks import CODE, Evaluation, Task, task_for
 if TYPE_CHECKING:
     from pipeline.tracking import Run
 
-METRICS, PLOTS, PREDICTIONS = REPORTS / "metrics.json", REPORTS / "plots", REPORTS / "predictions"
+PLOTS = REPORTS / "plots"
 Baseline = dict[str, dict[str, float]]
 CURVES_WITH_DIAGONAL = ("roc", "calibration", "predicted_and_observed")
 
@@ -96,6 +98,7 @@ def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
 def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
     """Log scores and pictures of the test split; into a run of its own, what the training's run would hold besides."""
     from pipeline.metrics import plots
+    from pipeline.tracking import EVALUATED_WITH
 
     if lacks_training:
         run.log_config(config)
@@ -112,6 +115,7 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
     for name, text in evaluation.notes.items():
         run.tag(name, text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
+    run.log_text(json.dumps(config.tree["evaluate"], indent=2), EVALUATED_WITH)
     run.log_files(PREDICTIONS)
     record_audit(run)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from pipeline.config import PARAMS, guarded, tracking_uri
-from pipeline.storage import MODELS, REPORTS, file_digests, read_json
+from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS, file_digests, read_json
 
 if TYPE_CHECKING:
     from pipeline.rebuilding import Comparison
@@ -52,7 +52,7 @@ def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
             print(f"reproduce: {line}", flush=True)
         for name in ("train", "evaluate") if evidence.metrics else ("train",):
             stage(name)
-        report(evidence, comparison(evidence, project))
+        report(evidence, comparison(evidence, project, uri))
 
 
 def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
@@ -63,7 +63,7 @@ def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
     """
     from pipeline.rebuilding import RebuildError
 
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_")}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_") and key not in THREADS}
     command = [sys.executable, "-m", f"pipeline.{name}", "--config-dir", ".", "--config-name", PARAMS.stem]
     # Its own root: checkpoints and store of this clone are not its business.
     done = subprocess.run(command, cwd=project, env={**kept, **threads, "DVC_ROOT": str(project)}, check=False)
@@ -71,20 +71,24 @@ def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
         raise RebuildError(f"stage {name} ended with {done.returncode}, see above")
 
 
-def comparison(evidence: "Evidence", project: Path) -> "Comparison":
+def comparison(evidence: "Evidence", project: Path, uri: str | None) -> "Comparison":
     """Compare what lies in the project with what the run recorded."""
     from pipeline.rebuilding import compared
-    from pipeline.tracking import download_model
+    from pipeline.tracking import TrackingError, download_model
 
-    predictions = REPORTS / "predictions"
     then = {MODELS.name: evidence.models}
     now = {MODELS.name: file_digests(project / MODELS)}
     scores: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
     if evidence.metrics:
-        then[predictions.name] = evidence.predictions
-        now[predictions.name] = file_digests(project / predictions)
-        scores = (evidence.metrics, read_json(project / REPORTS / "metrics.json"))
-    network = download_model(evidence.network) / "model.keras" if evidence.network else None
+        then[PREDICTIONS.name] = evidence.predictions
+        now[PREDICTIONS.name] = file_digests(project / PREDICTIONS)
+        scores = (evidence.metrics, read_json(project / METRICS))
+    network = None
+    if evidence.network and then != now:
+        try:
+            network = download_model(evidence.network, uri) / "model.keras"
+        except TrackingError as error:
+            print(f"reproduce: weights are not compared one by one: {error}", flush=True)
     return compared(then, now, scores, (network, project / MODELS / "model.keras"))
 
 

@@ -73,7 +73,7 @@ def sync(given: argparse.Namespace) -> None:
 def collect(given: argparse.Namespace) -> None:
     """List or remove what nothing asks for."""
     from pipeline.storage import LockError
-    from pipeline.tracking import RunReference, TrackingError, answering, leftovers, open_store
+    from pipeline.tracking import RunReference, TrackingError, answering, leftovers, open_store, store_uri
 
     uri = given.uri
     client = open_store(uri)
@@ -82,7 +82,7 @@ def collect(given: argparse.Namespace) -> None:
     except TrackingError:
         keep = None
     with answering(uri):
-        found = list(leftovers(client, keep, is_local=uri is None))
+        found = list(leftovers(client, store_uri(uri), keep))
     removed = 0
     for each in found:
         place = each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path
@@ -91,7 +91,7 @@ def collect(given: argparse.Namespace) -> None:
             try:
                 each.remove()
                 removed += each.size
-            except LockError as error:
+            except (LockError, OSError) as error:
                 print(f"              stays: {error}")
     if not found:
         print("nothing that may go; DVC's own cache: `dvc gc -w`, runs deleted in the UI: `mlflow gc`")

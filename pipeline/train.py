@@ -30,7 +30,7 @@ def train(config: Config) -> None:
     task.check()
 
     # Late, so that a wrong configuration or wrong data is told before TensorFlow has loaded.
-    from pipeline.tracking import reference_to, training_run
+    from pipeline.tracking import reference_to, store_uri, training_run
     from pipeline.training import Checkpoints
 
     key = task.key()
@@ -41,7 +41,8 @@ def train(config: Config) -> None:
         begun = [each.latest(config.train.epochs) is not None for each in saved]
         if not any(begun) and (why := near_miss(folder, config.name, task.ingredients())):
             print(why, flush=True)
-        write_json(folder / KEY, {"name": config.name, "of": task.ingredients()})
+        about = {"name": config.name, "store": store_uri(config.tracking.uri), "of": task.ingredients()}
+        write_json(folder / KEY, about)
         with training_run(config, key, begun) as run:
             record_start(run, config, task)
             if len(folds) == 1:
@@ -63,11 +64,12 @@ def near_miss(folder: Path, name: str, wanted: dict[str, Any]) -> str | None:
     """
     found = []
     for path in folder.parent.glob(f"*/{KEY}"):
-        if path.parent != folder and (newest := max(path.parent.rglob("*.npz"), default=None, key=_age)):
-            with suppress(OSError, ValueError, KeyError):  # one that another version wrote
-                content = json.loads(path.read_text(encoding="utf-8"))
-                if content["name"] == name:
-                    found.append((_age(newest), newest, dict(content["of"])))
+        # What another version wrote is none; another training may replace its checkpoints this moment.
+        with suppress(OSError, ValueError, KeyError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            newest = max(path.parent.rglob("*.npz"), default=None, key=_age)
+            if path.parent != folder and newest and content["name"] == name:
+                found.append((_age(newest), newest, dict(content["of"])))
     if not found:
         return None
     _, newest, other = max(found, key=lambda each: each[0])

@@ -42,6 +42,14 @@ def test_a_damaged_lock_file_is_mended(workspace: Path, content: str) -> None:
     assert fault.mend is not None
     fault.mend()
     assert not lock.exists()
+    assert (workspace / "dvc.lock.damaged").read_text() == content
+
+
+def test_a_merge_is_the_users_to_settle(workspace: Path) -> None:
+    (workspace / "dvc.lock").write_text("schema: '2.0'\n<<<<<<< ours\nstages: {}\n=======\n>>>>>>> theirs\n")
+    (fault,) = found(dvc_files, "fault")
+    assert "both sides of a merge" in fault.text
+    assert fault.mend is None
 
 
 def test_notes_of_processes_and_empty_objects_are_mended(workspace: Path) -> None:
@@ -118,7 +126,9 @@ def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
 def test_half_written_files_of_ended_processes_go(workspace: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
-    (workspace / f".models.{ended.pid}.partial").mkdir()
+    half = workspace / f".models.{ended.pid}.partial"
+    half.mkdir()
+    os.utime(half, (1, 1))
     (warning,) = found(leftovers, "warning")
     assert warning.mend is not None
     warning.mend()

@@ -1,7 +1,9 @@
 """Runs listed, closed, sent and cleared away; what waits for a store, and what a store refuses."""
 
 import json
+import math
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ import pytest
 from tiny import tiny
 
 from pipeline.runs import age_of, main
-from pipeline.storage import root, this_process
+from pipeline.storage import is_alive, root, this_process
 from pipeline.tracking import fold_run, lost_runs, open_store, reap, reference_to, training_run
 from pipeline.tracking.lifecycle import PROCESS
 from pipeline.tracking.outbox import Outbox, journal, pending, refused, sync, sync_all
@@ -128,7 +130,7 @@ def test_what_no_store_takes_steps_aside_and_stops_nothing(
     leave(run_id, 3, scores={"val/late": 3.0}, step=3, timestamp=1)
     assert sync() == 3
     said = capsys.readouterr().out
-    assert f"{bad.name}: the store refuses scores of run {'0' * 32}" in said
+    assert f"{bad.name}: scores of run {'0' * 32} cannot be delivered: " in said
     assert f"{torn.name}: it is damaged" in said
     assert {path.name for path in refused()} == {bad.name, torn.name}
     assert [point.value for point in open_store(None).get_metric_history(run_id, "val/late")] == [3.0]
@@ -165,11 +167,17 @@ def test_cleared_away_is_what_nothing_asks_for(command: Command) -> None:
     for folder in folders.values():
         folder.mkdir()
         (folder / "000001-000000000.npz").write_bytes(b"x" * 1000)
+        (folder / "key.json").write_text(json.dumps({"store": f"sqlite:///{root() / 'mlflow.db'}"}))
+    elsewhere = root() / ".checkpoints" / "elsewhere"
+    shutil.copytree(folders["old"], elsewhere)
+    (elsewhere / "key.json").write_text(json.dumps({"store": "http://127.0.0.1:5000"}))
     artifacts = root() / "mlartifacts" / "tiny"
     (artifacts / ("f" * 32)).mkdir(parents=True)
     ended = ended_process()["pid"]
     half = root() / f".models.{ended}.partial"
     half.mkdir()
+    os.utime(half, (1, 1))
+    (root() / f".export.{ended}.partial").mkdir()  # so new that a process elsewhere may write it
     (root() / f".models.{os.getppid()}.partial").mkdir()  # a process that lives
     reference = root() / "reports" / "run.json"
     reference.write_text(json.dumps({"run_id": kept, "tracking_uri": ""}))
@@ -182,6 +190,7 @@ def test_cleared_away_is_what_nothing_asks_for(command: Command) -> None:
     assert all(folder.is_dir() for folder in folders.values()), "a dry run removes nothing"
     assert "removed" in command("gc", "--delete")
     assert [name for name, folder in folders.items() if folder.is_dir()] == ["kept", "broken"]
+    assert elsewhere.is_dir(), "what another store records is not judged by this one"
     assert not half.exists()
     assert not (artifacts / ("f" * 32)).exists()
     assert "nothing that may go" in command("gc")
@@ -192,3 +201,39 @@ def test_cleared_away_is_what_nothing_asks_for(command: Command) -> None:
 )
 def test_ages_are_told_as_people_do(seconds: float, shown: str) -> None:
     assert age_of(seconds) == shown
+
+
+def test_an_end_that_is_told_late_ends_nothing(store: Path) -> None:
+    """The store was away when a training was killed; it was resumed and has finished since."""
+    run_id = trained()
+    leave(run_id, 1, "end", status="KILLED", time=1)
+    leave(run_id, 2, "scores", scores={"val/late": float("nan")}, step=1, timestamp=1)
+    assert sync() == 2
+    client = open_store(None)
+    assert client.get_run(run_id).info.status == "FINISHED"
+    assert math.isnan(client.get_metric_history(run_id, "val/late")[0].value)
+    lose(run_id)
+    leave(run_id, 3, "end", status="KILLED", time=1)
+    sync()
+    assert client.get_run(run_id).info.status == "KILLED"
+
+
+def test_an_entry_without_its_folder_stops_nothing(store: Path) -> None:
+    run_id = trained()
+    picture = leave(run_id, 1, "picture", name="plots/a.png")
+    unknown = leave(run_id, 2, "no such kind")
+    leave(run_id, 3, "tags", tags={"after": "yes"})
+    assert sync() == 3
+    assert {path.name for path in refused()} == {picture.name, unknown.name}
+    assert open_store(None).get_run(run_id).data.tags["after"] == "yes"
+
+
+def test_processes_elsewhere_are_judged_by_their_silence() -> None:
+    me = this_process()
+    assert is_alive(me, None)
+    assert not is_alive({**me, "started": -1.0}, time.time())
+    assert not is_alive({**me, "boot": "another"}, time.time())
+    for there in ({**me, "host": "elsewhere"}, {**me, "space": "another container's"}):
+        assert is_alive(there, time.time() - 10)
+        assert not is_alive(there, time.time() - 1000)
+        assert not is_alive(there, None)

@@ -110,6 +110,16 @@ def test_a_password_in_the_settings_is_refused() -> None:
         ("API_KEY=abcd1234efgh", "abcd1234efgh"),
         ('+    "access_token": "0123456789abcdef",', "0123456789abcdef"),
         ("Authorization: Bearer abc.def.ghi", "abc.def.ghi"),
+        ("postgresql://me:hunt@er22@host/db", "er22"),
+        ("https://0123456789abcdef0123@host/path", "0123456789abcdef"),
+        ('password: str = "hunter22"', "hunter22"),
+        ('secret_key = "hunter22"', "hunter22"),
+        ('os.environ["API_TOKEN"] = "hunter22"', "hunter22"),
+        ("token = b'hunter22'", "hunter22"),
+        ('KAGGLE_KEY = """hunter22"""', "hunter22"),
+        ("https://x.blob/y?sv=1&sig=abc%2Fdef", "abc%2F"),
+        ("AccountKey=abcd1234efgh==", "abcd1234"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc", "eyJzdWIi"),
         ("token ghp_0123456789abcdefghij0123456789abcdef", "ghp_0123456789"),
         ("-----BEGIN RSA PRIVATE KEY-----\nMIIabc\n-----END RSA PRIVATE KEY-----", "MIIabc"),
     ],
@@ -129,6 +139,13 @@ def test_what_looks_like_a_secret_goes(text: str, secret: str) -> None:
         "secret: null",
         "key: shop",
         "max_tokens: 100000",
+        "max_token: 100000",
+        "token = sha256.hexdigest()",
+        "token = self.vocab2.lookup(x)",
+        "password = config.v2_reader",
+        "hf_hospitalization_count_2019",
+        "tokenizer: 'whitespace'",
+        "/home/me/project/pipeline/train.py",
     ],
 )
 def test_what_is_none_stays(text: str) -> None:
@@ -188,3 +205,20 @@ def test_pages_are_served_to_this_machine_alone() -> None:
             check=True,
         )
         assert "--host 127.0.0.1" in done.stdout
+
+
+def test_words_and_paths_of_the_environment_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.tracking.redaction import _known
+
+    for name, value in {
+        "POSTGRES_PASSWORD": "postgres",
+        "PASSWORD_FILE": "/run/secrets/of-mine-7",
+        "MY_SECRET": str(ROOT),
+        "REAL_TOKEN": "r3al-s3cret-v4lue",
+    }.items():
+        monkeypatch.setenv(name, value)
+    _known.cache_clear()
+    text = f"postgres in {ROOT}, /run/secrets/of-mine-7"
+    assert redacted(text) == text
+    assert redacted("x r3al-s3cret-v4lue y") == f"x {REDACTED} y"
+    _known.cache_clear()

@@ -1,9 +1,11 @@
 """DVC's own files: it writes them in place, so that a kill or a power cut can leave half of one."""
 
 import json
+import re
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import psutil
 import yaml
@@ -11,7 +13,7 @@ import yaml
 from pipeline.checkup.finding import Finding, fault, ok, warning
 from pipeline.storage import root
 
-LOCK = Path("dvc.lock")
+LOCK, ASIDE = Path("dvc.lock"), Path("dvc.lock.damaged")
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of nothing."""
 
@@ -28,19 +30,33 @@ def _lock() -> Iterator[Finding]:
         yield ok("dvc.lock: none yet; `dvc repro` writes it")
         return
     try:
-        content = yaml.safe_load(LOCK.read_text(encoding="utf-8"))
-        stages = content["stages"]
-        whole = content["schema"] == "2.0" and all("cmd" in stage for stage in stages.values())
-    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
-        whole = False
-    if whole:
+        text = LOCK.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        yield fault(f"dvc.lock: cannot be read ({error})", "look at the file's permissions and at the disk")
+        return
+    if stages := _stages(text):
         yield ok(f"dvc.lock: whole, {len(stages)} stages")
+    elif re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
+        yield fault("dvc.lock: holds both sides of a merge", "choose one: `git checkout --ours dvc.lock`, or --theirs")
+    elif running := list(_running()):
+        yield warning(f"dvc.lock: dvc, process {running[0]}, is perhaps writing it", "wait for it, then look again")
     else:
         yield fault(
             "dvc.lock: damaged (DVC does not write it in one step)",
-            "delete it and run `dvc repro`: finished stages come back from DVC's run cache",
-            LOCK.unlink,
+            f"put it aside (mv dvc.lock {ASIDE}) and run `dvc repro`: finished stages come back from DVC's run cache; "
+            "where it is in git, `git checkout dvc.lock` brings the last one that was committed",
+            partial(LOCK.replace, ASIDE),
         )
+
+
+def _stages(text: str) -> dict[str, Any] | None:
+    try:
+        content = yaml.safe_load(text)
+        stages: dict[str, Any] = content["stages"]
+        whole = content["schema"] == "2.0" and all("cmd" in stage for stage in stages.values())
+    except (ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        return None
+    return stages if whole else None
 
 
 def _processes(path: Path) -> Iterator[Finding]:
@@ -68,9 +84,10 @@ def _processes(path: Path) -> Iterator[Finding]:
 
 def _running() -> Iterator[int]:
     """Give the processes of dvc that work in this clone."""
-    for process in psutil.process_iter(["name"]):
+    for process in psutil.process_iter():
         try:
-            if process.info["name"] == "dvc" and Path(process.cwd()).is_relative_to(root()):
+            words = [Path(word).name for word in process.cmdline()[:4]]
+            if "dvc" in words and Path(process.cwd()).is_relative_to(root()):
                 yield process.pid
         except psutil.Error:  # ended meanwhile, or somebody else's
             continue

@@ -11,11 +11,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from pipeline.checkup.finding import Finding, fault, ok, warning
-from pipeline.storage import PROJECT
+from pipeline.storage import PROJECT, THREADS
 
 LOCKED = PROJECT / "requirements.lock"
 REPAIR = "`rm -r .venv && make check` makes the environment anew"
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 CGROUP = Path("/sys/fs/cgroup/cpu.max")
 SHOWN = 5
 

@@ -8,21 +8,20 @@ from pathlib import Path
 import psutil
 
 from pipeline.checkup.finding import Finding, ok, warning
-from pipeline.storage import is_leftover, root
+from pipeline.storage import FolderLock, LockError, half_written, remove, root, written
 
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
-WRITTEN = (".", "data", "models", "reports", "export", ".checkpoints", ".checkpoints/journal")
 LARGE = (".dvc/cache", ".checkpoints", ".sweeps", "mlartifacts")
 
 
 def leftovers() -> Iterator[Finding]:
     """Look for half-written files, and for trainings that can go on."""
-    halves = [path for name in WRITTEN for path in (root() / name).glob(".*") if is_leftover(path)]
+    halves = list(half_written([*written(), root() / ".checkpoints" / "journal"]))
     if halves:
         yield warning(
             f"{len(halves)} half-written files or folders of ended processes ({halves[0]})",
             "delete them; nothing reads them",
-            partial(_remove, halves),
+            partial(_remove_all, halves),
         )
     for folder in sorted((root() / ".checkpoints").glob("*/")):
         lock = folder / "lock"
@@ -56,8 +55,6 @@ def size(folder: Path) -> int:
 
 def _owner(lock: Path) -> int | None:
     """Return the process that holds a lock; None where nobody does."""
-    from pipeline.storage import FolderLock, LockError
-
     try:
         with FolderLock(lock.parent, "looks around", wait_seconds=0):
             return None
@@ -66,9 +63,6 @@ def _owner(lock: Path) -> int | None:
         return int(text) if text.isdigit() else None
 
 
-def _remove(paths: list[Path]) -> None:
+def _remove_all(paths: list[Path]) -> None:
     for path in paths:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)

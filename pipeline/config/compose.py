@@ -131,7 +131,10 @@ def out_of_sync(overrides: list[str]) -> tuple[list[str], str]:
     """
     if not PARAMS.is_file():
         raise ConfigError([f"{PARAMS}: no such file; `python -m pipeline.compose` writes it"])
-    found = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
+    try:
+        found = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise ConfigError([f"{PARAMS}: cannot be read ({error}); `python -m pipeline.compose` writes it"]) from error
     asked = any(text.startswith("experiment=") for text in overrides)
     experiment = [] if asked or "name" not in found else [f"experiment={found['name']}"]
     expected = dict(flatten(load([*experiment, *overrides]).tree))

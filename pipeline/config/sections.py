@@ -98,7 +98,7 @@ class Tracking(Section):
 
     def contradictions(self) -> list[str]:
         """Refuse a password: settings are recorded, and stand in params.yaml."""
-        if self.uri and re.search(r"://[^/@\s]*:[^/@\s]+@", self.uri):
+        if self.uri and re.search(r"://(?:[^\s/]*:[^\s/]+|[^\s:/@]{16,})@", self.uri):
             return [
                 "uri: holds a password, and settings are recorded; leave it out, and set MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD (a server), or PGPASSWORD or ~/.pgpass (PostgreSQL)"

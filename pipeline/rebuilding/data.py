@@ -4,6 +4,7 @@ import configparser
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -29,9 +30,10 @@ def bring_data(project: Path, wanted: Mapping[str, str], own: str, stage: Stage)
     Raises:
         RebuildError: Neither DVC has them, nor can they be made anew.
     """
-    if (Path.cwd() / own).is_dir():
+    theirs, ours = Path.cwd() / own, project / own
+    if theirs.is_dir() and ours.resolve().is_relative_to(project.resolve()):
         # The user's files are no part of the commit; what is made of them is compared by its hash.
-        shutil.copytree(Path.cwd() / own, project / own, dirs_exist_ok=True)
+        shutil.copytree(theirs, ours, dirs_exist_ok=True)
     told = []
     for folder, name in STAGE_OF.items():
         digest = wanted.get(folder.name)
@@ -67,7 +69,7 @@ def from_dvc(digest: str, target: Path) -> bool:
         has_remote = "remote " in (place / ".dvc" / "config").read_text(encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         done = subprocess.run(
-            ["dvc", "pull" if has_remote else "checkout", "--quiet", "wanted.dvc"],
+            [sys.executable, "-m", "dvc", "pull" if has_remote else "checkout", "--quiet", "wanted.dvc"],
             cwd=place,
             env=kept,
             capture_output=True,

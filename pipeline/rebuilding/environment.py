@@ -2,9 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
+from pipeline.storage import THREADS
+
 DECISIVE = ("keras", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow", "sentencepiece", "h5py")
 """Packages that compute; others are counted only."""
 MACHINE = ("python", "platform", "processors")
+"""Known of every run; threads only where they were set."""
 
 
 def environment_differences(then: str, now: str, machine: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
@@ -19,6 +22,9 @@ def environment_differences(then: str, now: str, machine: Mapping[str, str], her
     for name in MACHINE:
         if name in machine and machine[name] != here.get(name):
             yield f"{name}: the run had {machine[name]}, here is {here.get(name)}"
+    for name in THREADS:
+        if machine.get(name) != here.get(name):
+            yield f"{name}: the run had {machine.get(name, 'none set')}, which is used here too"
     old, new = _versions(then), _versions(now)
     others = 0
     for name in sorted({*old, *new}):

@@ -19,13 +19,14 @@ def rebuilt(commit: str, diff: str, *, keep: bool = False) -> Iterator[Path]:
     """
     if _git(PROJECT, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
         raise RebuildError(f"commit {commit} is not in this clone; `git fetch` brings it, if it was ever pushed")
+    _git(PROJECT, "worktree", "prune")  # of one that was killed
     scratch = Path(tempfile.mkdtemp(prefix="onehot-rebuilt-"))
     place = scratch / "clone"
     try:
         _must(_git(PROJECT, "worktree", "add", "--detach", "--quiet", str(place), commit), "the worktree")
         if diff:
             patch = scratch / "uncommitted.diff"
-            patch.write_text(diff, encoding="utf-8")
+            patch.write_bytes(diff.encode("utf-8"))
             _must(_git(place, "apply", "--whitespace=nowarn", str(patch)), f"what differed from commit {commit}")
         prefix = _git(PROJECT, "rev-parse", "--show-prefix").stdout.strip()
         yield place / prefix

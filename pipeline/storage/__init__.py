@@ -2,12 +2,14 @@
 
 from pipeline.storage.atomic import (
     csv_text,
-    is_leftover,
+    half_written,
+    link_or_copy,
     new_file,
     new_folder,
     private_file,
     private_folder,
     read_json,
+    remove,
     sync_file,
     write_bytes,
     write_json,
@@ -16,17 +18,33 @@ from pipeline.storage.atomic import (
 from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
-from pipeline.storage.process import is_alive, this_process
-from pipeline.storage.root import AUDIT, CONF, MODELS, PROCESSED, PROJECT, RAW, REPORTS, checkpoints, root
+from pipeline.storage.process import THREADS, is_alive, this_process
+from pipeline.storage.root import (
+    AUDIT,
+    CONF,
+    METRICS,
+    MODELS,
+    PREDICTIONS,
+    PROCESSED,
+    PROJECT,
+    RAW,
+    REPORTS,
+    checkpoints,
+    root,
+    written,
+)
 
 __all__ = [
     "AUDIT",
     "CONF",
+    "METRICS",
     "MODELS",
+    "PREDICTIONS",
     "PROCESSED",
     "PROJECT",
     "RAW",
     "REPORTS",
+    "THREADS",
     "FolderLock",
     "LockError",
     "PipelineError",
@@ -36,13 +54,15 @@ __all__ = [
     "digest",
     "file_digests",
     "folder_digest",
+    "half_written",
     "is_alive",
-    "is_leftover",
+    "link_or_copy",
     "new_file",
     "new_folder",
     "private_file",
     "private_folder",
     "read_json",
+    "remove",
     "root",
     "sha256",
     "sync_file",
@@ -50,4 +70,5 @@ __all__ = [
     "write_bytes",
     "write_json",
     "write_text",
+    "written",
 ]

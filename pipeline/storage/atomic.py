@@ -5,10 +5,14 @@ import io
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
+
+LEFTOVER_SECONDS = 600.0
+"""After which a half-written file counts as left behind, where its process cannot be seen."""
 
 
 @contextmanager
@@ -105,6 +109,31 @@ def is_leftover(path: Path) -> bool:
         return False
     # One's own number on a leftover is that of an earlier process: containers hand out the same few.
     return int(pid) == os.getpid() or not _alive(int(pid))
+
+
+def half_written(folders: Iterable[Path]) -> Iterator[Path]:
+    """Give what ended processes did not finish in some folders; not the newest, which a process elsewhere may write."""
+    for folder in folders:
+        for path in folder.glob(".*"):
+            with suppress(FileNotFoundError):
+                if is_leftover(path) and time.time() - path.lstat().st_mtime > LEFTOVER_SECONDS:
+                    yield path
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Give a file another name; copy it where the other lies on another file system."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder with all that it holds."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _sweep_leftovers(path: Path) -> None:

@@ -9,13 +9,15 @@ from typing import Any
 
 import psutil
 
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+"""Environment variables that set the number of threads: the last bits of what is trained hang on them."""
 LOST_SECONDS = 60.0
-"""After how long a silence a process on another host counts as lost, unless it says so less often."""
+"""After how long a silence a process that cannot be seen from here counts as lost, unless it speaks less often."""
 
 
 def this_process() -> dict[str, Any]:
     """Return what names this process beyond doubt: numbers of processes are used again, and so are those of boots."""
-    return {"host": socket.gethostname(), "boot": _boot(), "pid": os.getpid(), "started": _started(os.getpid())}
+    return {**_here(), "pid": os.getpid(), "started": _started(os.getpid())}
 
 
 def is_alive(owner: Mapping[str, Any] | None, seen: float | None, lost_seconds: float = LOST_SECONDS) -> bool:
@@ -23,25 +25,41 @@ def is_alive(owner: Mapping[str, Any] | None, seen: float | None, lost_seconds: 
 
     Args:
         owner: What `this_process` returned there; None before it was noted down.
-        seen: Its last sign of life, in seconds since 1970: what is known of a process on another host.
+        seen: Its last sign of life, in seconds since 1970: what is known of a process on another host or in another
+            container.
         lost_seconds: After how long a silence one there counts as lost.
     """
-    here = this_process()
+    here = _here()
     if owner is not None and owner["host"] == here["host"]:
-        return bool(owner["boot"] == here["boot"] and _started(owner["pid"]) == owner["started"])
+        if owner["boot"] != here["boot"]:
+            return False
+        if owner.get("space") == here["space"]:
+            return bool(_started(owner["pid"]) == owner["started"])
     return seen is not None and time.time() - seen < lost_seconds
 
 
-def _boot() -> str:
-    path = Path("/proc/sys/kernel/random/boot_id")
-    return path.read_text(encoding="ascii").strip() if path.is_file() else f"{psutil.boot_time():.0f}"
+def _here() -> dict[str, Any]:
+    boot, space = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+    return {
+        "host": socket.gethostname(),
+        "boot": boot.read_text(encoding="ascii").strip() if boot.is_file() else f"{psutil.boot_time():.0f}",
+        # Containers with one name for the host have numbers of their own.
+        "space": os.readlink(space) if space.is_symlink() else "",
+    }
 
 
 def _started(pid: int) -> float | None:
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").is_file():
+        try:
+            # After the name, which may hold anything: the state first, ticks since the boot as the 20th.
+            fields = stat.read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else float(fields[19])
     try:
         process = psutil.Process(pid)
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return None
-        return round(process.create_time(), 2)
+        # Moves with the clock, but there is nothing better here.
+        return None if process.status() == psutil.STATUS_ZOMBIE else round(process.create_time(), 2)
     except psutil.NoSuchProcess:
         return None

@@ -28,9 +28,16 @@ PROCESSED = Path("data/processed")
 MODELS = Path("models")
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit.json"
+METRICS = REPORTS / "metrics.json"
+PREDICTIONS = REPORTS / "predictions"
 """What stages write, in the current folder: DVC runs them in copies of the clone, too."""
 
 
 def checkpoints(key: str) -> Path:
     """Return the checkpoint folder of a training: outside DVC's outs, which it empties before a stage."""
     return root() / ".checkpoints" / key
+
+
+def written() -> list[Path]:
+    """Return the folders in which stages write."""
+    return [root() / name for name in ("", "data", "models", "reports", "export", ".checkpoints")]

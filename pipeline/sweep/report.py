@@ -29,17 +29,17 @@ SHOWN = 5
 PLOTS = ("optimization_history", "param_importances", "parallel_coordinate", "slice", "intermediate_values")
 
 
-def finish(plan: Plan, study: Study, record: SweepRecord, *, confirm: int, experiment: str) -> None:
+def finish(plan: Plan, study: Study, record: SweepRecord, parent: Run, *, confirm: int, experiment: str) -> None:
     """Print and record what the sweep found, and close its run.
 
     Args:
         plan: The sweep.
         study: Its study.
         record: Its MLflow runs.
+        parent: The one that is the sweep's own.
         confirm: Seeds with which the best trial and the config as it stands are repeated; 0 for none.
         experiment: Of the config.
     """
-    parent = record.run(plan.parent)
     lines = summary(plan, study)
     print("\n" + "\n".join(lines), flush=True)
     parent.log_text(table(plan, study), "trials.csv")

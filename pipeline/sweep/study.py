@@ -59,7 +59,8 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
             return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     except (ImportError, ModuleNotFoundError) as error:
         driver = "psycopg[binary]" if url.startswith("postgres") else "the driver of this database"
-        raise SweepError(f"hydra.sweeper.storage: {url}: {error}; `uv pip install '{driver}'`") from error
+        shown = _without_password(url)
+        raise SweepError(f"hydra.sweeper.storage: {shown}: {error}; `uv pip install '{driver}'`") from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
         start = (

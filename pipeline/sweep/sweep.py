@@ -63,7 +63,7 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
         parent.log_text(OmegaConf.to_yaml(OmegaConf.create(plain)), "sweep.yaml")
         begin(plan, study, asked.enqueue)
         _launch(plan, study, launch)
-        finish(plan, study, record, confirm=asked.confirm, experiment=config.name)
+        finish(plan, study, record, parent, confirm=asked.confirm, experiment=config.name)
     except (InterruptedRunError, KeyboardInterrupt, SystemExit):
         record.end(parent, KILLED)
         raise

@@ -85,24 +85,25 @@ def work(plan: Plan, number: int) -> int:
     Returns:
         Trials run.
     """
-    from pipeline.tracking import KILLED, SweepRecord, flush
+    from pipeline.tracking import SweepRecord, flush
 
     # Before the first trial is drawn: imports are no part of what one costs.
     load_training()
     study = load_study(plan, number)
     record = SweepRecord(check(plan.tree))
+    parent = record.run(plan.parent)
     began, done = time.monotonic(), 0
     try:
         while True:
             # One worker at a time looks how many are wanted and takes one: none is drawn too many.
             with FolderLock(plan.folder, "draws a trial", wait_seconds=300):
-                for line in recover(study, lambda run: record.end(record.run(run), KILLED)):
+                for line in recover(study, record.lose):
                     print(line, flush=True)
                 if is_over(plan, study, time.monotonic() - began):
                     return done
                 trial = study.ask()
                 trial.set_user_attr(OWNER, this_process())
-            _Attempt(plan, study, trial, record).run()
+            _Attempt(plan, study, trial, record, parent).run()
             done += 1
     finally:
         flush()
@@ -139,8 +140,9 @@ def too_many_failed(plan: Plan, study: Study) -> bool:
 class _Attempt:
     """One trial, from its settings to its end in Optuna and MLflow."""
 
-    def __init__(self, plan: Plan, study: Study, trial: Trial, record: "SweepRecord") -> None:
-        self._plan, self._study, self._trial, self._record = plan, study, trial, record
+    def __init__(self, plan: Plan, study: Study, trial: Trial, record: "SweepRecord", parent: "Run") -> None:
+        self._plan, self._study, self._trial = plan, study, trial
+        self._record, self._parent = record, parent
         self._label = f"trial {trial.number}"
 
     def run(self) -> None:
@@ -207,8 +209,9 @@ class _Attempt:
     def _tell_best(self) -> None:
         if len(self._plan.metrics) == 1:
             best = self._study.best_trial
-            parent = self._record.run(self._plan.parent)
-            parent.log_scores({f"best/{self._plan.metrics[0]}": float(best.value or 0)}, self._trial.number, _now())
+            self._parent.log_scores(
+                {f"best/{self._plan.metrics[0]}": float(best.value or 0)}, self._trial.number, _now()
+            )
 
     def _end(self, run: "Run | None", state: str) -> None:
         from pipeline import tracking

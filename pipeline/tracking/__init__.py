@@ -19,13 +19,14 @@ from pipeline.tracking.lifecycle import (
 )
 from pipeline.tracking.listing import Listed, listed
 from pipeline.tracking.logged_model import download_model, log_model
-from pipeline.tracking.outbox import pending, refused, sync_all
+from pipeline.tracking.outbox import orphans, pending, refused, sync_all
 from pipeline.tracking.provenance import environment, machine
-from pipeline.tracking.run import Run, RunReference, metric_name
+from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
 
 __all__ = [
+    "EVALUATED_WITH",
     "FAILED",
     "FINISHED",
     "FOLD_SCORE",
@@ -53,6 +54,7 @@ __all__ = [
     "machine",
     "metric_name",
     "open_store",
+    "orphans",
     "pending",
     "reap",
     "reference_to",

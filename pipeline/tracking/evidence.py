@@ -1,27 +1,24 @@
 """What the record of a run holds that it takes to make it again, and to compare."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities import LoggedModelStatus
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
-from pipeline.storage import MODELS, REPORTS
+from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS
 from pipeline.tracking.lifecycle import FINISHED, PARENT, RESTORED
 from pipeline.tracking.logged_model import logged_models
-from pipeline.tracking.provenance import THREADS
 from pipeline.tracking.redaction import REDACTED
-from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, files_of
+from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, files_of
 from pipeline.tracking.store import TrackingError
-
-PREDICTIONS = REPORTS / "predictions"
-METRICS = "metrics.json"
 
 
 @dataclass(frozen=True)
@@ -76,11 +73,10 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     whose = _whose(run)
     if whose:
         raise TrackingError(f"run {run_id} {whose}")
-    with TemporaryDirectory() as scratch:
-        texts = {
-            name: _text(client, run_id, name, Path(scratch))
-            for name in (CONFIG, DIFF, ENVIRONMENT, METRICS, files_of(MODELS), files_of(PREDICTIONS))
-        }
+    wanted = (CONFIG, DIFF, ENVIRONMENT, METRICS.name, EVALUATED_WITH, files_of(MODELS), files_of(PREDICTIONS))
+    texts = dict.fromkeys(wanted, "") | _texts(client, run_id, wanted)
+    if tags.get("onehot.dirty") != "true":
+        texts[DIFF] = ""  # of an earlier start; what differed then was committed since
     lacks = []
     if run.info.status != FINISHED:
         lacks.append(f"it did not finish ({run.info.status}); the command that began it goes on with it")
@@ -88,23 +84,29 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
         lacks.append("it knows no commit: its code was in no git checkout")
     if tags.get("onehot.dirty") == "true" and not texts[DIFF]:
         lacks.append(f"its code differed from the commit, and {DIFF} is missing")
-    if REDACTED in (texts[DIFF] or ""):
-        lacks.append(f"{DIFF} held what looks like a password or token, which was taken out: the code is not whole")
+    lacks += [
+        f"{name} held what looks like a password or token, which was taken out: it is not whole"
+        for name in (DIFF, CONFIG)
+        if REDACTED in texts[name]
+    ]
     lacks += [f"{name} is missing" for name in (CONFIG, files_of(MODELS)) if not texts[name]]
     if lacks:
         raise TrackingError(f"run {run_id} cannot be made again:\n" + "\n".join(f"  {each}" for each in lacks))
-    found = logged_models(client, run_id)
+    found = [model for model in logged_models(client, run_id) if model.status == LoggedModelStatus.READY]
+    config = yaml.safe_load(texts[CONFIG])
+    if texts[EVALUATED_WITH]:
+        config["evaluate"] = json.loads(texts[EVALUATED_WITH])
     return Evidence(
         run_id=run_id,
         commit=tags["mlflow.source.git.commit"],
-        diff=texts[DIFF] or "",
-        config=yaml.safe_load(texts[CONFIG] or ""),
-        environment=texts[ENVIRONMENT] or "",
+        diff=texts[DIFF],
+        config=config,
+        environment=texts[ENVIRONMENT],
         machine={name.removeprefix("onehot."): value for name, value in tags.items() if name.startswith("onehot.")},
         data={each.dataset.name.partition("/")[0]: each.dataset.digest for each in run.inputs.dataset_inputs},
         models=json.loads(texts[files_of(MODELS)] or "{}"),
         predictions=json.loads(texts[files_of(PREDICTIONS)] or "{}"),
-        metrics=json.loads(texts[METRICS] or "{}"),
+        metrics=json.loads(texts[METRICS.name] or "{}"),
         network=str(found[0].model_uri) if found else None,
     )
 
@@ -126,8 +128,16 @@ def _whose(run: StoredRun) -> str | None:
     return None
 
 
-def _text(client: MlflowClient, run_id: str, name: str, folder: Path) -> str | None:
-    try:
-        return Path(client.download_artifacts(run_id, name, str(folder))).read_text(encoding="utf-8")
-    except (MlflowException, OSError):
-        return None
+def _texts(client: MlflowClient, run_id: str, names: Sequence[str]) -> dict[str, str]:
+    """Read files of a run's record, those that there are."""
+    folders = {str(PurePosixPath(name).parent) for name in names}
+    there = {
+        each.path for folder in folders for each in client.list_artifacts(run_id, None if folder == "." else folder)
+    }
+    with TemporaryDirectory() as scratch:
+        return {
+            # As bytes: the ends of lines are part of a diff.
+            name: Path(client.download_artifacts(run_id, name, scratch)).read_bytes().decode("utf-8")
+            for name in names
+            if name in there
+        }

@@ -1,24 +1,22 @@
 """What earlier runs left that nothing will ask for again."""
 
-import os
-import shutil
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from mlflow import MlflowClient
+from mlflow.entities import Experiment, ViewType
 from mlflow.entities import Run as StoredRun
-from mlflow.entities import ViewType
 
-from pipeline.storage import FolderLock, LockError, is_leftover, root
+from pipeline.storage import FolderLock, half_written, remove, root, written
 from pipeline.tracking.lifecycle import FINISHED, KEY
-from pipeline.tracking.outbox import journal, refused
-from pipeline.tracking.store import ARTIFACTS
+from pipeline.tracking.outbox import journal, orphans, refused
+from pipeline.tracking.store import ARTIFACTS, all_experiments
 
-OWN_STORE = ("store", "journal", "stages")
+NO_TRAINING = ("store", "journal", "stages")
 """Folders in `.checkpoints` that are no training's."""
-WRITTEN = ("data", "models", "reports", "export", ".checkpoints", ".")
-"""Where stages write, from the root."""
 
 
 @dataclass(frozen=True)
@@ -43,36 +41,34 @@ class Leftover:
         """
         if self.path.parent == root() / ".checkpoints" and self.path.is_dir():
             with FolderLock(self.path, "trains here", wait_seconds=0):
-                _remove(self.path)
+                remove(self.path)
         else:
-            _remove(self.path)
+            remove(self.path)
 
 
-def leftovers(client: MlflowClient, keep: str | None, *, is_local: bool) -> Iterator[Leftover]:
+def leftovers(client: MlflowClient, uri: str, keep: str | None) -> Iterator[Leftover]:
     """Give what may go.
 
     Args:
         client: Of the store.
+        uri: The same, by its address: checkpoints of trainings that another store records are not judged.
         keep: Id of the run behind `models/`: its checkpoints stay.
-        is_local: Whether the store is the one at the root, whose artifacts lie there too.
     """
-    runs = _runs(client)
-    yield from _checkpoints(runs, keep)
-    if is_local:
-        yield from _artifacts(client, {run.info.run_id for run in runs})
-    for path in refused():
+    # First what is there, then what is known: a run that begins meanwhile must not look like one that is gone.
+    trained, kept = sorted((root() / ".checkpoints").glob("*/")), sorted((root() / ARTIFACTS).glob("*/*"))
+    experiments = all_experiments(client, ViewType.ALL)
+    runs = _runs(client, [each.experiment_id for each in experiments])
+    yield from _checkpoints(trained, runs, uri, keep)
+    yield from _artifacts(client, kept, experiments, {run.info.run_id for run in runs})
+    for path in (*refused(), *(path.with_suffix("") for path in refused() if path.with_suffix("").is_dir())):
         yield _leftover(path, "the tracking store refused it")
-        if path.with_suffix("").is_dir():
-            yield _leftover(path.with_suffix(""), "it belongs to an entry that the tracking store refused")
-    for folder in {root() / name for name in WRITTEN} | {journal()}:
-        for path in folder.glob(".*"):
-            if is_leftover(path):
-                yield _leftover(path, "a process was ended while it wrote this")
+    for path in (*orphans(), *half_written([*written(), journal()])):
+        yield _leftover(path, "a process was ended while it wrote this")
 
 
-def _checkpoints(runs: list[StoredRun], keep: str | None) -> Iterator[Leftover]:
-    for folder in sorted((root() / ".checkpoints").glob("*")):
-        if not folder.is_dir() or folder.name in OWN_STORE or folder.name.startswith("."):
+def _checkpoints(folders: Sequence[Path], runs: list[StoredRun], uri: str, keep: str | None) -> Iterator[Leftover]:
+    for folder in folders:
+        if folder.name in NO_TRAINING or folder.name.startswith(".") or _store_of(folder) != uri:
             continue
         own = [run for run in runs if run.data.tags.get(KEY) == folder.name]
         if not own:
@@ -81,28 +77,46 @@ def _checkpoints(runs: list[StoredRun], keep: str | None) -> Iterator[Leftover]:
             yield _leftover(folder, f"checkpoints of run {own[0].info.run_id}, which is finished; models/ is another's")
 
 
-def _artifacts(client: MlflowClient, runs: set[str]) -> Iterator[Leftover]:
-    folder = root() / ARTIFACTS
-    experiments = {each.name: each.experiment_id for each in client.search_experiments(view_type=ViewType.ALL)}
-    for experiment in sorted(folder.glob("*")):
-        known = runs | {"models"}
-        for path in sorted(experiment.glob("*")):
-            if path.name not in known:
+def _store_of(folder: Path) -> str | None:
+    with suppress(OSError, ValueError, KeyError):
+        return str(json.loads((folder / "key.json").read_text(encoding="utf-8"))["store"])
+    return None
+
+
+def _artifacts(
+    client: MlflowClient, found: Sequence[Path], experiments: Sequence[Experiment], runs: set[str]
+) -> Iterator[Leftover]:
+    places = {each.artifact_location.rstrip("/") for each in experiments}
+    models: set[str] | None = None
+    for path in found:
+        if path.parent.as_uri() not in places:
+            continue  # another store's, a server's perhaps
+        if path.name != "models":
+            if path.name not in runs:
                 yield _leftover(path, "files of no run in this store")
-        if experiment.name in experiments:
-            found = client.search_logged_models([experiments[experiment.name]])
-            models = {model.model_id for model in found}
-            # The store may have more of them than it tells at once.
-            while found.token:
-                found = client.search_logged_models([experiments[experiment.name]], page_token=found.token)
-                models |= {model.model_id for model in found}
-            for path in sorted((experiment / "models").glob("m-*")):
-                if path.name not in models:
-                    yield _leftover(path, "a network that the store does not know")
+            continue
+        inside = sorted(path.glob("m-*"))
+        models = _models(client, experiments) if models is None else models
+        for network in inside:
+            if network.name not in models:
+                yield _leftover(network, "a network that the store does not know")
 
 
-def _runs(client: MlflowClient) -> list[StoredRun]:
-    experiments = [each.experiment_id for each in client.search_experiments(view_type=ViewType.ALL)]
+def _models(client: MlflowClient, experiments: Sequence[Experiment]) -> set[str]:
+    # Of all experiments: one that was renamed shares its folder with the next of its old name.
+    known: set[str] = set()
+    for each in experiments:
+        token: str | None = None
+        while True:
+            page = client.search_logged_models([each.experiment_id], page_token=token)
+            known |= {model.model_id for model in page}
+            token = page.token
+            if not token:
+                break
+    return known
+
+
+def _runs(client: MlflowClient, experiments: list[str]) -> list[StoredRun]:
     found: list[StoredRun] = []
     token: str | None = None
     while experiments:
@@ -116,15 +130,8 @@ def _runs(client: MlflowClient) -> list[StoredRun]:
 
 
 def _leftover(path: Path, reason: str) -> Leftover:
-    inside = path.rglob("*") if path.is_dir() else [path]
-    return Leftover(path, sum(each.lstat().st_size for each in inside if not each.is_dir()), reason)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        os.unlink(path)
-
-
-__all__ = ["Leftover", "LockError", "leftovers"]
+    size = 0
+    for each in path.rglob("*") if path.is_dir() else [path]:
+        with suppress(FileNotFoundError):
+            size += each.lstat().st_size if not each.is_dir() else 0
+    return Leftover(path, size, reason)

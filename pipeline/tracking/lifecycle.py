@@ -4,23 +4,33 @@ import getpass
 import json
 import os
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
-from mlflow.entities import RunStatus
+from mlflow.entities import RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
-from pipeline.storage import is_alive, root, this_process, write_text
+from pipeline.storage import is_alive, root, this_process
 from pipeline.tracking.load import measured
-from pipeline.tracking.outbox import BEAT_SECONDS, SEEN, journal, outbox
+from pipeline.tracking.outbox import LOST_SECONDS, PROCESS, SEEN, journal, outbox
+from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run, RunReference
-from pipeline.tracking.store import BETWEEN_TRAININGS, TrackingError, answering, experiment_id, open_store, store_uri
+from pipeline.tracking.store import (
+    BETWEEN_TRAININGS,
+    TrackingError,
+    all_experiments,
+    answering,
+    experiment_id,
+    open_store,
+    store_uri,
+)
 
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
@@ -29,13 +39,9 @@ PLACE = "onehot.place"
 """Whose checkpoints a run goes with."""
 HEADLINE = "onehot.headline"
 """Name of the score that tells how good a network is."""
-PROCESS = "onehot.process"
-"""Who writes into a run, as `this_process` tells."""
 FINISHED, FAILED, KILLED, RUNNING = (
     RunStatus.to_string(each) for each in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING)
 )
-LOST_SECONDS = 10 * BEAT_SECONDS
-"""After how long a silence a run of another host counts as dead."""
 FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
@@ -57,11 +63,11 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
         TrackingError: The store does not answer.
     """
     client = open_store(config.tracking.uri)
-    for line in reap(client):
-        print(line, flush=True)
     tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _place()}
     foreign = [*([] if all(begun) else [FIRST_SCORE]), *([] if any(begun) else [FOLD_SCORE])]
     with answering(config.tracking.uri):
+        for line in reap(client):
+            print(line, flush=True)
         run = open_run(client, config, tags, known=_known(client, config, tags, foreign))
     with _ended(run), measured(run) if config.tracking.system_metrics else nullcontext():
         yield run
@@ -94,20 +100,22 @@ def open_run(
     """
     uri = store_uri(config.tracking.uri)
     # The tags by which a store's own pages say who did what.
-    told = {
-        **tags,
+    told: dict[str, str] = {
+        **redacted(tags),
         "mlflow.user": _user(),
         "mlflow.source.name": Path(sys.argv[0]).stem,
         "mlflow.source.type": "LOCAL",
         PROCESS: json.dumps(this_process()),
+        SEEN: str(int(time.time())),
     }
     if known is None:
         made = client.create_run(experiment_id(client, config.name, config.tracking.uri), run_name=name, tags=told)
-        run = Run(client, uri, made, resumed=False)
+        run = Run(uri, made, resumed=False)
     else:
+        # Whose it is before that it runs: another process may look for dead runs this moment.
+        client.log_batch(known, tags=[RunTag(name, value) for name, value in told.items()])
         client.update_run(known, RUNNING)
-        run = Run(client, uri, client.get_run(known), resumed=True)
-        run.tell("tags", {"tags": told})
+        run = Run(uri, client.get_run(known), resumed=True)
     outbox().begin_beat(uri, run.id)
     return run
 
@@ -143,8 +151,8 @@ def reap(client: MlflowClient) -> list[str]:
 
 def lost_runs(client: MlflowClient) -> list[StoredRun]:
     """Return the runs that the store takes for running, and whose process has ended; of all experiments."""
-    experiments = [each.experiment_id for each in client.search_experiments()]
-    running = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000)
+    experiments = [each.experiment_id for each in all_experiments(client)]
+    running = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000) if experiments else []
     return [run for run in running if is_lost(run)]
 
 
@@ -162,22 +170,22 @@ def _known(client: MlflowClient, config: Config, tags: dict[str, str], foreign: 
     found = find_run(client, config.name, tags)
     if found is None:
         return None
-    run = client.get_run(found)
-    if run.info.status == RUNNING and PROCESS in run.data.tags and not is_lost(run):
-        return None  # of a copy of this clone, checkpoints included, which trains the same now
     if any(client.get_metric_history(found, name) for name in foreign):
-        if run.info.status == RUNNING:
+        if client.get_run(found).info.status == RUNNING:
             client.set_terminated(found, KILLED)
         return None
     return found
 
 
 def _place() -> str:
-    """Return what names the checkpoints of this clone: where clones share a store, each goes on with its own runs."""
+    """Return what names the checkpoints of this clone: where clones share a store, each goes on with its own runs.
+
+    Of a copy of the clone, checkpoints included, it is another; of a clone that was moved it is the same.
+    """
     path = root() / ".checkpoints" / "place"
-    if not path.is_file():
-        write_text(path, uuid.uuid4().hex)
-    return path.read_text(encoding="utf-8")
+    with suppress(FileExistsError), path.open("x", encoding="ascii") as stream:
+        stream.write(uuid.uuid4().hex)
+    return f"{path.read_text(encoding='ascii')}-{path.stat().st_ino}"
 
 
 @contextmanager
@@ -195,7 +203,7 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
         The run, and whether it lacks the training's part of the record.
     """
     reference = RunReference.load()
-    client = open_store(config.tracking.uri)
+    client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
     with answering(config.tracking.uri):
         origin = _tags(client, reference.run_id)
         run_id: str | None = reference.run_id
@@ -224,7 +232,7 @@ def log_to_training(config: Config, text: str, name: str) -> str:
     with answering(config.tracking.uri):
         if _tags(client, reference.run_id) is None:
             raise TrackingError(f"run {reference.run_id} of the training is not in this store")
-        run = Run(client, store_uri(config.tracking.uri), client.get_run(reference.run_id), resumed=True)
+        run = Run(store_uri(config.tracking.uri), client.get_run(reference.run_id), resumed=True)
     run.log_text(text, name)
     flush()
     return reference.run_id

@@ -7,6 +7,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from pipeline.tracking.lifecycle import HEADLINE, PARENT, RUNNING, is_lost
+from pipeline.tracking.store import all_experiments
 
 
 @dataclass(frozen=True)
@@ -33,9 +34,7 @@ class Listed:
 def listed(client: MlflowClient, experiments: Sequence[str], *, with_children: bool) -> Iterator[Listed]:
     """Give the runs of some experiments, or of all where none is named; the latest first."""
     named = {
-        each.experiment_id: each.name
-        for each in client.search_experiments()
-        if not experiments or each.name in experiments
+        each.experiment_id: each.name for each in all_experiments(client) if not experiments or each.name in experiments
     }
     token: str | None = None
     while named:

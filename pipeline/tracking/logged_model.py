@@ -1,7 +1,6 @@
 """Log the trained network so that MLflow can load and serve it."""
 
 import importlib.metadata
-import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -16,7 +15,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.types import ColSpec, Schema
 
-from pipeline.storage import MODELS, PROJECT
+from pipeline.storage import MODELS, PROJECT, link_or_copy
 from pipeline.tasks import Column
 from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run
@@ -53,8 +52,8 @@ def log_model(
 
     def fill(folder: Path) -> None:
         # The files of a stage are replaced, never changed: another name for them costs neither time nor room.
-        shutil.copytree(models, folder / MODELS.name, copy_function=_link)
-        shutil.copytree(PROJECT / CODE, folder / CODE, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(models, folder / MODELS.name, copy_function=link_or_copy)
+        shutil.copytree(PROJECT / CODE, folder / CODE, ignore=_all_but_code)
 
     content = {
         "columns": [asdict(column) for column in columns],
@@ -110,16 +109,13 @@ def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
     return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
 
 
+def _all_but_code(folder: str, names: list[str]) -> list[str]:
+    return [name for name in names if not name.endswith(".py") and not (Path(folder) / name).is_dir()] + ["__pycache__"]
+
+
 def _holds_secret(path: Path) -> bool:
-    text = path.read_text(encoding="utf-8")
+    text = path.read_text(encoding="utf-8", errors="replace")
     return bool(redacted(text) != text)
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except OSError:  # another file system
-        shutil.copy2(source, target)
 
 
 def _installed() -> Iterator[tuple[str, str]]:
@@ -131,26 +127,27 @@ def _installed() -> Iterator[tuple[str, str]]:
                 raise
 
 
-def download_model(name: str) -> Path:
+def download_model(name: str, address: str | None = None) -> Path:
     """Bring a logged network from the tracking store.
 
     Args:
         name: An MLflow run id, or `models:/NAME@ALIAS` and the like.
+        address: Of the store; None for the one at the root.
 
     Raises:
         TrackingError: The store knows no such network.
     """
-    client = open_store(None)
+    client = open_store(address)
     try:
         uri = name if ":/" in name else _of_run(client, name)
         folder = Path(mlflow.artifacts.download_artifacts(uri)) / "artifacts" / "models"
     except MlflowException as error:
-        raise TrackingError(f"{name}: no network of this name in {store_uri(None)}: {error}") from error
+        raise TrackingError(f"{name}: no network of this name in {store_uri(address)}: {error}") from error
     return folder
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:
-    found = logged_models(client, run_id)
+    found = [model for model in logged_models(client, run_id) if model.status == LoggedModelStatus.READY]
     if not found:
         raise TrackingError(f"run {run_id} logged no network; see tracking.log_model")
     return str(found[0].model_uri)

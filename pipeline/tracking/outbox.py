@@ -6,18 +6,20 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import requests
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
 from mlflow.protos import databricks_pb2
 from mlflow.protos.databricks_pb2 import ErrorCode
 
-from pipeline.storage import FolderLock, is_alive, private_folder, root, sync_file, this_process
+from pipeline.storage import FolderLock, is_alive, link_or_copy, private_folder, root, sync_file, this_process
 from pipeline.tracking.redaction import redacted
 
 BATCH = 100
@@ -28,7 +30,11 @@ PATIENCE = 20.0
 """Seconds without a single success after which a process that wants to end leaves the rest to the next."""
 BEAT_SECONDS = 60.0
 """How often a run says that it is alive."""
-SEEN = "onehot.seen"
+LOST_SECONDS = 10 * BEAT_SECONDS
+"""After how long a silence a process that cannot be seen from here counts as dead."""
+PROCESS, SEEN = "onehot.process", "onehot.seen"
+"""Tags of a run: who writes into it, as `this_process` tells, and its last sign of life."""
+TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 REFUSED = "refused"
 HOPELESS = {
     ErrorCode.Name(code)
@@ -39,8 +45,12 @@ HOPELESS = {
     )
 }
 """What a store answers that will say the same tomorrow: the run was deleted, or does not take this."""
-# Files of the operating system, the network and the store: what else fails is a fault of this program.
 UNANSWERED = (MlflowException, OSError)
+"""What a store raises that does not answer now."""
+AS_IT_IS = ("model", "inputs")
+"""Kinds that name columns and hashes: nothing is taken out of them."""
+UPLOAD_SECONDS = "120"
+"""For one answer while a network is sent: a server may hand it on before it answers."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +58,7 @@ class Entry:
     """One thing told to a run.
 
     Attributes:
+        process: Who told it, as `this_process` says.
         uri: Of the store.
         run: The id.
         kind: A key of `DELIVER`.
@@ -55,6 +66,7 @@ class Entry:
         folder: Beside the entry's file, for what is larger than a line; may not exist.
     """
 
+    process: Mapping[str, Any]
     uri: str
     run: str
     kind: str
@@ -76,7 +88,7 @@ class Outbox:
     def __init__(self, folder: Path) -> None:
         self._folder = private_folder(folder)
         self._me = this_process()
-        self._count = 0
+        self._count = self._last = 0
         self._waiting: list[Path] = []
         self._changed = threading.Condition()
         self._succeeded_at = time.monotonic()
@@ -103,14 +115,17 @@ class Outbox:
             fill: Writes what is larger than a line into a folder.
         """
         with self._changed:
-            self._count += 1
-            path = self._folder / f"{time.time_ns():020}-{os.getpid()}-{self._count:06}.json"
+            # In the order told, also when the clock is set back.
+            self._count, self._last = self._count + 1, max(self._last + 1, time.time_ns())
+            path = self._folder / f"{self._last:020}-{os.getpid()}-{self._count:06}.json"
             if fill is not None:
                 fill(_folder_of(path))
-            entry = {"process": self._me, "uri": uri, "run": run, "kind": kind, "content": redacted(content)}
-            # Not yet synced to the disk: it outlives this process, and after a power cut a training tells all again.
+            told = dict(content) if kind in AS_IT_IS else redacted(content)
+            entry = {"process": self._me, "uri": uri, "run": run, "kind": kind, "content": told}
+            # Not yet synced to the disk, which `flush` does with what stays: until then it outlives this process, and
+            # after a power cut a training that is not finished tells all again.
             partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-            partial.write_text(json.dumps(entry, allow_nan=False), encoding="utf-8")
+            partial.write_text(json.dumps(entry), encoding="utf-8")
             partial.replace(path)
             if not self._waiting:
                 self._succeeded_at = time.monotonic()
@@ -136,8 +151,9 @@ class Outbox:
             while self._waiting and time.monotonic() - self._succeeded_at < patience:
                 self._changed.wait(0.2)
             for path in self._waiting:
-                if path.exists():
-                    sync_file(path)
+                for each in (*_folder_of(path).rglob("*"), path):
+                    with suppress(FileNotFoundError, IsADirectoryError):  # delivered this moment
+                        sync_file(each)
             return len(self._waiting)
 
     def _work(self) -> None:
@@ -158,14 +174,14 @@ class Outbox:
                 handle(first)
             except UNANSWERED as error:
                 if not self._trouble:
-                    print(f"  {_told(error)}; the work goes on, its record waits in {self._folder}", flush=True)
+                    _say(f"  {_told(error)}; the work goes on, its record waits in {self._folder}")
                 self._trouble = _told(error)
                 with self._changed:
                     self._changed.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             if self._trouble:
-                print("  the tracking store answers again", flush=True)
+                _say("  the tracking store answers again")
             self._trouble, pause = "", FIRST_PAUSE
             with self._changed:
                 self._waiting.pop(0)
@@ -199,13 +215,24 @@ def pending(uri: str | None = None) -> Iterator[Path]:
     """Give the files of entries that processes left behind which have ended, for one store or for all."""
     for path in sorted(journal().glob("*.json")):
         content = _content(path)
-        if not content or (uri in (None, content["uri"]) and not is_alive(content["process"], None)):
-            yield path  # damaged ones too: `handle` says so
+        if not content:
+            yield path  # damaged: `handle` says so
+        elif uri in (None, content["uri"]):
+            # A process elsewhere is judged by how long its oldest entries have been waiting.
+            with suppress(FileNotFoundError):
+                if not is_alive(content["process"], path.stat().st_mtime, LOST_SECONDS):
+                    yield path
 
 
 def refused() -> list[Path]:
     """Return the files of entries that a store would not take."""
     return sorted((journal() / REFUSED).glob("*.json"))
+
+
+def orphans() -> list[Path]:
+    """Return the folders of entries that were never told, or were delivered: a process was killed between."""
+    folders = [path for place in (journal(), journal() / REFUSED) for path in place.glob("*-*-*") if path.is_dir()]
+    return [path for path in folders if not path.with_suffix(".json").exists()]
 
 
 def sync(uri: str | None = None) -> int:
@@ -237,9 +264,7 @@ def sync_all() -> tuple[int, list[str]]:
         How many entries were delivered, or stepped aside again; why stores have not taken the others.
     """
     for path in refused():
-        if _folder_of(path).is_dir():
-            _folder_of(path).replace(_folder_of(journal() / path.name))
-        path.replace(journal() / path.name)
+        _move(path, journal() / path.name)
     sent = 0
     left: dict[str, list[str]] = {}
     with _sending():
@@ -260,7 +285,7 @@ def sync_all() -> tuple[int, list[str]]:
 
 
 def handle(path: Path) -> None:
-    """Deliver an entry and remove its file; what the store will never take steps aside.
+    """Deliver an entry and remove its file; what cannot be delivered steps aside, so that nothing waits behind it.
 
     Raises:
         MlflowException, OSError: The store does not answer.
@@ -271,25 +296,44 @@ def handle(path: Path) -> None:
     if not content:  # a power cut has left half of it
         _set_aside(path, "it is damaged")
         return
-    del content["process"]
     entry = Entry(**content, folder=_folder_of(path))
     try:
         entry.deliver()
-    except MlflowException as error:
-        if error.error_code not in HOPELESS:
+    except Exception as error:
+        if _may_be_taken_later(error):
             raise
-        _set_aside(path, f"the store refuses {entry.kind} of run {entry.run}: {_told(error)}")
+        _set_aside(path, f"{entry.kind} of run {entry.run} cannot be delivered: {_told(error)}")
         return
     path.unlink(missing_ok=True)
     shutil.rmtree(entry.folder, ignore_errors=True)
 
 
+def _may_be_taken_later(error: Exception) -> bool:
+    if isinstance(error, MlflowException):
+        return error.error_code not in HOPELESS
+    if isinstance(error, requests.HTTPError) and error.response is not None:
+        # Credentials can be set right; what is too large or unknown stays so.
+        return error.response.status_code >= 500 or error.response.status_code in (401, 403, 408, 429)
+    return isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
+
+
 def _set_aside(path: Path, reason: str) -> None:
-    aside = private_folder(path.parent / REFUSED) / path.name
+    _move(path, private_folder(path.parent / REFUSED) / path.name)
+    _say(f"  an entry of the record is set aside, {journal() / REFUSED / path.name}: {reason}")
+
+
+def _move(path: Path, target: Path) -> None:
     if _folder_of(path).is_dir():
-        _folder_of(path).replace(_folder_of(aside))
-    path.replace(aside)
-    print(f"  an entry of the record is set aside, {aside}: {reason}", flush=True)
+        # A copy: killed between the two moves, the entry would have lost its folder.
+        shutil.copytree(_folder_of(path), _folder_of(target), dirs_exist_ok=True, copy_function=link_or_copy)
+    path.replace(target)
+    shutil.rmtree(_folder_of(path), ignore_errors=True)
+
+
+def _say(text: str) -> None:
+    # From a thread, when the reader of the output may be gone.
+    with suppress(OSError, ValueError):
+        print(text, flush=True)
 
 
 def _content(path: Path) -> dict[str, Any]:
@@ -360,11 +404,20 @@ def _inputs(client: MlflowClient, entry: Entry) -> None:
 def _model(_client: MlflowClient, entry: Entry) -> None:
     from pipeline.tracking.logged_model import send
 
-    send(entry.uri, entry.run, entry.folder, entry.content)
+    usual = os.environ.get(TIMEOUT)
+    os.environ[TIMEOUT] = UPLOAD_SECONDS
+    try:
+        send(entry.uri, entry.run, entry.folder, entry.content)
+    finally:
+        os.environ.pop(TIMEOUT) if usual is None else os.environ.update({TIMEOUT: usual})
 
 
 def _end(client: MlflowClient, entry: Entry) -> None:
-    client.set_terminated(entry.run, entry.content["status"], entry.content["time"])
+    run = client.get_run(entry.run)
+    owner = json.loads(run.data.tags.get(PROCESS, "null"))
+    # Told late: another process has gone on with the run since, and it is that one's to end.
+    if owner in (None, entry.process) or (run.info.status == "RUNNING" and not is_alive(owner, None)):
+        client.set_terminated(entry.run, entry.content["status"], entry.content["time"])
 
 
 DELIVER: dict[str, Callable[[MlflowClient, Entry], None]] = {

@@ -8,16 +8,12 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.storage import PROJECT
+from pipeline.storage import PROJECT, THREADS
 
 REWRITTEN = ("dvc.lock", "params.yaml", ".gitignore", "**/.gitignore")
 """What DVC itself changes during a run: no sign of unfinished work."""
 SOURCE_SUFFIXES = (".py", ".yaml", ".yml", ".toml", ".sh")
 """Untracked files that belong to the code. Data is known by its hash, and other files are nobody's business."""
-
-
-THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-"""Environment variables on which the last bits hang."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,8 @@ def _diff(folder: Path) -> str:
         if untracked:
             _git(folder, "add", "--intent-to-add", "--", *untracked, env=index)
         excluded = [f":(exclude,glob){pattern}" for pattern in REWRITTEN]
-        return _git(folder, "diff", "--no-color", "--no-ext-diff", "HEAD", "--", ".", *excluded, env=index) or ""
+        plain = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
+        return _git(folder, "diff", *plain, "HEAD", "--", ".", *excluded, env=index) or ""
 
 
 def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str | None:

@@ -8,26 +8,36 @@ from pathlib import Path
 from typing import Any
 
 REDACTED = "[redacted]"
-_NAME = r"(?:pass(?:word|wd|phrase)?|pwd|secret|token|credentials?|api_?key|access_?key|private_?key|auth_?key)"
+_NAME = (
+    r"(?:pass(?:word|wd|phrase)|secret|token|credentials?|(?:api|access|account|private|auth|kaggle|secret)_?key|"
+    r"client_?secret)"
+)
 _SECRET_NAME = re.compile(rf"(?:^|_|-|\.){_NAME}(?:$|_|-|\d)", re.IGNORECASE)
+_NO_SECRET = re.compile(r"_(?:FILE|PATH|DIR|URL|HOST)$", re.IGNORECASE)
+_LITERAL = r"""[rbfu]{0,2}(?:\"{3}.+?\"{3}|'{3}.+?'{3}|"[^"\n]{4,}"|'[^'\n]{4,}')"""
+_BARE = r"""(?=[^\s"'(]*[a-z])(?=[^\s"'(]*\d)[^\s"'(),;\[\].]{6,}+(?![\w(\[.])"""
 _PATTERNS = (
-    # the password within an address
-    (re.compile(r"(?<=://)([^\s:/@]*):[^\s/@]+(?=@)"), rf"\1:{REDACTED}"),
-    # name = "value", name: value, "name": "value", NAME=value; a call or another name is no secret
+    # A password, or a token in a name's place, in an address.
+    (re.compile(r"(?<=://)([^\s:/@]*):[^\s/]+(?=@)"), rf"\1:{REDACTED}"),
+    (re.compile(r"(?<=://)[^\s:/@]{16,}(?=@)"), REDACTED),
+    # name = "value", name: str = 'value', environ["NAME"] = "value", "name": "value": any text
     (
-        re.compile(
-            rf"""(?ix)((?:\b|[_-]){_NAME}(?:_id)?["']?\s*[:=]\s*)
-            (?:"(?!\[redacted\])[^"\n]{{4,}}"|'(?!\[redacted\])[^'\n]{{4,}}'|(?=[^\s"'(]*\d)[^\s"'(),;\[\]]{{6,}}(?![\w(\[]))"""
-        ),
+        re.compile(rf"((?:\b|[_-]){_NAME}(?:_\w+)?[\"']?\]?(?:\s*:\s*\w+)?\s*[:=]\s*){_LITERAL}", re.I | re.S),
         rf"\1{REDACTED}",
     ),
+    # NAME=value, name: value: letters and digits; a call, an attribute or a number is no secret
+    (re.compile(rf"((?:\b|[_-]){_NAME}\s*[:=]\s*){_BARE}", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(r"([?&]sig=)[^\s&]+", re.IGNORECASE), rf"\1{REDACTED}"),
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), REDACTED),
+    # Tokens that are known by how they begin: of code hosts, clouds, chats and model hubs; web tokens.
     (
-        re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL),
+        re.compile(
+            r"\b(?:(?:gh[pousr]_|hf_|KGAT_|dapi|AIza)(?=\w*\d)[A-Za-z0-9]{20,}|"
+            r"(?:github_pat_|glpat-|xox[abp]-|sk-)(?=[\w-]*\d)[\w-]{20,}|AKIA[0-9A-Z]{16}|eyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]*)"
+        ),
         REDACTED,
     ),
-    # Tokens that are known by how they begin: of code hosts, clouds, chats and model hubs.
-    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|xox[abp]-|sk-|hf_|AKIA|KGAT_)[A-Za-z0-9_-]{12,}"), REDACTED),
-    (re.compile(r"(?i)(\bauthorization:\s*(?:basic|bearer)\s+)\S+"), rf"\1{REDACTED}"),
+    (re.compile(r"(\bauthorization:\s*(?:basic|bearer)\s+)\S+", re.IGNORECASE), rf"\1{REDACTED}"),
 )
 KAGGLE = (Path("~/.kaggle/kaggle.json"), Path("~/.kaggle/access_token"))
 
@@ -38,8 +48,8 @@ def redacted(content: Any) -> Any:
     Known are the values of environment variables whose names say so, and Kaggle's token.
     """
     if isinstance(content, str):
-        for secret in _known():
-            content = content.replace(secret, REDACTED)
+        for known in _known():
+            content = known.sub(REDACTED, content)
         for pattern, instead in _PATTERNS:
             content = pattern.sub(instead, content)
         return content
@@ -54,13 +64,20 @@ def redacted(content: Any) -> Any:
 
 
 @cache
-def _known() -> tuple[str, ...]:
-    found = {value for name, value in os.environ.items() if _SECRET_NAME.search(name)}
+def _known() -> tuple[re.Pattern[str], ...]:
+    found = {value for name, value in os.environ.items() if _SECRET_NAME.search(name) and not _NO_SECRET.search(name)}
     for path in KAGGLE:
         try:
             text = path.expanduser().read_text(encoding="utf-8")
         except (OSError, RuntimeError):
             continue
         found |= set(re.findall(r'"key"\s*:\s*"([^"]+)"', text)) or {text.strip()}
-    # Short ones occur in ordinary words; long ones first, as one may be a part of another.
-    return tuple(sorted((each for each in found if len(each) >= 8), key=len, reverse=True))
+    # Long ones first, as one may be a part of another. As whole words: a short one occurs within others.
+    kept = sorted((each for each in found if _tells(each)), key=len, reverse=True)
+    return tuple(re.compile(rf"(?<!\w){re.escape(each)}(?!\w)") for each in kept)
+
+
+def _tells(value: str) -> bool:
+    # Words ("postgres", "password") stand everywhere; a path or a number is none.
+    is_word = value.isalpha() and len(value) < 12
+    return len(value) >= 8 and not is_word and not value.isdigit() and not Path(value).exists()

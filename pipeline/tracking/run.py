@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Self
 
 from matplotlib.figure import Figure
-from mlflow import MlflowClient
 from mlflow.data.meta_dataset import MetaDataset
 from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Run as StoredRun
@@ -23,6 +22,8 @@ from pipeline.tracking.store import TrackingError
 RUN_FILE = REPORTS / "run.json"
 CONFIG, DIFF, ENVIRONMENT = "config.yaml", "uncommitted.diff", "environment.txt"
 """Files of a run's record that it takes to make it again."""
+EVALUATED_WITH = "evaluation.json"
+"""The settings of the evaluation whose scores it holds."""
 
 
 @dataclass(frozen=True)
@@ -53,22 +54,15 @@ class Run:
     """An open MLflow run. What it is told goes to the store in the order told, sooner or later; twice changes nothing.
 
     Args:
-        client: Of the store.
-        uri: The same, by its address.
+        uri: Of the store.
         stored: The run as it was when it was opened.
         resumed: Whether an earlier process opened it first.
     """
 
-    def __init__(self, client: MlflowClient, uri: str, stored: StoredRun, *, resumed: bool) -> None:
-        self._client, self._uri, self._stored = client, uri, stored
+    def __init__(self, uri: str, stored: StoredRun, *, resumed: bool) -> None:
+        self._uri, self._stored = uri, stored
         self.id: str = stored.info.run_id
         self.resumed = resumed
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Tags as they stand in the store."""
-        outbox().flush()
-        return dict(self._client.get_run(self.id).data.tags)
 
     def next_step(self, prefix: str) -> int:
         """Return the step after the last one of metrics whose names begin so; of those that it had when opened."""

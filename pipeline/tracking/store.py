@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config import PipelineError
-from pipeline.storage import FolderLock, digest, private_file, private_folder, root
+from pipeline.storage import FolderLock, LockError, digest, private_file, private_folder, root
 from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.
@@ -24,7 +25,9 @@ os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
 import mlflow  # noqa: E402
 from mlflow import MlflowClient  # noqa: E402
+from mlflow.entities import Experiment, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
+from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode  # noqa: E402
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # Tells every failure with a traceback; it is handled, and told in a line.
@@ -40,7 +43,7 @@ class TrackingError(PipelineError):
 
 def store_uri(uri: str | None) -> str:
     """Return the given URI, or the sqlite store at the root."""
-    return uri or f"sqlite:///{root() / 'mlflow.db'}"
+    return uri.rstrip("/") if uri else f"sqlite:///{root() / 'mlflow.db'}"
 
 
 BETWEEN_TRAININGS = 600.0
@@ -62,23 +65,26 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
     address = store_uri(uri)
     mlflow.set_tracking_uri(address)
     deadline = time.monotonic() + patience
-    told = False
+    is_told = False
     while True:
         try:
             with answering(uri), _opening(uri):
                 _keep_private(uri)
                 client = MlflowClient(address)
                 client.search_experiments(max_results=1)
-            with answering(uri):
+            try:
                 if sent := sync(address):
-                    print(f"{sent} entries of the record were sent that had been waiting for the store", flush=True)
+                    told = f"{sent} entries of the record were sent that had been waiting for the store"
+                    print(told, file=sys.stderr, flush=True)
+            except (MlflowException, OSError, LockError) as error:
+                print(f"what waits for the tracking store was not sent: {redacted(str(error))}", file=sys.stderr)
             return client
-        except TrackingError as error:
+        except (TrackingError, LockError) as error:
             if time.monotonic() > deadline:
                 raise
-            if not told:
+            if not is_told:
                 print(f"{error}\nwaiting for it, {patience / 60:.0f} minutes at most", flush=True)
-                told = True
+                is_told = True
             time.sleep(2.0)
 
 
@@ -114,7 +120,25 @@ def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
                 client.restore_experiment(found.experiment_id)
             return str(found.experiment_id)
         artifacts = None if uri else (private_folder(root() / ARTIFACTS) / name).as_uri()
-        return str(client.create_experiment(name, artifact_location=artifacts))
+        try:
+            return str(client.create_experiment(name, artifact_location=artifacts))
+        except MlflowException as error:
+            found = client.get_experiment_by_name(name)
+            if found is None or error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+                raise
+            return str(found.experiment_id)  # another host was faster
+
+
+def all_experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[Experiment]:
+    """Return the experiments of a store, which tells a thousand at once."""
+    found: list[Experiment] = []
+    token: str | None = None
+    while True:
+        page = client.search_experiments(view_type=view, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
 
 
 def _opening(uri: str | None) -> FolderLock:

@@ -1,9 +1,12 @@
 """The record of a sweep: a parent run, a child a trial. Several processes write."""
 
+import time
+
 from mlflow import MlflowClient
 
 from pipeline.config import Config
-from pipeline.tracking.lifecycle import PARENT, close_run, find_run, open_run, reap
+from pipeline.tracking.lifecycle import KILLED, PARENT, close_run, find_run, open_run, reap
+from pipeline.tracking.outbox import outbox
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import BETWEEN_TRAININGS, answering, open_store, store_uri
 
@@ -36,10 +39,15 @@ class SweepRecord:
             return open_run(client, self._config, {PARENT: parent, **tags}, None, name)
 
     def run(self, run_id: str) -> Run:
-        """Return a run that is known by its id."""
+        """Return a run that another process opened."""
         with answering(self._config.tracking.uri):
-            return Run(self._client, store_uri(self._config.tracking.uri), self._client.get_run(run_id), resumed=True)
+            return Run(store_uri(self._config.tracking.uri), self._client.get_run(run_id), resumed=True)
 
     def end(self, run: Run, status: str) -> None:
         """Close a run: `FINISHED`, `FAILED` or `KILLED`."""
         close_run(run, status)
+
+    def lose(self, run_id: str) -> None:
+        """Close the run of a process that is gone."""
+        content = {"status": KILLED, "time": time.time_ns() // 1_000_000}
+        outbox().put(store_uri(self._config.tracking.uri), run_id, "end", content)

@@ -21,17 +21,20 @@ class Interruption:
     def reason(self) -> str | None:
         """Say why to stop, or None."""
         # First: that is why a stage of DVC's sends the signal to itself.
-        if self._watches_parent and os.getppid() != PARENT_PID:
+        if self._is_orphan():
             return "the process that started this one has ended"
         if self._signal is not None:
             return f"received {signal.Signals(self._signal).name}"
         return None
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Remember the first signal; a second one ends the process at once."""
-        if self._signal is not None:
+        """Remember the first signal; a second one ends the process at once, unless it was its own."""
+        if self._signal is not None and not self._is_orphan():
             raise KeyboardInterrupt
         self._signal = number
+
+    def _is_orphan(self) -> bool:
+        return self._watches_parent and os.getppid() != PARENT_PID
 
 
 @contextmanager
