@@ -79,8 +79,9 @@ def _of_the_machine(error: Exception) -> str | None:
             "(`python -m pipeline.runs gc` lists what may go) and run the same command again: it begins again, or goes "
             "on from its last checkpoint"
         )
-    # TensorFlow's has no class of Python's; it is not imported for its name.
-    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+    # TensorFlow's has no class of Python's, and is not imported for its name; its libraries may not even find room.
+    no_room = type(error).__name__ == "ResourceExhaustedError" or "failed to map segment" in str(error)
+    if isinstance(error, MemoryError) or no_room:
         first = (str(error).strip().splitlines() or ["an allocation failed"])[0]
         return (
             f"the memory is not enough: {first}. Give the process more, or ask for less (train.batch_size, "

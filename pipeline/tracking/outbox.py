@@ -18,6 +18,7 @@ from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunT
 from mlflow.exceptions import MlflowException
 from mlflow.protos import databricks_pb2
 from mlflow.protos.databricks_pb2 import ErrorCode
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.storage import FolderLock, is_alive, link_or_copy, private_folder, root, sync_file, this_process
 from pipeline.tracking.redaction import redacted
@@ -45,7 +46,7 @@ HOPELESS = {
     )
 }
 """What a store answers that will say the same tomorrow: the run was deleted, or does not take this."""
-UNANSWERED = (MlflowException, OSError)
+UNANSWERED = (MlflowException, OSError, SQLAlchemyError)
 """What a store raises that does not answer now."""
 AS_IT_IS = ("model", "inputs")
 """Kinds that name columns and hashes: nothing is taken out of them."""
@@ -314,6 +315,8 @@ def _may_be_taken_later(error: Exception) -> bool:
     if isinstance(error, requests.HTTPError) and error.response is not None:
         # Credentials can be set right; what is too large or unknown stays so.
         return error.response.status_code >= 500 or error.response.status_code in (401, 403, 408, 429)
+    if isinstance(error, SQLAlchemyError):
+        return True
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
 
 

@@ -1,5 +1,6 @@
 """The MLflow store: anchored at the root of the clone, initialised once."""
 
+import errno
 import logging
 import os
 import sys
@@ -28,6 +29,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Experiment, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode  # noqa: E402
+from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # Tells every failure with a traceback; it is handled, and told in a line.
@@ -76,7 +78,7 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
                 if sent := sync(address):
                     told = f"{sent} entries of the record were sent that had been waiting for the store"
                     print(told, file=sys.stderr, flush=True)
-            except (MlflowException, OSError, LockError) as error:
+            except (MlflowException, OSError, SQLAlchemyError, LockError) as error:
                 print(f"what waits for the tracking store was not sent: {redacted(str(error))}", file=sys.stderr)
             return client
         except (TrackingError, LockError) as error:
@@ -97,13 +99,19 @@ def answering(uri: str | None) -> Iterator[None]:
     """
     try:
         yield
-    except (MlflowException, OSError) as error:
+    except (MlflowException, OSError, SQLAlchemyError) as error:
         address = redacted(store_uri(uri))
         reason = redacted(str(error))
         if "database is locked" in reason:
             raise TrackingError(
                 f"tracking store {address} is locked by another process, which has not let go of it for over 20 "
                 "seconds. End that one (`fuser` names it), and run the same command again."
+            ) from error
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise  # told for what it is
+        if "disk is full" in reason:
+            raise TrackingError(
+                f"tracking store {address}: the disk is full. Make room, and run the same command again."
             ) from error
         raise TrackingError(
             f"tracking store {address} does not answer: {reason}. "
