@@ -57,17 +57,21 @@ def test_notes_of_processes_and_empty_objects_are_mended(workspace: Path) -> Non
     notes.parent.mkdir(parents=True)
     notes.write_text('{"write": {')
     objects = workspace / ".dvc" / "cache" / "files" / "md5"
-    for name, content in (("aa/bb", b""), ("cc/dd", b"x"), ("d4/1d8cd98f00b204e9800998ecf8427e", b"")):
+    good = "9d/d4e461268c8034f5c8564e155c67a6"  # md5 of x
+    files = {"aa/bb": b"", "cc/dd": b"half", good: b"x", "d4/1d8cd98f00b204e9800998ecf8427e": b""}
+    for name, content in files.items():
         (objects / name).parent.mkdir(parents=True)
         (objects / name).write_bytes(content)
+    run = workspace / ".dvc" / "cache" / "runs" / "ab" / "abcd" / "ef"
+    run.parent.mkdir(parents=True)
+    run.write_text("cmd: python\n: [")
     for fault in found(dvc_files, "fault"):
         assert fault.mend is not None
         fault.mend()
     assert not notes.exists()
-    assert sorted(path.name for path in objects.rglob("*") if path.is_file()) == [
-        "1d8cd98f00b204e9800998ecf8427e",
-        "dd",
-    ]
+    assert not run.exists()
+    left = [f"{path.parent.name}/{path.name}" for path in objects.rglob("*") if path.is_file()]
+    assert sorted(left) == [good, "d4/1d8cd98f00b204e9800998ecf8427e"]
     notes.write_text(json.dumps({"write": {"models": {"pid": os.getpid(), "cmd": "dvc repro"}}, "read": {}}))
     assert f"dvc runs as process {os.getpid()}" in found(dvc_files, "warning")[0].text
 

@@ -299,7 +299,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("room", [50, 500, 1500, 2500, 4000, 5500, 7000])
+@pytest.mark.parametrize("room", [50, 500, 1500, 2500, 3000, 3500])
 def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, small_disk: Path, room: int) -> None:
     """So many kilobytes are left when it begins."""
     clear(table.project)
@@ -317,14 +317,14 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("gigabytes", [1.0, 2.0, 4.0, 6.0])
+@pytest.mark.parametrize("gigabytes", [1.0, 1.5, 2.0, 2.5, 3.0])
 def test_out_of_memory_it_goes_on_when_there_is_some(table: Whole, gigabytes: float) -> None:
     """Address space, of which TensorFlow's libraries alone take gigabytes."""
     clear(table.project)
     repro = Repro(table.project, "sh", "-c", f"ulimit -v {int(gigabytes * 2**20)}; exec dvc repro")
     ended = repro.end()
     print(f"{gigabytes} GB: ended with {ended} in {list(repro.at)[-1:]}: {repro.output[-600:]}")
-    assert ended != 0 or gigabytes > 4
+    assert ended != 0
     finished(table)
     compare(table, "table", [f"{gigabytes} GB"])
 

@@ -1,7 +1,9 @@
 """DVC's own files: it writes them in place, so that a kill or a power cut can leave half of one."""
 
+import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,13 +18,22 @@ from pipeline.storage import root
 LOCK, ASIDE = Path("dvc.lock"), Path("dvc.lock.damaged")
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
 """The md5 of nothing."""
+DAYS = 7
+"""How far back the cache is looked at closely."""
 
 
 def dvc_files() -> Iterator[Finding]:
-    """Look at dvc.lock, at the notes of running processes and at the cache."""
-    yield from _lock()
-    yield from _processes(root() / ".dvc" / "tmp" / "rwlock")
-    yield from _cache(root() / ".dvc" / "cache" / "files" / "md5")
+    """Look at dvc.lock, at the notes of running processes and at the cache.
+
+    Where one of them shows that the machine went down while DVC wrote, what else it wrote lately is looked at closely.
+    """
+    cache = root() / ".dvc" / "cache"
+    found = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *_empty(cache)]
+    yield from found
+    if any(each.state == "fault" for each in found):
+        yield from _recent(cache)
+    elif cache.is_dir():
+        yield ok("DVC's cache: no empty object")
 
 
 def _lock() -> Iterator[Finding]:
@@ -93,21 +104,52 @@ def _running() -> Iterator[int]:
             continue
 
 
-def _cache(folder: Path) -> Iterator[Finding]:
+def _empty(cache: Path) -> Iterator[Finding]:
     """Look for objects of which a power cut has left nothing; DVC takes those that are there for good."""
-    empty = [path for path in folder.glob("??/*") if path.is_file() and path.stat().st_size == 0]
-    damaged = [path for path in empty if path.parent.name + path.name != EMPTY]
+    empty = [path for path in _objects(cache) if path.stat().st_size == 0]
+    if damaged := [path for path in empty if _name(path) != EMPTY]:
+        yield _damaged(damaged)
+
+
+def _recent(cache: Path) -> Iterator[Finding]:
+    """Compare the objects of the last days with their hashes, and read what the run cache noted down."""
+    since = time.time() - DAYS * 86_400
+    damaged = [path for path in _objects(cache) if path.stat().st_mtime > since and _md5(path) != _name(path)]
+    damaged += [path for path in cache.glob("runs/??/*/*") if path.is_file() and not _is_run(path)]
     if damaged:
-        yield fault(
-            f"DVC's cache: {len(damaged)} objects are empty that should not be ({damaged[0]})",
-            "delete them: `dvc repro` makes them again, or `dvc pull` brings them",
-            partial(_remove, damaged),
-        )
-    elif folder.is_dir():
-        yield ok("DVC's cache: no empty object")
+        yield _damaged(damaged)
+
+
+def _damaged(paths: list[Path]) -> Finding:
+    return fault(
+        f"DVC's cache: {len(paths)} files are damaged ({paths[0]})",
+        "delete them: `dvc repro` makes them again, or `dvc pull` brings them",
+        partial(_remove, paths),
+    )
+
+
+def _objects(cache: Path) -> list[Path]:
+    return [path for path in cache.glob("files/md5/??/*") if path.is_file()]
+
+
+def _name(path: Path) -> str:
+    return path.parent.name + path.name.removesuffix(".dir")
+
+
+def _md5(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
+def _is_run(path: Path) -> bool:
+    try:
+        return bool(yaml.safe_load(path.read_text(encoding="utf-8"))["cmd"])
+    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError):
+        return False
 
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        path.chmod(0o644)
-        path.unlink()
+        if path.exists():
+            path.chmod(0o644)
+            path.unlink()
