@@ -45,7 +45,7 @@ def _lock() -> Iterator[Finding]:
     except OSError as error:
         yield fault(f"dvc.lock: cannot be read ({error})", "look at the file's permissions and at the disk")
         return
-    if stages := _stages(text):
+    if (stages := _stages(text)) is not None:
         yield ok(f"dvc.lock: whole, {len(stages)} stages")
     elif re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
         yield fault("dvc.lock: holds both sides of a merge", "choose one: `git checkout --ours dvc.lock`, or --theirs")
@@ -61,13 +61,15 @@ def _lock() -> Iterator[Finding]:
 
 
 def _stages(text: str) -> dict[str, Any] | None:
+    # DVC's own rules: half a file is often YAML still, with half a dependency at its end.
+    from dvc.schema import COMPILED_LOCKFILE_SCHEMA
+    from voluptuous import Invalid
+
     try:
-        content = yaml.safe_load(text)
-        stages: dict[str, Any] = content["stages"]
-        whole = content["schema"] == "2.0" and all("cmd" in stage for stage in stages.values())
-    except (ValueError, yaml.YAMLError, TypeError, KeyError, AttributeError):
+        content = COMPILED_LOCKFILE_SCHEMA(yaml.safe_load(text))
+    except (ValueError, yaml.YAMLError, Invalid):
         return None
-    return stages if whole else None
+    return dict(content.get("stages", {}))
 
 
 def _processes(path: Path) -> Iterator[Finding]:
