@@ -21,8 +21,8 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 test: check ## format, lint, types, layer contracts and every test
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults"
 
-test-faults: $(INSTALLED) ## every kill at every stage, for the night
-	pytest -q -m faults
+test-faults: $(INSTALLED) ## kills, power cuts, full disks, servers in trouble: hours, for the night
+	pytest -q -rP -m faults
 
 test-fast: $(INSTALLED) ## the tests that take under a minute together
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
@@ -39,7 +39,7 @@ format: $(INSTALLED) ## format the code and mend what the linter can
 	ruff check --fix $(SOURCES)
 
 ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 dashboard: $(INSTALLED) ## look at the sweeps on http://127.0.0.1:8080
 	optuna-dashboard --host 127.0.0.1 --port 8080 "sqlite:///$(CURDIR)/optuna.db"

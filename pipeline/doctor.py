@@ -29,7 +29,7 @@ def look(given: argparse.Namespace) -> None:
                     print(f"         mending failed: {error}", flush=True)
                 else:
                     counts["ok"] += 1
-                    print(f"mended   {found.text}: {found.remedy}", flush=True)
+                    print(f"mended   {found.text}; done: {found.remedy}", flush=True)
                     continue
             counts[found.state] += 1
             if found.state != "ok" or not given.quiet:

@@ -14,15 +14,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
     parser.add_argument("--uri", help="of the tracking store; default: tracking.uri of params.yaml")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="id, state, age, score and name of the latest runs")
+    listing = commands.add_parser("list", help="id, state, age, score and name; LOST: its process has ended")
     listing.add_argument("experiment", nargs="*", help="only of these experiments")
     listing.add_argument("-n", type=int, default=20, help="how many; default: 20")
     listing.add_argument("--children", action="store_true", help="folds and trials too")
     listing.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
     listing.set_defaults(does=show)
     commands.add_parser("reap", help="close runs as KILLED whose process has ended").set_defaults(does=reap)
-    commands.add_parser("sync", help="send what waits for a tracking store").set_defaults(does=sync)
-    collecting = commands.add_parser("gc", help="what nothing asks for: checkpoints, artifacts, temporary files")
+    commands.add_parser("sync", help="send what waits for any tracking store").set_defaults(does=sync)
+    collecting = commands.add_parser(
+        "gc", help="what nothing asks for: checkpoints, artifacts, half files, refused records"
+    )
     collecting.add_argument("--delete", action="store_true", help="remove it; without this it is only listed")
     collecting.set_defaults(does=collect)
     given = parser.parse_args()
@@ -32,7 +34,7 @@ def main() -> None:
 
 def show(given: argparse.Namespace) -> None:
     """Print a line a run."""
-    from pipeline.tracking import answering, listed, open_store
+    from pipeline.tracking import answering, listed, open_store, store_uri
 
     uri = given.uri
     client = open_store(uri)
@@ -46,7 +48,7 @@ def show(given: argparse.Namespace) -> None:
             age = age_of(time.time() - run.began / 1000)
             print(f"{run.run_id}  {run.state:<9} {age:>5}  {score:<22} {run.experiment}: {run.name}")
     if not found and not given.json:
-        print("no runs; `dvc repro` makes one")
+        print(f"no runs{' of ' + ', '.join(given.experiment) if given.experiment else ''} in {store_uri(uri)}")
 
 
 def reap(given: argparse.Namespace) -> None:

@@ -147,9 +147,15 @@ def announce(run: "Run", start: "Checkpoint | None", config: Config) -> None:
     epochs = config.train.epochs
     if start is None:
         print(f"run {run.id} of MLflow experiment {config.name}", flush=True)
+    elif start.progress.stopped and start.progress.epoch < epochs:
+        print(
+            f"run {run.id}: the training has stopped at epoch {start.progress.epoch}/{epochs}, as it became no better "
+            f"(train.patience={config.train.patience}); the network is written again",
+            flush=True,
+        )
     elif not run.resumed:
         print(f"run {run.id} goes on from a training of {start.progress.epoch} epochs", flush=True)
-    elif start.progress.stopped or start.progress.epoch >= epochs:
+    elif start.progress.epoch >= epochs:
         print(
             f"resuming run {run.id} at epoch {epochs}/{epochs}: trained already; the network is written again",
             flush=True,

@@ -28,6 +28,7 @@ def made(name: str, folder: Path, hash_seed: str) -> tuple[Project, dict[str, st
     return project, found
 
 
+@pytest.mark.slow
 @pytest.mark.faults
 @pytest.mark.parametrize("name", FAMILIES)
 def test_elsewhere_and_under_another_hash_seed_every_file_is_the_same(name: str, tmp_path: Path) -> None:

@@ -31,9 +31,7 @@ def test_a_whole_lock_file_is_well(workspace: Path) -> None:
     assert [each.state for each in dvc_files()] == ["ok"]
 
 
-@pytest.mark.parametrize(
-    "content", ["", "\0\0", "schema: '2.0'\n", "schema: '2.0'\nstages:\n  train:\n    outs: [", "- 1"]
-)
+@pytest.mark.parametrize("content", ["", "\0\0", "schema: '2.0'\nstages:\n  train:\n    outs: [", "- 1"])
 def test_a_damaged_lock_file_is_mended(workspace: Path, content: str) -> None:
     lock = workspace / "dvc.lock"
     lock.write_text(content)

@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -74,11 +75,11 @@ def test_listed_with_state_age_and_score(command: Command) -> None:
     lines = command("list").splitlines()
     assert [line[:32] for line in lines] == [parent.id, first]
     assert lines[0].split()[1] == "LOST"
-    assert lines[1].split()[1:5] == ["FINISHED", "0s", "val/auc", "0.7500"] or lines[1].split()[2].endswith("s")
+    assert re.fullmatch(rf"{first}  FINISHED +\d+s  val/auc 0\.7500 +tiny: \S+", lines[1])
     assert fold.id in command("list", "--children")
     assert command("list", "-n", "1", "--json").count("\n") == 1
     assert json.loads(command("list", "-n", "9", "--json").splitlines()[1])["score"] == {"val/auc": 0.75}
-    assert "no runs" in command("list", "another experiment")
+    assert "no runs of another experiment in sqlite" in command("list", "another experiment")
 
 
 def test_lost_runs_are_closed_by_hand_and_at_the_next_start(command: Command) -> None:
@@ -128,7 +129,7 @@ def test_what_no_store_takes_steps_aside_and_stops_nothing(
     torn = leave(run_id, 2, scores={"val/late": 2.0}, step=2, timestamp=1)
     torn.write_text(torn.read_text()[:40])
     leave(run_id, 3, scores={"val/late": 3.0}, step=3, timestamp=1)
-    assert sync() == 3
+    assert sync() == 1
     said = capsys.readouterr().out
     assert f"{bad.name}: scores of run {'0' * 32} cannot be delivered: " in said
     assert f"{torn.name}: it is damaged" in said
@@ -223,7 +224,7 @@ def test_an_entry_without_its_folder_stops_nothing(store: Path) -> None:
     picture = leave(run_id, 1, "picture", name="plots/a.png")
     unknown = leave(run_id, 2, "no such kind")
     leave(run_id, 3, "tags", tags={"after": "yes"})
-    assert sync() == 3
+    assert sync() == 1
     assert {path.name for path in refused()} == {picture.name, unknown.name}
     assert open_store(None).get_run(run_id).data.tags["after"] == "yes"
 

@@ -54,8 +54,8 @@ def _lock() -> Iterator[Finding]:
     else:
         yield fault(
             "dvc.lock: damaged (DVC does not write it in one step)",
-            f"put it aside (mv dvc.lock {ASIDE}) and run `dvc repro`: finished stages come back from DVC's run cache; "
-            "where it is in git, `git checkout dvc.lock` brings the last one that was committed",
+            f"dvc.lock put aside as {ASIDE}. Next: `dvc repro`; finished stages come back from DVC's run cache. Where "
+            "dvc.lock is in git, `git checkout dvc.lock` before it brings the last one that was committed",
             partial(LOCK.replace, ASIDE),
         )
 

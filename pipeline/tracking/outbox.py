@@ -243,7 +243,7 @@ def sync(uri: str | None = None) -> int:
         uri: Of the store; None for all.
 
     Returns:
-        How many entries were delivered, or stepped aside.
+        How many entries were delivered.
 
     Raises:
         MlflowException, OSError: A store does not answer; what it has not taken waits on.
@@ -253,8 +253,7 @@ def sync(uri: str | None = None) -> int:
     with _sending():
         done = 0
         for path in pending(uri):
-            handle(path)
-            done += 1
+            done += handle(path)
         return done
 
 
@@ -262,7 +261,7 @@ def sync_all() -> tuple[int, list[str]]:
     """Deliver what ended processes left behind to whichever store it is for; refused entries are tried again.
 
     Returns:
-        How many entries were delivered, or stepped aside again; why stores have not taken the others.
+        How many entries were delivered; why stores have not taken the others.
     """
     for path in refused():
         _move(path, journal() / path.name)
@@ -273,8 +272,7 @@ def sync_all() -> tuple[int, list[str]]:
             uri = _content(path).get("uri", "")
             if uri not in left:
                 try:
-                    handle(path)
-                    sent += 1
+                    sent += handle(path)
                     continue
                 except UNANSWERED as error:
                     left[uri] = [_told(error)]
@@ -285,18 +283,21 @@ def sync_all() -> tuple[int, list[str]]:
     ]
 
 
-def handle(path: Path) -> None:
+def handle(path: Path) -> bool:
     """Deliver an entry and remove its file; what cannot be delivered steps aside, so that nothing waits behind it.
+
+    Returns:
+        Whether it was delivered.
 
     Raises:
         MlflowException, OSError: The store does not answer.
     """
     content = _content(path)
     if not path.exists():  # another process was faster
-        return
+        return True
     if not content:  # a power cut has left half of it
         _set_aside(path, "it is damaged")
-        return
+        return False
     entry = Entry(**content, folder=_folder_of(path))
     try:
         entry.deliver()
@@ -304,9 +305,10 @@ def handle(path: Path) -> None:
         if _may_be_taken_later(error):
             raise
         _set_aside(path, f"{entry.kind} of run {entry.run} cannot be delivered: {_told(error)}")
-        return
+        return False
     path.unlink(missing_ok=True)
     shutil.rmtree(entry.folder, ignore_errors=True)
+    return True
 
 
 def _may_be_taken_later(error: Exception) -> bool:

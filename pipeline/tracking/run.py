@@ -82,8 +82,9 @@ class Run:
         params = {_allowed(name): str(value) for name, value in flatten(config.tree)}
         missing = {name: value for name, value in params.items() if name not in self._stored.data.params}
         if missing:
-            self.tell("params", {"params": missing})
+            # The file first: a run that has its params is taken to have it.
             self.log_text(dump(config), CONFIG)
+            self.tell("params", {"params": missing})
 
     def log_provenance(self) -> None:
         """Log commit, uncommitted changes, machine and installed packages."""
