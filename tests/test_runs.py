@@ -17,8 +17,9 @@ from tiny import tiny
 from pipeline.runs import age_of, main
 from pipeline.storage import is_alive, root, this_process
 from pipeline.tracking import fold_run, lost_runs, open_store, reap, reference_to, training_run
-from pipeline.tracking.lifecycle import PROCESS
-from pipeline.tracking.outbox import Outbox, journal, pending, refused, sync, sync_all
+from pipeline.tracking.delivery import PROCESS
+from pipeline.tracking.journal import journal, pending, refused, sync, sync_all
+from pipeline.tracking.outbox import Outbox
 
 CONFIG = tiny()
 Command = Callable[..., str]

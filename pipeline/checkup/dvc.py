@@ -144,9 +144,13 @@ def _md5(path: Path) -> str:
 
 
 def _is_run(path: Path) -> bool:
+    # Named by its hash, sizes left out, as `dvc.stage.cache` has it.
+    from dvc.utils import dict_sha256
+
     try:
-        return bool(yaml.safe_load(path.read_text(encoding="utf-8"))["cmd"])
-    except (OSError, ValueError, yaml.YAMLError, TypeError, KeyError):
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return bool(dict_sha256(content, exclude=["size", "nfiles"]) == path.name)
+    except (OSError, ValueError, yaml.YAMLError, TypeError, AttributeError):
         return False
 
 

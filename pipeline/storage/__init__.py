@@ -18,7 +18,7 @@ from pipeline.storage.atomic import (
 from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
-from pipeline.storage.process import THREADS, is_alive, this_process
+from pipeline.storage.process import THREADS, is_alive, repeated, this_process
 from pipeline.storage.root import (
     AUDIT,
     CONF,
@@ -63,6 +63,7 @@ __all__ = [
     "private_folder",
     "read_json",
     "remove",
+    "repeated",
     "root",
     "sha256",
     "sync_file",

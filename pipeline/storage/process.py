@@ -2,8 +2,10 @@
 
 import os
 import socket
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,24 @@ def is_alive(owner: Mapping[str, Any] | None, seen: float | None, lost_seconds: 
         if owner.get("space") == here["space"]:
             return bool(_started(owner["pid"]) == owner["started"])
     return seen is not None and time.time() - seen < lost_seconds
+
+
+@contextmanager
+def repeated(action: Callable[[], object], seconds: float) -> Iterator[None]:
+    """Do something every so many seconds, in a thread of its own, while the block runs."""
+    over = threading.Event()
+
+    def run() -> None:
+        while not over.wait(seconds):
+            action()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _here() -> dict[str, Any]:

@@ -4,11 +4,8 @@ import gc
 import logging
 import os
 import shutil
-import threading
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -21,7 +18,7 @@ from optuna.trial import Trial, TrialState
 
 from pipeline import ENDS_WITH_PARENT, PARENT_PID
 from pipeline.config import InterruptedRunError, check, figure
-from pipeline.storage import FolderLock, this_process
+from pipeline.storage import FolderLock, repeated, this_process
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
 from pipeline.sweep.study import (
@@ -152,7 +149,8 @@ class _Attempt:
         values: dict[str, Any] = {}
         run: Run | None = None
         try:
-            with sign_of_life(trial):
+            # Workers on other hosts cannot see this process.
+            with repeated(lambda: trial.set_user_attr(SEEN, time.time()), SEEN_SECONDS):
                 values = plan.space.suggest(trial, plan.tree)
                 tags = {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
                 run = self._record.child(plan.parent, self._label, tags)
@@ -220,24 +218,6 @@ class _Attempt:
             run.tag("trial.state", state)
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run, status)
-
-
-@contextmanager
-def sign_of_life(trial: Trial) -> Iterator[None]:
-    """Note down every few seconds that a trial runs: workers on other hosts cannot see this process."""
-    over = threading.Event()
-
-    def tell() -> None:
-        while not over.wait(SEEN_SECONDS):
-            trial.set_user_attr(SEEN, time.time())
-
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def _now() -> int:

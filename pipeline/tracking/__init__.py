@@ -1,6 +1,7 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
 from pipeline.tracking.evidence import Evidence, evidence_of
+from pipeline.tracking.journal import orphans, pending, refused, sync_all
 from pipeline.tracking.leftovers import Leftover, leftovers
 from pipeline.tracking.lifecycle import (
     FAILED,
@@ -19,7 +20,6 @@ from pipeline.tracking.lifecycle import (
 )
 from pipeline.tracking.listing import Listed, listed
 from pipeline.tracking.logged_model import download_model, log_model
-from pipeline.tracking.outbox import orphans, pending, refused, sync_all
 from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, answering, open_store, store_uri

@@ -15,10 +15,10 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS
 from pipeline.tracking.lifecycle import FINISHED, PARENT, RESTORED
-from pipeline.tracking.logged_model import logged_models
 from pipeline.tracking.redaction import REDACTED
 from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, files_of
 from pipeline.tracking.store import TrackingError
+from pipeline.tracking.upload import logged_models
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from mlflow.entities import Experiment, ViewType
 from mlflow.entities import Run as StoredRun
 
 from pipeline.storage import FolderLock, half_written, remove, root, written
+from pipeline.tracking.journal import journal, orphans, refused
 from pipeline.tracking.lifecycle import FINISHED, KEY
-from pipeline.tracking.outbox import journal, orphans, refused
 from pipeline.tracking.store import ARTIFACTS, all_experiments
 
 NO_TRAINING = ("store", "journal", "stages")

@@ -18,8 +18,10 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
 from pipeline.storage import is_alive, root, this_process
+from pipeline.tracking.delivery import PROCESS, SEEN
+from pipeline.tracking.journal import LOST_SECONDS, journal
 from pipeline.tracking.load import measured
-from pipeline.tracking.outbox import LOST_SECONDS, PROCESS, SEEN, journal, outbox
+from pipeline.tracking.outbox import outbox
 from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run, RunReference
 from pipeline.tracking.store import (
@@ -185,6 +187,8 @@ def _place() -> str:
     path = root() / ".checkpoints" / "place"
     with suppress(FileExistsError), path.open("x", encoding="ascii") as stream:
         stream.write(uuid.uuid4().hex)
+        stream.flush()
+        os.fsync(stream.fileno())  # lost in a power cut, the runs of this clone would be strangers to it
     return f"{path.read_text(encoding='ascii')}-{path.stat().st_ino}"
 
 

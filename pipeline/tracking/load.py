@@ -1,6 +1,6 @@
 """The load of the machine during a training, as MLflow's own pages show it."""
 
-import threading
+import itertools
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +10,7 @@ from mlflow.system_metrics.metrics.disk_monitor import DiskMonitor
 from mlflow.system_metrics.metrics.gpu_monitor import GPUMonitor
 from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 
+from pipeline.storage import repeated
 from pipeline.tracking.run import Run
 
 SECONDS = 10.0
@@ -25,24 +26,16 @@ def measured(run: Run) -> Iterator[None]:
     monitors = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
     with suppress(ImportError, RuntimeError):  # no driver, or none of its packages
         monitors.append(GPUMonitor())
-    over = threading.Event()
+    steps = itertools.count(run.next_step("system/"))
 
     def measure() -> None:
-        step = run.next_step("system/")
-        while not over.wait(SECONDS):
-            found: dict[str, float] = {}
-            for monitor in monitors:
-                monitor.collect_metrics()
-                found |= monitor.aggregate_metrics()
-                monitor.clear_metrics()
-            now = time.time_ns() // 1_000_000
-            run.log_scores({f"system/{name}": float(value) for name, value in found.items()}, step, now)
-            step += 1
+        found: dict[str, float] = {}
+        for monitor in monitors:
+            monitor.collect_metrics()
+            found |= monitor.aggregate_metrics()
+            monitor.clear_metrics()
+        now = time.time_ns() // 1_000_000
+        run.log_scores({f"system/{name}": float(value) for name, value in found.items()}, next(steps), now)
 
-    thread = threading.Thread(target=measure, daemon=True, name="load")
-    thread.start()
-    try:
+    with repeated(measure, SECONDS):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -2,30 +2,26 @@
 
 import importlib.metadata
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import mlflow
-import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModel, LoggedModelStatus
+from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
-from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema
 
 from pipeline.storage import MODELS, PROJECT, link_or_copy
 from pipeline.tasks import Column
 from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import TrackingError, open_store, store_uri
+from pipeline.tracking.upload import CODE, logged_models
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
 WHERE_USED = ("sentencepiece",)
 """Needed by some networks; these were trained where it was installed."""
-CODE = "pipeline"
-SCRIPT = f"{CODE}/tracking/pyfunc.py"
 
 
 def log_model(
@@ -62,51 +58,6 @@ def log_model(
         "requirements": [f"{name}=={version}" for name, version in _installed()],
     }
     run.tell("model", content, fill)
-
-
-def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> None:
-    """Hand a network over to the tracking store, unless the run has one.
-
-    Signature, requirements and example are given: MLflow's own guesses load the model several times.
-
-    Args:
-        uri: Of the store.
-        run_id: Of the run.
-        folder: As `log_model` filled it.
-        content: As `log_model` told it.
-    """
-    client = MlflowClient(uri)
-    for model in logged_models(client, run_id):
-        if model.status == LoggedModelStatus.READY:
-            return
-        client.delete_logged_model(model.model_id)  # the store went away while it took it
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
-    columns = [Column(**each) for each in content["columns"]]
-    outputs = [Column(**each) for each in content["outputs"]]
-    taken = Schema([ColSpec("double" if c.is_number else "string", c.name, required=False) for c in columns])
-    given = Schema([ColSpec("float" if c.is_number else "string", c.name) for c in outputs])
-    names = [column.name for column in columns]
-    frame = pd.DataFrame(content["example"], columns=names).astype({c.name: float for c in columns if c.is_number})
-    # What mlflow.pyfunc.log_model does, which would take the active run; there is none in this thread.
-    Model.log(
-        artifact_path=None,
-        flavor=mlflow.pyfunc,
-        run_id=run_id,
-        name="model",
-        python_model=str(folder / SCRIPT),
-        artifacts={"models": str(folder / MODELS.name)},
-        code_paths=[str(folder / CODE)],
-        signature=ModelSignature(inputs=taken, outputs=given),
-        input_example=frame,
-        pip_requirements=list(content["requirements"]),
-    )
-
-
-def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
-    """Return the networks that a run logged, half-written ones included."""
-    experiment = client.get_run(run_id).info.experiment_id
-    return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
 
 
 def _all_but_code(folder: str, names: list[str]) -> list[str]:

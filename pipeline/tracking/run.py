@@ -70,7 +70,7 @@ class Run:
         return 1 + max(known, default=-1)
 
     def tell(self, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None) -> None:
-        """Put an entry into the outbox; see `outbox.DELIVER`."""
+        """Put an entry into the outbox; see `delivery.DELIVER`."""
         outbox().put(self._uri, self.id, kind, content, fill)
 
     def tag(self, name: str, value: str) -> None:

@@ -31,6 +31,8 @@ from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
+from pipeline.tracking.journal import sync  # noqa: E402
+
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # Tells every failure with a traceback; it is handled, and told in a line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
@@ -62,8 +64,6 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
     Raises:
         TrackingError: The store does not answer.
     """
-    from pipeline.tracking.outbox import sync
-
     address = store_uri(uri)
     mlflow.set_tracking_uri(address)
     deadline = time.monotonic() + patience
