@@ -143,6 +143,20 @@ def test_a_missing_reference_names_the_command(workspace: Path) -> None:
         RunReference.load()
 
 
+def test_killed_while_its_tables_are_made_a_store_is_made_again(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(_path: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.tracking.store.sync_file", killed)
+        with pytest.raises(KeyboardInterrupt):
+            open_store(None)
+    assert not (workspace / "mlflow.db").exists()
+    assert trained()
+
+
 def test_several_open_a_fresh_store_at_once(workspace: Path) -> None:
     errors: list[BaseException] = []
 

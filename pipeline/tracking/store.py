@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config import PipelineError
-from pipeline.storage import FolderLock, LockError, digest, private_file, private_folder, root
+from pipeline.storage import FolderLock, LockError, digest, private_file, private_folder, root, sync_file
 from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.
@@ -71,7 +71,8 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
     while True:
         try:
             with answering(uri), _opening(uri):
-                _keep_private(uri)
+                _keep_private()
+                _make_tables(address)
                 client = MlflowClient(address)
                 client.search_experiments(max_results=1)
             try:
@@ -160,8 +161,21 @@ def _opening(uri: str | None) -> FolderLock:
     return FolderLock(folder, "opens the tracking store", wait_seconds=120)
 
 
-def _keep_private(uri: str | None) -> None:
+def _keep_private() -> None:
     # Settings, scores and samples of somebody's own data are not for everybody on the machine.
     private_folder(root() / ".checkpoints")
-    if uri is None:
-        private_file(root() / "mlflow.db")
+    path = root() / "mlflow.db"
+    if path.exists():
+        private_file(path)
+
+
+def _make_tables(address: str) -> None:
+    """Give a fresh database file its tables in one step: killed between two of them, MLflow would refuse it."""
+    scheme, _, name = address.partition(":///")
+    path = Path(name)
+    if scheme != "sqlite" or not name or (path.exists() and path.stat().st_size):
+        return
+    partial = private_file(path.with_name(f".{path.name}.{os.getpid()}.partial"))
+    MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
+    sync_file(partial)
+    partial.replace(path)
