@@ -5,6 +5,7 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -109,7 +110,10 @@ def _running() -> Iterator[int]:
 def _empty(cache: Path) -> Iterator[Finding]:
     """Look for objects of which a power cut has left nothing; DVC takes those that are there for good."""
     empty = [path for path in _objects(cache) if path.stat().st_size == 0]
-    if damaged := [path for path in empty if _name(path) != EMPTY]:
+    damaged = [path for path in empty if _name(path) != EMPTY]
+    # Killed between making a folder of its run cache and filling it, DVC stumbles over it ever after.
+    damaged += [path for path in cache.glob("runs/??/*") if path.is_dir() and not any(path.iterdir())]
+    if damaged:
         yield _damaged(damaged)
 
 
@@ -156,6 +160,10 @@ def _is_run(path: Path) -> bool:
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
-        if path.exists():
+        if path.is_dir():
+            path.rmdir()
+        elif path.exists():
             path.chmod(0o644)
             path.unlink()
+        with suppress(OSError):  # DVC expects an entry in each folder of its run cache
+            path.parent.rmdir()
