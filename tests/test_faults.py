@@ -21,10 +21,9 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Project, copy_project, write_tiny
-from mlflow import MlflowClient
 from pairs import pairs, write_pairs
 from points import points
-from record import runs
+from record import runs, store_of
 from texts import text, write_text
 from tiny import tiny
 
@@ -114,7 +113,7 @@ def files_of(project: Project) -> dict[str, str]:
 
 def scores_of(project: Project, name: str) -> dict[str, list[tuple[int, float]]]:
     """Return every metric of the one run that there must be, with its children's; see that it has ended well."""
-    client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
+    client = store_of(project)
     experiment = client.get_experiment_by_name(name)
     assert experiment is not None
     found = {}
