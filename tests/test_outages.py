@@ -16,7 +16,7 @@ from record import history, runs
 from servers import Between, Server, clear
 
 pytestmark = pytest.mark.slow
-EPOCHS = 8
+EPOCHS = 24
 LONG = ("experiment=tiny", "train.batch_size=4", f"train.epochs={EPOCHS}", "train.precision=float32")
 """Epochs of seconds: there is time to stop a server and to start it again."""
 

@@ -12,7 +12,7 @@ from pipeline import PARENT_PID
 from pipeline.storage import FolderLock
 
 LOCKS = Path(".checkpoints") / "stages"
-LOOK_SECONDS, GRACE_SECONDS = 0.5, 30.0
+LOOK_SECONDS, OWN_END_SECONDS, GRACE_SECONDS = 0.5, 5.0, 30.0
 
 
 @contextmanager
@@ -39,6 +39,9 @@ def _watch(over: threading.Event) -> None:
     while os.getppid() == PARENT_PID:
         if over.wait(LOOK_SECONDS):
             return
+    # A training has seen it by itself by now, and saves a checkpoint: what comes then must not end that.
+    if over.wait(OWN_END_SECONDS):
+        return
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
     # Within a library's long call no signal is heard. What stages write appears whole or not at all.
