@@ -17,6 +17,8 @@ from pipeline.tracking.redaction import redacted
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two tries while the store does not answer."""
+ASK_SECONDS = 2.0
+"""The longest such pause of a process that wants to end."""
 PATIENCE = 20.0
 """Seconds without a single success after which a process that wants to end leaves the rest to the next."""
 AS_IT_IS = ("model", "inputs")
@@ -92,8 +94,11 @@ class Outbox:
             Entries that wait for another process now.
         """
         with self._changed:
-            self._changed.notify_all()
+            asked_at = 0.0
             while self._waiting and time.monotonic() - self._succeeded_at < patience:
+                if time.monotonic() - asked_at > ASK_SECONDS:  # however long the pause between two tries was by then
+                    asked_at = time.monotonic()
+                    self._changed.notify_all()
                 self._changed.wait(0.2)
             for path in self._waiting:
                 for each in (*folder_of(path).rglob("*"), path):
