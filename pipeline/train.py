@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config import Config, command, figure
 from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_json, write_text
-from pipeline.tasks import Task, task_for
+from pipeline.tasks import Task, key_of, task_for
 
 if TYPE_CHECKING:
     import keras
@@ -33,22 +33,23 @@ def train(config: Config) -> None:
     from pipeline.tracking import reference_to, store_uri, training_run
     from pipeline.training import Checkpoints
 
-    key = task.key()
+    of = task.ingredients()
+    key = key_of(of)
     folder = checkpoints(key)
     with FolderLock(folder, "trains the same network"):
         folds = task.folds()
         saved = [Checkpoints(folder if len(folds) == 1 else folder / f"fold_{n}") for n in range(1, len(folds) + 1)]
         begun = [each.latest(config.train.epochs) is not None for each in saved]
-        if not any(begun) and (why := near_miss(folder, config.name, task.ingredients())):
+        if not any(begun) and (why := near_miss(folder, config.name, of)):
             print(why, flush=True)
-        about = {"name": config.name, "store": store_uri(config.tracking.uri), "of": task.ingredients()}
+        about = {"name": config.name, "store": store_uri(config.tracking.uri), "of": of}
         write_json(folder / KEY, about)
         with training_run(config, key, begun) as run:
             record_start(run, config, task)
             if len(folds) == 1:
                 model, history = train_one(task, saved[0], run)
             else:
-                model, history = train_folds(task, folds, saved, key, run)
+                model, history = train_folds(task, folds, saved, begun, key, run)
             save(task, model, history, saved[0])
             record_end(run, config, task, history)
             reference_to(run, config).save()
@@ -102,7 +103,7 @@ def train_one(task: Task, saved: "Checkpoints", run: "Run") -> tuple["keras.Mode
 
 
 def train_folds(
-    task: Task, folds: Sequence[Task], saved: Sequence["Checkpoints"], key: str, run: "Run"
+    task: Task, folds: Sequence[Task], saved: Sequence["Checkpoints"], begun: Sequence[bool], key: str, run: "Run"
 ) -> tuple["keras.Model", Sequence["EpochRecord"]]:
     """Train a network a fold, each in a child run; return them put together, and the mean of their scores by epoch."""
     from pipeline.tracking import FOLD_SCORE, fold_run
@@ -110,9 +111,8 @@ def train_folds(
 
     print(f"run {run.id} of MLflow experiment {task.config.name}: {len(folds)} folds, a child run each", flush=True)
     networks, histories, best = [], [], []
-    for number, (fold, kept) in enumerate(zip(folds, saved, strict=True), 1):
-        begun = kept.latest(task.config.train.epochs) is not None
-        with fold_run(run, task.config, key, number, begun=begun) as child:
+    for number, (fold, kept, has_begun) in enumerate(zip(folds, saved, begun, strict=True), 1):
+        with fold_run(run, task.config, key, number, begun=has_begun) as child:
             print(f"fold {number}/{len(folds)}: ", end="", flush=True)
             child.log_config(task.config)
             child.tag("onehot.seed", str(fold.seed))

@@ -35,18 +35,8 @@ class Server:
     def start(self) -> None:
         """Start it, on the same port and with the same database each time; wait until it answers."""
         command = [
-            *(
-                sys.executable,
-                "-m",
-                "mlflow",
-                "server",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                str(self.port),
-                "--workers",
-                "1",
-            ),
+            *(sys.executable, "-m", "mlflow", "server"),
+            *("--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"),
             *("--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"),
             *("--artifacts-destination", str(self.folder / "artifacts")),
         ]

@@ -6,13 +6,11 @@ FAULTS_SEED=N repeats it.
 
 import json
 import os
-import queue
 import random
 import re
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -24,6 +22,7 @@ from conftest import Project, copy_project, write_tiny
 from pairs import pairs, write_pairs
 from points import points
 from record import runs, store_of
+from running import Running
 from texts import text, write_text
 from tiny import tiny
 
@@ -60,42 +59,6 @@ FAMILIES = {
 }
 
 
-class Repro:
-    """`dvc repro` in a project of its own, as it runs."""
-
-    def __init__(self, project: Project, *command: str) -> None:
-        self.began = time.monotonic()
-        self.output = ""
-        self.at: dict[str, float] = {}
-        self.process = project.start(*(command or ("dvc", "repro")))
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as stream:
-            for line in stream:
-                if found := re.match(r"Running stage '(\w+)'", line):
-                    self.at.setdefault(found[1], time.monotonic() - self.began)
-                self._lines.put(line)
-        self._lines.put(None)
-
-    def runs_stage(self, name: str) -> bool:
-        """Wait until a stage begins; False where the command ends before."""
-        while name not in self.at:
-            line = self._lines.get(timeout=300)
-            if line is None:
-                self._lines.put(None)
-                return False
-            self.output += line
-        return True
-
-    def end(self) -> int:
-        while (line := self._lines.get(timeout=300)) is not None:
-            self.output += line
-        return self.process.wait()
-
-
 @dataclass(frozen=True)
 class Whole:
     """What an unbroken run writes, and how long each stage takes."""
@@ -104,6 +67,10 @@ class Whole:
     files: dict[str, str]
     seconds: dict[str, float]
     scores: dict[str, list[tuple[int, float]]]
+
+
+def repro_of(project: Project) -> Running:
+    return Running(project, "dvc", "repro")
 
 
 def files_of(project: Project) -> dict[str, str]:
@@ -151,7 +118,7 @@ def made(name: str, folder: Path) -> Whole:
     (project.folder / "params.yaml").write_text(dump(config), encoding="utf-8")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "--allow-empty", "-m", name)
-    whole = Repro(project)
+    whole = repro_of(project)
     assert whole.end() == 0, whole.output
     begins = [whole.at[stage] for stage in STAGES]
     ends = [*begins[1:], time.monotonic() - whole.began]
@@ -191,7 +158,7 @@ def killed(whole: Whole, draw: random.Random, stages: Sequence[str]) -> tuple[st
     Returns:
         The stage, and what was done; None where it had ended before.
     """
-    repro = Repro(whole.project)
+    repro = repro_of(whole.project)
     chosen, way, share = draw.choice(stages), draw.choice(list(WAYS)), draw.random()
     if not repro.runs_stage(chosen):
         if repro.end() == 0:
@@ -215,7 +182,7 @@ def killed(whole: Whole, draw: random.Random, stages: Sequence[str]) -> tuple[st
 def finished(whole: Whole) -> str:
     """Run to the end, as `make repro` does; return what was said."""
     output = mended(whole)
-    repro = Repro(whole.project)
+    repro = repro_of(whole.project)
     assert repro.end() == 0, repro.output
     return output + repro.output
 
@@ -258,7 +225,7 @@ def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
     whole = made("table", tmp_path)
     folder = whole.project.folder
     clear(whole.project)
-    first = Repro(whole.project)
+    first = repro_of(whole.project)
     wait_for_checkpoint_within_an_epoch(folder, first)
     WAYS["kill -9 of the stage"](first.process)
     assert first.end() != 0
@@ -266,7 +233,7 @@ def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
     (run,) = runs(whole.project)
     assert run.info.status == "RUNNING"
 
-    second = Repro(whole.project)
+    second = repro_of(whole.project)
     wait_for_checkpoint_within_an_epoch(folder, second)
     orphan = everything(second.process)[1:]
     assert orphan
@@ -281,7 +248,7 @@ def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
     assert [each.info.run_id for each in runs(whole.project)] == [run.info.run_id]
 
 
-def wait_for_checkpoint_within_an_epoch(folder: Path, repro: Repro) -> None:
+def wait_for_checkpoint_within_an_epoch(folder: Path, repro: Running) -> None:
     began, deadline = time.time(), time.monotonic() + 120
     while time.monotonic() < deadline:
         for path in (folder / ".checkpoints").glob("*/*.npz"):
@@ -318,7 +285,7 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
     taken = shutil.disk_usage(small_disk).used // 1024
     resize = ["mount", "-o", f"remount,size={taken + room}k", str(small_disk)]
     subprocess.run(resize, check=True)
-    repro = Repro(full.project)
+    repro = repro_of(full.project)
     assert repro.end() != 0, repro.output
     assert "takes no more" in repro.output or "No space" in repro.output or "disk is full" in repro.output
     print(f"{room} kB: ended in {list(repro.at)[-1:]}: {repro.output[-600:]}")
@@ -332,7 +299,7 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
 def test_out_of_memory_it_goes_on_when_there_is_some(table: Whole, gigabytes: float) -> None:
     """Address space, of which TensorFlow's libraries alone take gigabytes."""
     clear(table.project)
-    repro = Repro(table.project, "sh", "-c", f"ulimit -v {int(gigabytes * 2**20)}; exec dvc repro")
+    repro = Running(table.project, "sh", "-c", f"ulimit -v {int(gigabytes * 2**20)}; exec dvc repro")
     ended = repro.end()
     print(f"{gigabytes} GB: ended with {ended} in {list(repro.at)[-1:]}: {repro.output[-600:]}")
     assert ended != 0
@@ -362,7 +329,7 @@ def test_after_a_power_cut_what_was_not_synced_is_missing(table: Whole, stage: s
     log = tmp_path / "synced"
     log.touch()
     began = time.time()
-    repro = Repro(
+    repro = Running(
         table.project, "sh", "-c", f"SYNCED={log} PYTHONPATH={tmp_path} PYTHONDONTWRITEBYTECODE=1 exec dvc repro"
     )
     assert repro.runs_stage(stage)

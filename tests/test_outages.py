@@ -1,9 +1,7 @@
 """A tracking store that is away, hangs, is slow or locked: the training goes on, and nothing of its record is lost."""
 
-import queue
 import signal
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +11,7 @@ from conftest import Project, copy_project, write_tiny
 from mlflow import MlflowClient
 from mlflow.entities import Run
 from record import history, runs
+from running import Running
 from servers import Between, Server, clear
 
 pytestmark = pytest.mark.slow
@@ -39,36 +38,8 @@ def server(project: Project, tmp_path: Path) -> Iterator[Server]:
     server.stop()
 
 
-class Training:
-    """A training that runs, and the lines that it prints."""
-
-    def __init__(self, project: Project, *overrides: str) -> None:
-        self._process = project.start("python", "-m", "pipeline.train", *LONG, *overrides)
-        self._lines: queue.Queue[str | None] = queue.Queue()
-        self.output = ""
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self) -> None:
-        assert self._process.stdout is not None
-        with self._process.stdout as stream:
-            for line in stream:
-                self._lines.put(line)
-        self._lines.put(None)
-
-    def wait_for(self, text: str, seconds: float = 120) -> None:
-        deadline = time.monotonic() + seconds
-        while True:
-            line = self._lines.get(timeout=max(0.1, deadline - time.monotonic()))
-            assert line is not None, f"{text!r} was never said:\n{self.output}"
-            self.output += line
-            if text in line:
-                return
-
-    def end(self) -> str:
-        while (line := self._lines.get(timeout=240)) is not None:
-            self.output += line
-        assert self._process.wait() == 0, self.output
-        return self.output
+def training_of(project: Project, *overrides: str) -> Running:
+    return Running(project, "python", "-m", "pipeline.train", *LONG, *overrides)
 
 
 def is_complete(run: Run, points: Callable[[Run, str], list[tuple[int, float]]]) -> None:
@@ -89,13 +60,13 @@ def has_files(server: Server, run: Run) -> None:
 
 @pytest.mark.faults
 def test_stopped_and_started_again_a_server_gets_everything(project: Project, server: Server) -> None:
-    training = Training(project, f"tracking.uri={server.uri}")
+    training = training_of(project, f"tracking.uri={server.uri}")
     training.wait_for("epoch 1/")
     server.stop()
     training.wait_for("the work goes on, its record waits in")
     server.start()
-    output = training.end()
-    assert "the tracking store answers again" in output
+    assert training.end() == 0, training.output
+    assert "the tracking store answers again" in training.output
     (run,) = server.runs()
     is_complete(run, server.history)
     has_files(server, run)
@@ -104,11 +75,11 @@ def test_stopped_and_started_again_a_server_gets_everything(project: Project, se
 
 @pytest.mark.faults
 def test_a_server_that_stays_away_gets_everything_later(project: Project, server: Server) -> None:
-    training = Training(project, f"tracking.uri={server.uri}")
+    training = training_of(project, f"tracking.uri={server.uri}")
     training.wait_for("epoch 1/")
     server.stop()
-    output = training.end()
-    assert "entries of the record wait in" in output
+    assert training.end() == 0, training.output
+    assert "entries of the record wait in" in training.output
     assert (project.folder / "models" / "model.keras").is_file()
     server.start()
     assert "entries of the record were sent" in project.run("python", "-m", "pipeline.runs", "sync")
@@ -119,12 +90,12 @@ def test_a_server_that_stays_away_gets_everything_later(project: Project, server
 
 @pytest.mark.faults
 def test_a_server_that_hangs_stops_nothing(project: Project, server: Server) -> None:
-    training = Training(project, f"tracking.uri={server.uri}")
+    training = training_of(project, f"tracking.uri={server.uri}")
     training.wait_for("epoch 1/")
     server.signal(signal.SIGSTOP)
     training.wait_for("epoch 6/")
     server.signal(signal.SIGCONT)
-    training.end()
+    assert training.end() == 0, training.output
     project.run("python", "-m", "pipeline.runs", "sync")
     (run,) = server.runs()
     is_complete(run, server.history)
@@ -135,13 +106,13 @@ def test_a_server_that_hangs_stops_nothing(project: Project, server: Server) -> 
 @pytest.mark.parametrize(("seconds", "fails"), [(2.0, False), (0.0, True)], ids=["slow", "500"])
 def test_a_server_in_trouble_gets_everything(project: Project, server: Server, seconds: float, fails: bool) -> None:
     between = Between(server)
-    training = Training(project, f"tracking.uri={between.uri}")
+    training = training_of(project, f"tracking.uri={between.uri}")
     training.wait_for("epoch 1/")
     between.seconds, between.fails = seconds, fails
     training.wait_for("epoch 6/")
     assert between.late + between.failed > 0
     between.fails = False
-    training.end()
+    assert training.end() == 0, training.output
     between.seconds = 0.0
     project.run("python", "-m", "pipeline.runs", "sync")
     between.close()
@@ -153,7 +124,7 @@ def test_a_server_in_trouble_gets_everything(project: Project, server: Server, s
 @pytest.mark.faults
 def test_a_locked_database_is_waited_for(project: Project) -> None:
     clear(project.folder, "models", ".checkpoints", "reports/run.json", "mlflow.db", "mlartifacts")
-    training = Training(project)
+    training = training_of(project)
     training.wait_for("epoch 1/")
     lock = sqlite3.connect(project.folder / "mlflow.db", isolation_level=None)
     lock.execute("BEGIN EXCLUSIVE")
@@ -161,7 +132,7 @@ def test_a_locked_database_is_waited_for(project: Project) -> None:
     time.sleep(25)
     lock.execute("COMMIT")
     lock.close()
-    training.end()
+    assert training.end() == 0, training.output
     project.run("python", "-m", "pipeline.runs", "sync")
     (run,) = runs(project)
     is_complete(run, lambda run, metric: history(project, run, metric))

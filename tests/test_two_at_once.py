@@ -8,8 +8,8 @@ import pytest
 from conftest import Project, copy_project, write_tiny
 from mlflow import MlflowClient
 from record import content, runs
+from running import Running
 from servers import clear
-from test_faults import Repro
 
 pytestmark = pytest.mark.slow
 LONG = ("experiment=tiny", "train.batch_size=4", "train.epochs=3", "train.precision=float32")
@@ -27,9 +27,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.faults
 def test_of_two_repros_in_one_clone_one_says_that_it_must_wait(project: Project) -> None:
     clear(project.folder, *MADE)
-    first = Repro(project, "dvc", "repro", "train")
+    first = Running(project, "dvc", "repro", "train")
     assert first.runs_stage("train")
-    second = Repro(project, "dvc", "repro", "train")
+    second = Running(project, "dvc", "repro", "train")
     assert second.end() != 0
     assert "is busy" in second.output
     assert f"(PID {first.process.pid})" in second.output
@@ -42,9 +42,8 @@ def test_of_two_repros_in_one_clone_one_says_that_it_must_wait(project: Project)
 def test_of_two_trainings_by_hand_the_second_names_the_first(project: Project) -> None:
     clear(project.folder, *MADE)
     project.run("dvc", "repro", "preprocess")
-    first = Repro(project, "python", "-m", "pipeline.train", *LONG, "train.epochs=60")
-    while "epoch 1/" not in first.output:
-        first.output += first._lines.get(timeout=120) or ""
+    first = Running(project, "python", "-m", "pipeline.train", *LONG, "train.epochs=60")
+    first.wait_for("epoch 1/")
     second = project.run("python", "-m", "pipeline.train", *LONG, fails=True)
     assert f"is in use by process {first.process.pid}, which runs stage train in this folder" in second
     os.kill(first.process.pid, 15)
@@ -62,7 +61,7 @@ def test_two_clones_share_a_store_and_a_cache(project: Project, tmp_path: Path) 
         clone.run("dvc", "cache", "dir", "--local", str(tmp_path / "cache"))
         clone.run("python", "-m", "pipeline.compose", *LONG, f"tracking.uri=sqlite:///{tmp_path / 'shared.db'}")
         clones.append(clone)
-    started = [Repro(clone, "dvc", "repro", "evaluate") for clone in clones]
+    started = [Running(clone, "dvc", "repro", "evaluate") for clone in clones]
     for repro in started:
         assert repro.end() == 0, repro.output
     first, second = clones
@@ -83,12 +82,12 @@ def test_two_clones_share_a_store_and_a_cache(project: Project, tmp_path: Path) 
 def test_a_sweep_beside_a_repro(project: Project) -> None:
     clear(project.folder, *MADE)
     project.run("dvc", "repro", "preprocess")
-    sweep = Repro(
+    sweep = Running(
         project,
         *("python", "-m", "pipeline.train", "--multirun", *LONG, "tracking.log_model=false"),
         *("hydra.sweeper.n_trials=2", "model.hidden_units=choice(8,16)", "hydra.sweeper.study_name=beside"),
     )
-    repro = Repro(project, "dvc", "repro", "evaluate")
+    repro = Running(project, "dvc", "repro", "evaluate")
     assert repro.end() == 0, repro.output
     assert sweep.end() == 0, sweep.output
     assert {run.info.status for run in runs(project)} == {"FINISHED"}

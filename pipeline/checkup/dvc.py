@@ -1,6 +1,5 @@
 """DVC's own files: it writes them in place, so that a kill or a power cut can leave half of one."""
 
-import hashlib
 import json
 import re
 import time
@@ -14,7 +13,7 @@ import psutil
 import yaml
 
 from pipeline.checkup.finding import Finding, fault, ok, warning
-from pipeline.storage import root
+from pipeline.storage import md5, root
 
 LOCK, ASIDE = Path("dvc.lock"), Path("dvc.lock.damaged")
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
@@ -120,7 +119,7 @@ def _empty(cache: Path) -> Iterator[Finding]:
 def _recent(cache: Path) -> Iterator[Finding]:
     """Compare the objects of the last days with their hashes, and read what the run cache noted down."""
     since = time.time() - DAYS * 86_400
-    damaged = [path for path in _objects(cache) if path.stat().st_mtime > since and _md5(path) != _name(path)]
+    damaged = [path for path in _objects(cache) if path.stat().st_mtime > since and md5(path) != _name(path)]
     damaged += [path for path in cache.glob("runs/??/*/*") if path.is_file() and not _is_run(path)]
     if damaged:
         yield _damaged(damaged)
@@ -140,11 +139,6 @@ def _objects(cache: Path) -> list[Path]:
 
 def _name(path: Path) -> str:
     return path.parent.name + path.name.removesuffix(".dir")
-
-
-def _md5(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _is_run(path: Path) -> bool:

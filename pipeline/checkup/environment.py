@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from pipeline.checkup.finding import Finding, fault, ok, warning
-from pipeline.storage import PROJECT, THREADS
+from pipeline.storage import PROJECT, THREADS, processors
 
 LOCKED = PROJECT / "requirements.lock"
 REPAIR = "`rm -r .venv && make check` makes the environment anew"
@@ -53,7 +53,7 @@ def differing(lock: Path) -> Iterator[tuple[str, str, str | None]]:
 
 def threads() -> Iterator[Finding]:
     """Compare the threads that are asked for with the processors that may be used."""
-    there = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    there = processors()
     allowed = _quota() or float(there)
     set_to = {name: os.environ[name] for name in THREADS if os.environ.get(name)}
     wrong = {name: value for name, value in set_to.items() if not value.isdigit()}

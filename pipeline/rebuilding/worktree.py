@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.rebuilding.errors import RebuildError
-from pipeline.storage import PROJECT
+from pipeline.storage import PROJECT, remove
 
 
 @contextmanager
@@ -35,9 +35,7 @@ def rebuilt(commit: str, diff: str, *, keep: bool = False) -> Iterator[Path]:
             print(f"kept: {place}; `git worktree remove --force {place}` removes it", flush=True)
         else:
             _git(PROJECT, "worktree", "remove", "--force", str(place))
-            for path in sorted(scratch.rglob("*"), reverse=True):
-                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
-            scratch.rmdir()
+            remove(scratch)
 
 
 def _must(done: "subprocess.CompletedProcess[str]", what: str) -> None:

@@ -15,10 +15,10 @@ from pipeline.storage.atomic import (
     write_json,
     write_text,
 )
-from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, sha256
+from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, md5, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
-from pipeline.storage.process import THREADS, is_alive, repeated, this_process
+from pipeline.storage.process import THREADS, is_alive, processors, repeated, this_process
 from pipeline.storage.root import (
     AUDIT,
     CONF,
@@ -57,10 +57,12 @@ __all__ = [
     "half_written",
     "is_alive",
     "link_or_copy",
+    "md5",
     "new_file",
     "new_folder",
     "private_file",
     "private_folder",
+    "processors",
     "read_json",
     "remove",
     "repeated",

@@ -14,6 +14,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def md5(path: Path) -> str:
+    """Hash one file as DVC does; 32 hexadecimal digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+
+
 def file_digests(folder: Path) -> dict[str, str]:
     """Hash every file of a folder; by path within it, in order."""
     return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
@@ -25,10 +31,7 @@ def folder_digest(folder: Path) -> str:
     Source: `dvc_data.hashfile.tree.Tree`.
     """
     files = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    entries = []
-    for name in sorted(files):
-        with files[name].open("rb") as stream:
-            entries.append({"md5": hashlib.file_digest(stream, "md5").hexdigest(), "relpath": name})
+    entries = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
     listing = json.dumps(entries, sort_keys=True).encode()
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
 

@@ -40,6 +40,11 @@ def is_alive(owner: Mapping[str, Any] | None, seen: float | None, lost_seconds: 
     return seen is not None and time.time() - seen < lost_seconds
 
 
+def processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @contextmanager
 def repeated(action: Callable[[], object], seconds: float) -> Iterator[None]:
     """Do something every so many seconds, in a thread of its own, while the block runs."""

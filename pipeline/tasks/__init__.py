@@ -1,7 +1,7 @@
 """Families of networks: each ties data, network, loop and scores together."""
 
 from pipeline.tasks.predictor import Embedding, Predictor, TaskError
-from pipeline.tasks.task import CODE, Column, Evaluation, Scores, Task, is_for, predictor_for, task_for
+from pipeline.tasks.task import CODE, Column, Evaluation, Scores, Task, is_for, key_of, predictor_for, task_for
 
 __all__ = [
     "CODE",
@@ -13,6 +13,7 @@ __all__ = [
     "Task",
     "TaskError",
     "is_for",
+    "key_of",
     "predictor_for",
     "task_for",
 ]

@@ -285,10 +285,6 @@ class Task(ABC):
                 f"with these overrides trains one, or run all: `dvc exp run -S experiment={self.config.name}`"
             )
 
-    def key(self) -> str:
-        """Return what a training hangs on, hashed."""
-        return digest(self.ingredients())[:16]
-
     def ingredients(self) -> dict[str, Any]:
         """Return what a training hangs on: data, settings, code and libraries, but not the number of epochs."""
         from pipeline.models import resolved
@@ -305,6 +301,11 @@ class Task(ABC):
             **{f"code of {name}": code_digest(name) for name in CODE},
             "libraries": versions(),
         }
+
+
+def key_of(ingredients: Mapping[str, Any]) -> str:
+    """Return the name of a training: what it hangs on, hashed."""
+    return digest(ingredients)[:16]
 
 
 def task_for(config: Config) -> Task:

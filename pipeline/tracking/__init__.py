@@ -1,8 +1,8 @@
 """The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
 
 from pipeline.tracking.evidence import Evidence, evidence_of
-from pipeline.tracking.journal import orphans, pending, refused, sync_all
-from pipeline.tracking.leftovers import Leftover, leftovers
+from pipeline.tracking.journal import pending, refused, sync_all
+from pipeline.tracking.leftovers import leftovers
 from pipeline.tracking.lifecycle import (
     FAILED,
     FINISHED,
@@ -18,7 +18,7 @@ from pipeline.tracking.lifecycle import (
     reference_to,
     training_run,
 )
-from pipeline.tracking.listing import Listed, listed
+from pipeline.tracking.listing import listed
 from pipeline.tracking.logged_model import download_model, log_model
 from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
@@ -33,8 +33,6 @@ __all__ = [
     "HEADLINE",
     "KILLED",
     "Evidence",
-    "Leftover",
-    "Listed",
     "Run",
     "RunReference",
     "SweepRecord",
@@ -54,7 +52,6 @@ __all__ = [
     "machine",
     "metric_name",
     "open_store",
-    "orphans",
     "pending",
     "reap",
     "reference_to",

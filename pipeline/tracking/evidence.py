@@ -9,7 +9,6 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
@@ -18,7 +17,7 @@ from pipeline.tracking.lifecycle import FINISHED, PARENT, RESTORED
 from pipeline.tracking.redaction import REDACTED
 from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, files_of
 from pipeline.tracking.store import TrackingError
-from pipeline.tracking.upload import logged_models
+from pipeline.tracking.upload import logged_model
 
 
 @dataclass(frozen=True)
@@ -92,7 +91,6 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     lacks += [f"{name} is missing" for name in (CONFIG, files_of(MODELS)) if not texts[name]]
     if lacks:
         raise TrackingError(f"run {run_id} cannot be made again:\n" + "\n".join(f"  {each}" for each in lacks))
-    found = [model for model in logged_models(client, run_id) if model.status == LoggedModelStatus.READY]
     config = yaml.safe_load(texts[CONFIG])
     if texts[EVALUATED_WITH]:
         config["evaluate"] = json.loads(texts[EVALUATED_WITH])
@@ -107,7 +105,7 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
         models=json.loads(texts[files_of(MODELS)] or "{}"),
         predictions=json.loads(texts[files_of(PREDICTIONS)] or "{}"),
         metrics=json.loads(texts[METRICS.name] or "{}"),
-        network=str(found[0].model_uri) if found else None,
+        network=logged_model(client, run_id),
     )
 
 

@@ -4,16 +4,17 @@ import json
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from mlflow import MlflowClient
-from mlflow.entities import Experiment, ViewType
+from mlflow.entities import Experiment, LoggedModel, ViewType
 from mlflow.entities import Run as StoredRun
 
 from pipeline.storage import FolderLock, half_written, remove, root, written
 from pipeline.tracking.journal import journal, orphans, refused
 from pipeline.tracking.lifecycle import FINISHED, KEY
-from pipeline.tracking.store import ARTIFACTS, all_experiments
+from pipeline.tracking.store import ARTIFACTS, all_experiments, paged
 
 NO_TRAINING = ("store", "journal", "stages")
 """Folders in `.checkpoints` that are no training's."""
@@ -105,28 +106,18 @@ def _artifacts(
 def _models(client: MlflowClient, experiments: Sequence[Experiment]) -> set[str]:
     # Of all experiments: one that was renamed shares its folder with the next of its old name.
     known: set[str] = set()
+    model: LoggedModel
     for each in experiments:
-        token: str | None = None
-        while True:
-            page = client.search_logged_models([each.experiment_id], page_token=token)
-            known |= {model.model_id for model in page}
-            token = page.token
-            if not token:
-                break
+        for model in paged(partial(client.search_logged_models, [each.experiment_id])):
+            known.add(model.model_id)
     return known
 
 
 def _runs(client: MlflowClient, experiments: list[str]) -> list[StoredRun]:
-    found: list[StoredRun] = []
-    token: str | None = None
-    while experiments:
-        # Deleted ones too: until `mlflow gc` they can be restored.
-        page = client.search_runs(experiments, run_view_type=ViewType.ALL, page_token=token)
-        found += page
-        token = page.token
-        if not token:
-            break
-    return found
+    if not experiments:
+        return []
+    # Deleted ones too: until `mlflow gc` they can be restored.
+    return list(paged(partial(client.search_runs, experiments, run_view_type=ViewType.ALL)))
 
 
 def _leftover(path: Path, reason: str) -> Leftover:

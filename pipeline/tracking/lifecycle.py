@@ -209,10 +209,10 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
     reference = RunReference.load()
     client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
     with answering(config.tracking.uri):
-        origin = _tags(client, reference.run_id)
+        origin = _stored(client, reference.run_id)
         run_id: str | None = reference.run_id
         tags = {EVALUATED: digest}
-        if origin is None or origin.get(EVALUATED, digest) != digest:
+        if origin is None or origin.data.tags.get(EVALUATED, digest) != digest:
             tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
             run_id = find_run(client, config.name, tags)
         run = open_run(client, config, tags, known=run_id)
@@ -234,9 +234,10 @@ def log_to_training(config: Config, text: str, name: str) -> str:
     reference = RunReference.load()
     client = open_store(config.tracking.uri)
     with answering(config.tracking.uri):
-        if _tags(client, reference.run_id) is None:
+        stored = _stored(client, reference.run_id)
+        if stored is None:
             raise TrackingError(f"run {reference.run_id} of the training is not in this store")
-        run = Run(store_uri(config.tracking.uri), client.get_run(reference.run_id), resumed=True)
+        run = Run(store_uri(config.tracking.uri), stored, resumed=True)
     run.log_text(text, name)
     flush()
     return reference.run_id
@@ -274,11 +275,11 @@ def find_run(client: MlflowClient, experiment: str, tags: dict[str, str]) -> str
     return str(runs[0].info.run_id) if runs else None
 
 
-def _tags(client: MlflowClient, run_id: str) -> dict[str, str] | None:
+def _stored(client: MlflowClient, run_id: str) -> StoredRun | None:
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
         if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
             return None
         raise
-    return None if run.info.lifecycle_stage == "deleted" else dict(run.data.tags)
+    return None if run.info.lifecycle_stage == "deleted" else run

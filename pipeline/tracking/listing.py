@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from pipeline.tracking.lifecycle import HEADLINE, PARENT, RUNNING, is_lost
-from pipeline.tracking.store import all_experiments
+from pipeline.tracking.store import all_experiments, paged
 
 
 @dataclass(frozen=True)
@@ -36,18 +37,16 @@ def listed(client: MlflowClient, experiments: Sequence[str], *, with_children: b
     named = {
         each.experiment_id: each.name for each in all_experiments(client) if not experiments or each.name in experiments
     }
-    token: str | None = None
-    while named:
-        page = client.search_runs(list(named), order_by=["attributes.start_time DESC"], page_token=token)
-        for run in page:
-            if with_children or PARENT not in run.data.tags:
-                state = "LOST" if run.info.status == RUNNING and is_lost(run) else run.info.status
-                name = named[run.info.experiment_id]
-                began = int(run.info.start_time)
-                yield Listed(run.info.run_id, name, run.info.run_name or "", state, began, _score(run))
-        token = page.token
-        if not token:
-            return
+    if not named:
+        return
+    latest_first = partial(client.search_runs, list(named), order_by=["attributes.start_time DESC"])
+    run: StoredRun
+    for run in paged(latest_first):
+        if with_children or PARENT not in run.data.tags:
+            state = "LOST" if run.info.status == RUNNING and is_lost(run) else run.info.status
+            name = named[run.info.experiment_id]
+            began = int(run.info.start_time)
+            yield Listed(run.info.run_id, name, run.info.run_name or "", state, began, _score(run))
 
 
 def _score(run: StoredRun) -> tuple[str, float] | None:

@@ -9,7 +9,6 @@ from typing import Any
 
 import mlflow
 from mlflow import MlflowClient
-from mlflow.entities import LoggedModelStatus
 from mlflow.exceptions import MlflowException
 
 from pipeline.storage import MODELS, PROJECT, link_or_copy
@@ -17,7 +16,7 @@ from pipeline.tasks import Column
 from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import TrackingError, open_store, store_uri
-from pipeline.tracking.upload import CODE, logged_models
+from pipeline.tracking.upload import CODE, logged_model
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
 WHERE_USED = ("sentencepiece",)
@@ -98,7 +97,7 @@ def download_model(name: str, address: str | None = None) -> Path:
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:
-    found = [model for model in logged_models(client, run_id) if model.status == LoggedModelStatus.READY]
-    if not found:
+    uri = logged_model(client, run_id)
+    if uri is None:
         raise TrackingError(f"run {run_id} logged no network; see tracking.log_model")
-    return str(found[0].model_uri)
+    return uri

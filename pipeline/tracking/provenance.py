@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.storage import PROJECT, THREADS
+from pipeline.storage import PROJECT, THREADS, processors
 
 REWRITTEN = ("dvc.lock", "params.yaml", ".gitignore", "**/.gitignore")
 """What DVC itself changes during a run: no sign of unfinished work."""
@@ -49,7 +49,7 @@ def machine() -> dict[str, str]:
     return threads | {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processors": str(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()),
+        "processors": str(processors()),
     }
 
 

@@ -7,9 +7,11 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from pipeline.config import PipelineError
 from pipeline.storage import FolderLock, LockError, digest, private_file, private_folder, root, sync_file
@@ -29,6 +31,7 @@ from mlflow import MlflowClient  # noqa: E402
 from mlflow.entities import Experiment, ViewType  # noqa: E402
 from mlflow.exceptions import MlflowException  # noqa: E402
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode  # noqa: E402
+from mlflow.store.entities import PagedList  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from pipeline.tracking.journal import sync  # noqa: E402
@@ -36,6 +39,8 @@ from pipeline.tracking.journal import sync  # noqa: E402
 logging.getLogger("mlflow").setLevel(logging.WARNING)
 # Tells every failure with a traceback; it is handled, and told in a line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
+
+_T = TypeVar("_T")
 
 ARTIFACTS = "mlartifacts"
 """At the root: files of the runs of the store that is there."""
@@ -139,15 +144,23 @@ def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
 
 
 def all_experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[Experiment]:
-    """Return the experiments of a store, which tells a thousand at once."""
-    found: list[Experiment] = []
+    """Return the experiments of a store."""
+    return list(paged(partial(client.search_experiments, view_type=view)))
+
+
+def paged(ask: Callable[..., PagedList[_T]]) -> Iterator[_T]:
+    """Give all that a store tells page by page.
+
+    Args:
+        ask: Asks for the page of a `page_token`.
+    """
     token: str | None = None
     while True:
-        page = client.search_experiments(view_type=view, page_token=token)
-        found += page
+        page = ask(page_token=token)
+        yield from page
         token = page.token
         if not token:
-            return found
+            return
 
 
 def _opening(uri: str | None) -> FolderLock:

@@ -31,10 +31,10 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
         content: As `log_model` told it.
     """
     client = MlflowClient(uri)
-    for model in logged_models(client, run_id):
-        if model.status == LoggedModelStatus.READY:
-            return
-        client.delete_logged_model(model.model_id)  # the store went away while it took it
+    if logged_model(client, run_id):
+        return
+    for half in _logged(client, run_id):  # the store went away while it took it
+        client.delete_logged_model(half.model_id)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=client.get_run(run_id).info.experiment_id)
     columns = [Column(**each) for each in content["columns"]]
@@ -58,7 +58,12 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
     )
 
 
-def logged_models(client: MlflowClient, run_id: str) -> list[LoggedModel]:
-    """Return the networks that a run logged, half-written ones included."""
+def logged_model(client: MlflowClient, run_id: str) -> str | None:
+    """Return the address of the network that a run logged; None where it logged none, or only half of one."""
+    ready = [model for model in _logged(client, run_id) if model.status == LoggedModelStatus.READY]
+    return str(ready[0].model_uri) if ready else None
+
+
+def _logged(client: MlflowClient, run_id: str) -> list[LoggedModel]:
     experiment = client.get_run(run_id).info.experiment_id
     return list(client.search_logged_models([experiment], f"source_run_id = '{run_id}'"))
