@@ -11,6 +11,7 @@ from pipeline.exporting.graph import graph_of
 from pipeline.exporting.onnx_graph import Graph, Value
 from pipeline.exporting.onnx_layers import LAYERS
 from pipeline.portable.opened import NEXT
+from pipeline.portable.runtime import filled
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
@@ -34,23 +35,14 @@ def _shape(tensor: Any) -> list[Any]:
 def _network(graph: Graph, described: Mapping[str, Any], arrays: Mapping[str, Any], inputs: Mapping[str, Value]) -> Any:
     found: dict[str, list[Any]] = {name: [value] for name, value in inputs.items()}
     for node in described["nodes"]:
-        args = [_filled(each, found) for each in node["args"]]
+        args = [filled(each, found) for each in node["args"]]
         if "graph" in node:
             output = _network(graph, node["graph"], arrays, *args)
         else:
             if node["layer"] not in LAYERS:
                 raise ExportError(f"layer {node['name']}: ONNX has no {node['layer']}; the format numpy has it")
             weights = {role: arrays[name] for role, name in node["weights"].items()}
-            kwargs = {name: _filled(each, found) for name, each in node["kwargs"].items()}
+            kwargs = {name: filled(each, found) for name, each in node["kwargs"].items()}
             output = LAYERS[node["layer"]](graph, node["settings"], weights, *args, **kwargs)
         found[node["name"]] = output if isinstance(output, list) else [output]
-    return _filled(described["outputs"], found)
-
-
-def _filled(content: Any, found: Mapping[str, list[Any]]) -> Any:
-    """Put values where their places are named."""
-    if isinstance(content, dict):
-        if set(content) == {"node", "output"}:
-            return found[content["node"]][content["output"]]
-        return {name: _filled(each, found) for name, each in content.items()}
-    return [_filled(each, found) for each in content] if isinstance(content, list) else content
+    return filled(described["outputs"], found)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .codes import codes_among
+
 CROSSES = "crosses.npz"
 
 
@@ -34,11 +36,7 @@ class Cross:
 
     def codes(self, codes: Any) -> Any:
         """Return the code of each row, int32 `(rows,)`: the place of its combination among the known, from 1; or 0."""
-        found = combined(codes, self.columns, self.sizes)
-        if not len(self.known):
-            return np.zeros(len(found), np.int32)
-        places = np.minimum(np.searchsorted(self.known, found), len(self.known) - 1)
-        return np.where(self.known[places] == found, places + 1, 0).astype(np.int32)
+        return codes_among(combined(codes, self.columns, self.sizes), self.known)
 
     def parts(self, code: int) -> list[int]:
         """Return the codes of the columns behind a code from 1."""

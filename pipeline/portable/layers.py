@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .activations import ACTIVATIONS, softmax
+from .codes import codes_among
 
 Settings = dict[str, Any]
 Weights = dict[str, Any]
@@ -266,14 +267,8 @@ def _quantile_bins(s: Settings, _w: Weights, values: Any) -> Any:
 
 
 def _value_codes(s: Settings, _w: Weights, values: Any) -> Any:
-    columns = []
-    for place, known in enumerate(s["known"]):
-        values_of = values[:, place]
-        # One more, which no number equals: what is larger than all known ones finds it.
-        array = np.array([*known, np.nan], np.float32)
-        at = np.searchsorted(array[:-1], values_of)
-        columns.append(np.where(array[at] == values_of, at + 1, 0))
-    return np.stack(columns, axis=1).astype(np.int32)
+    known = [np.asarray(each, np.float32) for each in s["known"]]
+    return np.stack([codes_among(values[:, place], each) for place, each in enumerate(known)], axis=1)
 
 
 def _number_embedding(w: Weights, values: Any, missing: Any, features: Any) -> Any:

@@ -49,7 +49,7 @@ class Network:
         with np.errstate(over="ignore", invalid="ignore"):
             for node in self._nodes:
                 found[node.name] = node(found)
-        return _filled(self._outputs, found)
+        return filled(self._outputs, found)
 
 
 class _Node:
@@ -64,22 +64,22 @@ class _Node:
         self._weights = {role: weights[name] for role, name in content["weights"].items()}
 
     def __call__(self, found: dict[str, list[Any]]) -> list[Any]:
-        args = [_filled(each, found) for each in self._args]
+        args = [filled(each, found) for each in self._args]
         if self._network is not None:
             (inputs,) = args
             output = self._network(**inputs)
         else:
-            kwargs = {name: _filled(each, found) for name, each in self._kwargs.items()}
+            kwargs = {name: filled(each, found) for name, each in self._kwargs.items()}
             output = self._layer(self._settings, self._weights, *args, **kwargs)
         return output if isinstance(output, list) else [output]
 
 
-def _filled(content: Any, found: dict[str, list[Any]]) -> Any:
-    """Put arrays where their places are named: `{"node": NAME, "output": NUMBER}`."""
+def filled(content: Any, found: dict[str, list[Any]]) -> Any:
+    """Put values where their places are named: `{"node": NAME, "output": NUMBER}`."""
     if isinstance(content, dict):
         if set(content) == {"node", "output"}:
             return found[content["node"]][content["output"]]
-        return {name: _filled(each, found) for name, each in content.items()}
+        return {name: filled(each, found) for name, each in content.items()}
     if isinstance(content, list):
-        return [_filled(each, found) for each in content]
+        return [filled(each, found) for each in content]
     return content

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data import SPLITS, Arrays
+from pipeline.portable.codes import codes_among
 from pipeline.portable.crossing import Cross, with_crosses
 from pipeline.storage import PROCESSED
 
@@ -64,20 +65,15 @@ def rows_of_fold(
             codes = each.categorical[:, column]
             codes[is_unseen[codes]] = 0
     for column, (numbers, least) in enumerate(known):
-        codes_of = [_codes(each.numeric[:, column], numbers) for each in (learned, validated)]
+        # What `ValueCodes` makes of them.
+        array = np.asarray(numbers, np.float32)
+        codes_of = [codes_among(each.numeric[:, column], array) for each in (learned, validated)]
         is_unseen = np.bincount(codes_of[0], minlength=len(numbers) + 1) < least
         is_unseen[0] = False
         unseen.append(np.flatnonzero(is_unseen))
         for each, numbered in zip((learned, validated), codes_of, strict=True):
             each.numeric[is_unseen[numbered], column] = np.nan
     return Rows(learned, validated, unseen)
-
-
-def _codes(values: npt.NDArray[np.float32], known: Sequence[float]) -> npt.NDArray[np.int64]:
-    """Return what `ValueCodes` makes of numbers: the place of the equal one, from 1; 0 where there is none."""
-    array = np.array([*known, np.nan], np.float32)
-    at = np.searchsorted(array[:-1], values)
-    return np.where(array[at] == values, at + 1, 0)
 
 
 def rows_of_folds() -> Arrays:
