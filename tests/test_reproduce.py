@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from record import runs
 from tiny import tiny
 
-from pipeline.rebuilding import RebuildError, bring_data, compared, environment_differences
+from pipeline.rebuilding import RebuildError, bring_data, compared, environment_differences, from_dvc
 from pipeline.storage import folder_digest
 from pipeline.tracking import TrackingError, evidence_of, fold_run, open_store, training_run
 
@@ -106,6 +106,26 @@ def test_data_are_made_anew_where_dvc_has_none_and_compared(workspace: Path) -> 
         bring_data(project, {**wanted, "processed": "0" * 32 + ".dir"}, "data/own", stage)
     with pytest.raises(RebuildError, match="does not say which data/raw"):
         bring_data(project, {}, "data/own", stage)
+
+
+@pytest.mark.slow
+@pytest.mark.faults
+@pytest.mark.parametrize("is_absolute", [False, True])
+def test_data_come_from_a_remote(is_absolute: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = Project(tmp_path / "project")
+    data = project.folder / "data"
+    data.mkdir(parents=True)
+    (data / "a").write_text("content")
+    digest = folder_digest(data)
+    project.run("dvc", "init", "--no-scm")
+    project.run("dvc", "remote", "add", "--default", "far", str(tmp_path / "far") if is_absolute else "../far")
+    project.run("dvc", "add", "data")
+    project.run("dvc", "push")
+    shutil.rmtree(project.folder / ".dvc" / "cache")
+    monkeypatch.setenv("DVC_ROOT", str(project.folder))
+    assert from_dvc(digest, tmp_path / "brought")
+    assert (tmp_path / "brought" / "a").read_text() == "content"
+    assert not from_dvc("0" * 32 + ".dir", tmp_path / "unknown")
 
 
 @pytest.mark.slow
