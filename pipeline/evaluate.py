@@ -145,14 +145,16 @@ def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseli
     rivals = ", ".join(f"{model} {figure(values[task.headline])}" for model, values in baseline.items())
     beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
     warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
-    longer = {**changes(config), "train.epochs": 2 * config.train.epochs}
-    overrides = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in longer.items())
+    longer = ""
+    if (changed := changes(config)) is not None:
+        overrides = {**changed, "train.epochs": 2 * config.train.epochs}
+        words = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in overrides.items())
+        longer = f"\n  dvc exp run -S experiment={config.name} {words}   train longer"
     notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
-        f"  make ui   the MLflow record, run {run.id}\n"
-        f"  dvc exp run -S experiment={config.name} {overrides}   train longer"
+        f"  make ui   the MLflow record, run {run.id}{longer}"
     )
 
 

@@ -83,7 +83,7 @@ def test_a_date_gives_the_same_numbers_as_in_preprocessing() -> None:
         assert [rows.PARTS[part](hour) for hour in hours] == kernel(pa.array(hours)).to_pylist(), part
 
 
-@pytest.mark.parametrize("network", ["seq2seq", "attention", "transformer"])
+@pytest.mark.parametrize("network", ["seq2seq", "attention", pytest.param("transformer", marks=pytest.mark.faults)])
 def test_sentences(workspace: Path, network: str) -> None:
     write_pairs(RAW)
     task, model = trained(pairs(network, train__epochs=1, train__decode_sentences=1))

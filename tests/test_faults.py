@@ -23,6 +23,7 @@ from pairs import pairs, write_pairs
 from points import points
 from record import runs, store_of
 from running import Running
+from servers import clear
 from texts import text, write_text
 from tiny import tiny
 
@@ -69,8 +70,8 @@ class Whole:
     scores: dict[str, list[tuple[int, float]]]
 
 
-def repro_of(project: Project) -> Running:
-    return Running(project, "dvc", "repro")
+def repro_of(project: Project, *stages: str) -> Running:
+    return Running(project, "dvc", "repro", *stages)
 
 
 def files_of(project: Project) -> dict[str, str]:
@@ -97,19 +98,18 @@ def scores_of(project: Project, name: str) -> dict[str, list[tuple[int, float]]]
     assert whole.data.tags["onehot.headline"]
     assert whole.data.params["train.checkpoint_minutes"] == "0.005"
     names = {each.path for each in client.list_artifacts(whole.info.run_id)}
-    assert names >= {"config.yaml", "environment.txt", "network.txt", "network.png", "metrics.json", "plots", "files"}
+    assert names >= {"config.yaml", "environment.txt", "network.txt", "network.png", "plots", "files"}
+    assert ("metrics.json" in names) == (project.folder / "reports" / "metrics.json").exists()
     return found
 
 
-def clear(project: Project) -> None:
-    for name in LEFT:
-        path = project.folder / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+def start_anew(project: Project) -> None:
+    clear(project.folder, *LEFT)
     project.run("git", "checkout", "-q", "--", "reports", "data")
 
 
-def made(name: str, folder: Path) -> Whole:
-    """Run a family's experiment once, unbroken."""
+def configured(name: str, folder: Path) -> Project:
+    """Copy the project, with a family's experiment in `params.yaml`."""
     family = FAMILIES[name]
     project = copy_project(folder / name)
     shutil.rmtree(project.folder / "data" / "own")
@@ -118,12 +118,18 @@ def made(name: str, folder: Path) -> Whole:
     (project.folder / "params.yaml").write_text(dump(config), encoding="utf-8")
     project.run("git", "add", "-A")
     project.run("git", "commit", "-q", "--allow-empty", "-m", name)
+    return project
+
+
+def made(name: str, folder: Path) -> Whole:
+    """Run a family's experiment once, unbroken."""
+    project = configured(name, folder)
     whole = repro_of(project)
     assert whole.end() == 0, whole.output
     begins = [whole.at[stage] for stage in STAGES]
     ends = [*begins[1:], time.monotonic() - whole.began]
     seconds = {stage: end - begin for stage, begin, end in zip(STAGES, begins, ends, strict=True)}
-    found = Whole(project, files_of(project), seconds, scores_of(project, config.name))
+    found = Whole(project, files_of(project), seconds, scores_of(project, FAMILIES[name].config().name))
     assert {"models/model.keras", "reports/metrics.json"} <= set(found.files)
     return found
 
@@ -164,7 +170,7 @@ def killed(whole: Whole, draw: random.Random, stages: Sequence[str]) -> tuple[st
         if repro.end() == 0:
             return None
         # The kill before this one found dvc at a file that it writes in place: `make repro` mends that.
-        assert "mended" in mended(whole), repro.output
+        assert "mended" in mended(whole.project), repro.output
         return killed(whole, draw, stages)
     delay = share * whole.seconds[chosen]
     time.sleep(delay)
@@ -179,16 +185,16 @@ def killed(whole: Whole, draw: random.Random, stages: Sequence[str]) -> tuple[st
     return chosen, f"{way}, {delay:.1f} s into {chosen}"
 
 
-def finished(whole: Whole) -> str:
+def finished(project: Project, *stages: str) -> str:
     """Run to the end, as `make repro` does; return what was said."""
-    output = mended(whole)
-    repro = repro_of(whole.project)
+    output = mended(project)
+    repro = repro_of(project, *stages)
     assert repro.end() == 0, repro.output
     return output + repro.output
 
 
-def mended(whole: Whole) -> str:
-    return whole.project.run("python", "-m", "pipeline.doctor", "--before-dvc", "--mend", "--quiet")
+def mended(project: Project) -> str:
+    return project.run("python", "-m", "pipeline.doctor", "--before-dvc", "--mend", "--quiet")
 
 
 def compare(whole: Whole, name: str, told: list[str]) -> None:
@@ -207,14 +213,14 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(name: str, tmp_path
     print(f"seed {SEED}, {name}: stages take { ({k: round(v, 1) for k, v in whole.seconds.items()}) }")
     count = 0
     while count < KILLS:
-        clear(whole.project)
+        start_anew(whole.project)
         told: list[str] = []
         # Stages before that of the last kill are done, and do not run again.
         left: Sequence[str] = STAGES
         while len(told) < IN_A_ROW and (done := killed(whole, draw, left[:3])):
             told.append(done[1])
             left = STAGES[STAGES.index(done[0]) :]
-        said = finished(whole)
+        said = finished(whole.project)
         count += len(told)
         print(f"{count}: {told}{' mended' if 'mended' in said else ''}", flush=True)
         compare(whole, name, told)
@@ -222,30 +228,37 @@ def test_killed_at_random_moments_it_ends_with_the_same_bits(name: str, tmp_path
 
 def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
     """The stage killed within an epoch, then dvc alone: its stage ends by itself, and the next goes on."""
-    whole = made("table", tmp_path)
-    folder = whole.project.folder
-    clear(whole.project)
-    first = repro_of(whole.project)
+    project = configured("table", tmp_path)
+    folder, name = project.folder, FAMILIES["table"].config().name
+    project.run("dvc", "repro", "preprocess")
+    # By hand, so that DVC's cache does not know what comes of it.
+    project.run("python", "-m", "pipeline.train", "--config-dir", ".", "--config-name", "params")
+    files, scores = files_of(project), scores_of(project, name)
+    assert "models/model.keras" in files
+    clear(folder, "models", "reports/run.json", ".checkpoints", "mlflow.db", "mlartifacts")
+
+    first = repro_of(project, "train")
     wait_for_checkpoint_within_an_epoch(folder, first)
     WAYS["kill -9 of the stage"](first.process)
     assert first.end() != 0
     assert not (folder / "models").exists(), "the kill came too late"
-    (run,) = runs(whole.project)
+    (run,) = runs(project)
     assert run.info.status == "RUNNING"
 
-    second = repro_of(whole.project)
+    second = repro_of(project, "train")
     wait_for_checkpoint_within_an_epoch(folder, second)
     orphan = everything(second.process)[1:]
     assert orphan
     WAYS["kill -9 of dvc alone"](second.process)
     second.process.wait()
-    said = finished(whole)
+    said = finished(project, "train")
     second.end()
     assert "the process that started this one has ended" in second.output
     assert not any(psutil.pid_exists(pid) for pid in orphan)
     assert re.search(rf"resuming run {run.info.run_id} at epoch [1-3]/3", said)
-    compare(whole, "table", ["the stage", "dvc alone"])
-    assert [each.info.run_id for each in runs(whole.project)] == [run.info.run_id]
+    assert files_of(project) == files
+    assert scores_of(project, name) == scores
+    assert [each.info.run_id for each in runs(project)] == [run.info.run_id]
 
 
 def wait_for_checkpoint_within_an_epoch(folder: Path, repro: Running) -> None:
@@ -279,7 +292,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("room", [50, 500, 1500, 2500, 3000, 3500])
 def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, small_disk: Path, room: int) -> None:
     """So many kilobytes are left when it begins."""
-    clear(table.project)
+    start_anew(table.project)
     shutil.copytree(table.project.folder, small_disk / "clone", symlinks=True)
     full = replace(table, project=Project(small_disk / "clone"))
     taken = shutil.disk_usage(small_disk).used // 1024
@@ -290,7 +303,7 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
     assert "takes no more" in repro.output or "No space" in repro.output or "disk is full" in repro.output
     print(f"{room} kB: ended in {list(repro.at)[-1:]}: {repro.output[-600:]}")
     subprocess.run(["mount", "-o", "remount,size=1g", str(small_disk)], check=True)
-    finished(full)
+    finished(full.project)
     compare(full, "table", [f"{room} kB"])
 
 
@@ -298,12 +311,12 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
 @pytest.mark.parametrize("gigabytes", [1.0, 1.5, 2.0, 2.5, 3.0])
 def test_out_of_memory_it_goes_on_when_there_is_some(table: Whole, gigabytes: float) -> None:
     """Address space, of which TensorFlow's libraries alone take gigabytes."""
-    clear(table.project)
+    start_anew(table.project)
     repro = Running(table.project, "sh", "-c", f"ulimit -v {int(gigabytes * 2**20)}; exec dvc repro")
     ended = repro.end()
     print(f"{gigabytes} GB: ended with {ended} in {list(repro.at)[-1:]}: {repro.output[-600:]}")
     assert ended != 0
-    finished(table)
+    finished(table.project)
     compare(table, "table", [f"{gigabytes} GB"])
 
 
@@ -324,7 +337,7 @@ os.fsync = fsync
 def test_after_a_power_cut_what_was_not_synced_is_missing(table: Whole, stage: str, tmp_path: Path) -> None:
     """The last writes are lost: of a file that was not synced since, nothing or half is left."""
     draw = random.Random(f"{SEED} power {stage}")
-    clear(table.project)
+    start_anew(table.project)
     (tmp_path / "sitecustomize.py").write_text(CUT)
     log = tmp_path / "synced"
     log.touch()
@@ -357,5 +370,5 @@ def test_after_a_power_cut_what_was_not_synced_is_missing(table: Whole, stage: s
             lost.append(path.relative_to(table.project.folder).as_posix())
     print(f"seed {SEED}: lost {lost}")
     assert lost
-    finished(table)
+    finished(table.project)
     compare(table, "table", [f"power cut in {stage}", *lost])

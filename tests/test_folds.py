@@ -209,6 +209,7 @@ def test_broken_off_it_goes_on_with_the_fold_and_ends_with_the_same_bits(
     assert [metrics(client, run, "val/auc") for run in children] == scores
 
 
+@pytest.mark.faults
 def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of_its_own(
     trained: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

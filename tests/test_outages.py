@@ -138,6 +138,7 @@ def test_a_locked_database_is_waited_for(project: Project) -> None:
     is_complete(run, lambda run, metric: history(project, run, metric))
 
 
+@pytest.mark.faults
 def test_eight_open_a_fresh_store_at_once(project: Project) -> None:
     clear(project.folder, "mlflow.db", "mlartifacts", ".checkpoints")
     opening = "from pipeline.tracking import open_store; print(len(open_store(None).search_experiments()))"

@@ -29,10 +29,11 @@ AXES = {"model.dropout": "range(0.0,0.6,0.1)", "model.hidden_units": "choice(4,8
 
 @pytest.fixture
 def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Data of the synthetic table, and a configuration that composes to it."""
+    """Data of the synthetic table, and a configuration that composes to it. No sweep sees the test split."""
     write_tiny(RAW)
     config = tiny(train__epochs=2)
     task_for(config).preprocess()
+    shutil.rmtree(PROCESSED / "test")
     monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
     return store
 
@@ -88,14 +89,6 @@ def test_the_config_as_it_stands_is_first_and_the_same_command_goes_on(
 
 
 @pytest.mark.slow
-def test_a_sweep_never_sees_the_test_split(prepared: Path) -> None:
-    shutil.rmtree(PROCESSED / "test")
-    study = search(n_trials=2)
-    assert states(study) == ["COMPLETE"] * 2
-    assert not Path("models").exists()
-
-
-@pytest.mark.slow
 def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     study = search(n_trials=2)
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
@@ -113,6 +106,7 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
         assert [point.step for point in history] == [1, 2]
         assert max(point.value for point in history) == trial.value
         assert [trial.intermediate_values[step] for step in (1, 2)] == [point.value for point in history]
+    assert not Path("models").exists()
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["best/val/auc"] == study.best_value
     assert parent.data.tags["axis.model.dropout"] == "range(0.0,0.6,0.1)"
@@ -164,6 +158,7 @@ def test_what_pruners_make_of_folds() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_trial_that_is_worse_is_pruned_between_folds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     task_for(tiny(data__folds=3)).preprocess()
     pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
@@ -225,6 +220,7 @@ def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_sampler_begun_again_does_not_repeat_itself(prepared: Path) -> None:
     sampler = {"name": "random", "seed": 7}
     axes = {"train.learning_rate": "interval(0.001,0.02)"}

@@ -58,6 +58,7 @@ def owner(trial: FrozenTrial) -> int:
     return int(found["pid"])
 
 
+@pytest.mark.faults
 def test_a_killed_worker_ends_neither_the_others_nor_the_sweep(tiny_project: Project) -> None:
     project = tiny_project
     process = project.start(*SWEEP, *LONG, "hydra.sweeper.n_jobs=2", "hydra.sweeper.n_trials=2")

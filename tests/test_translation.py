@@ -1,6 +1,7 @@
 """Networks that translate: the original exactly, the parts of the others, inference, learning, prediction."""
 
 import io
+import shutil
 import sys
 from itertools import pairwise
 from pathlib import Path
@@ -254,6 +255,9 @@ def test_scores_are_sacrebleu_s() -> None:
     assert curve["bleu"][2] == pytest.approx(100)
 
 
+SMALL = {"train__epochs": 4, "train__save_every": 2, "model__embedding_dim": 32}
+
+
 @pytest.fixture
 def prepared(workspace: Path) -> Path:
     write_pairs(RAW)
@@ -269,31 +273,22 @@ def learn(task: Task, folder: Path) -> Any:
     return model
 
 
-LEARNS: list[tuple[str, dict[str, Any]]] = [
-    ("attention", {"model__embedding_dim": 64, "train__epochs": 10}),
-    (
-        "attention",
-        {"model__embedding_dim": 64, "model__score": "bahdanau", "train__epochs": 16},
-    ),
-    (
-        "transformer",
-        {
-            "model__embedding_dim": 64,
-            "train__epochs": 20,
-            "train__learning_rate": 0.003,
-            "train__warmup": 0.1,
-        },
-    ),
-]
+TRANSFORMER = {"train__epochs": 20, "train__learning_rate": 0.003, "train__warmup": 0.1}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("network", "changes"), LEARNS)
+@pytest.mark.parametrize(
+    ("network", "changes"),
+    [
+        ("attention", {"train__epochs": 10}),
+        pytest.param("attention", {"model__score": "bahdanau", "train__epochs": 16}, marks=pytest.mark.faults),
+        pytest.param("transformer", TRANSFORMER, marks=pytest.mark.faults),
+    ],
+)
 def test_it_learns_to_read_backwards(network: str, changes: dict[str, Any], prepared: Path, tmp_path: Path) -> None:
     # Kept is the network of the lowest loss: BLEU of 50 sentences is 100 long before the end.
-    task = task_for(
-        pairs(network, train__monitor="loss", train__schedule="linear", train__decode_sentences=1, **changes)
-    )
+    schedule = {"train__monitor": "loss", "train__schedule": "linear", "train__decode_sentences": 1}
+    task = task_for(pairs(network, model__embedding_dim=64, **schedule, **changes))
     learn(task, tmp_path / "c")
     found = pa.concat_tables(task.evaluate(MODELS).predictions[split] for split in ("test", "val"))
     right = [a == b for a, b in zip(found["translation"].to_pylist(), found["reference"].to_pylist(), strict=True)]
@@ -301,11 +296,23 @@ def test_it_learns_to_read_backwards(network: str, changes: dict[str, Any], prep
     assert np.mean(right) > 0.99
 
 
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("translation")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        write_pairs(RAW)
+        small = task_for(pairs(**SMALL))
+        small.preprocess()
+        learn(small, folder / "c")
+    return folder
+
+
 @pytest.fixture
-def trained(prepared: Path, tmp_path: Path) -> Task:
-    task = task_for(pairs(train__epochs=4, train__save_every=2, model__embedding_dim=32))
-    learn(task, tmp_path / "c")
-    return task
+def trained(trained_once: Path, workspace: Path) -> Task:
+    """A small network in models/, with data and checkpoints (in `c`), in a folder of its own."""
+    shutil.copytree(trained_once, workspace, dirs_exist_ok=True)
+    return task_for(pairs(**SMALL))
 
 
 def test_sentences_from_a_file(trained: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -245,7 +245,7 @@ def re_least(text: str) -> bool:
     return text.startswith("Not done. The network reads ") and text.endswith("write a longer beginning.")
 
 
-@pytest.mark.parametrize("network", ["attention", "transformer", "seq2seq"])
+@pytest.mark.parametrize("network", ["attention", pytest.param("transformer", marks=pytest.mark.faults), "seq2seq"])
 def test_a_sentence_is_translated_and_the_attention_shown(
     network: str, workspace: Path, tmp_path: Path, page: Any
 ) -> None:

@@ -182,10 +182,13 @@ def opening(stage: str, config: Config) -> str:
     return f"{stage}: experiment {config.name}" + (f" with {', '.join(changed)}" if changed else "")
 
 
-def changes(config: Config) -> dict[str, Any]:
-    """Return what to override to turn the experiment, as it stands in conf/, into this configuration."""
+def changes(config: Config) -> dict[str, Any] | None:
+    """Return what to override to turn the experiment, as it stands in conf/, into this configuration.
+
+    None where there is no experiment of this name: `params.yaml` was written by hand.
+    """
     chosen, composed = nearest(config)
-    return {**chosen, **_differing(config, dict(flatten(composed)))}
+    return {**chosen, **_differing(config, dict(flatten(composed)))} if composed else None
 
 
 def _differing(config: Config, usual: dict[str, Any]) -> dict[str, Any]:
