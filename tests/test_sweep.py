@@ -1,5 +1,6 @@
 """Sweeps within this process: what is tried, reported, pruned, counted, recorded; and what is refused."""
 
+import gc
 import shutil
 import time
 from dataclasses import replace
@@ -34,6 +35,8 @@ def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = tiny(train__epochs=2)
     task_for(config).preprocess()
     shutil.rmtree(PROCESSED / "test")
+    # What a worker does to its process would hold for all tests after.
+    monkeypatch.setattr(gc, "freeze", lambda: None)
     monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
     return store
 
