@@ -126,6 +126,50 @@ def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
     assert "mlflow.db: damaged" in found(databases, "fault")[0].text
 
 
+INTERRUPTED = """
+import os, sqlite3, sys
+database = sqlite3.connect(sys.argv[1], isolation_level=None)
+database.execute("PRAGMA cache_size = 1")
+database.execute("BEGIN")
+database.executemany("INSERT INTO a VALUES (?)", [("y" * 500,)] * 2000)
+os._exit(9)
+"""
+
+
+def test_a_database_whose_writer_was_killed_is_whole(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clone = tmp_path_factory.mktemp("50%20 a#b")
+    monkeypatch.setenv("DVC_ROOT", str(clone))
+    path = clone / "mlflow.db"
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE a (b TEXT)")
+    database.close()
+    path.chmod(0o600)
+    subprocess.run([sys.executable, "-c", INTERRUPTED, str(path)], check=False)
+    assert Path(f"{path}-journal").stat().st_size > 0
+    assert [(each.state, each.text) for each in databases()] == [("ok", "mlflow.db: whole")]
+
+
+def test_what_dvc_is_writing_is_let_be(workspace: Path) -> None:
+    (objects := workspace / ".dvc" / "cache" / "files" / "md5" / "aa").mkdir(parents=True)
+    (objects / ".abc.tmp").write_bytes(b"")
+    assert found(dvc_files, "fault") == []
+    (objects / "bb").write_bytes(b"")
+    code = "import time; print(flush=True); time.sleep(60)"
+    running = subprocess.Popen([sys.executable, "-c", code, "dvc"], cwd=workspace, stdout=subprocess.PIPE)
+    try:
+        assert running.stdout is not None
+        running.stdout.readline()
+        (busy,) = found(dvc_files, "warning")
+        assert f"dvc, process {running.pid}, is perhaps writing them" in busy.text
+        assert busy.mend is None
+    finally:
+        running.kill()
+        running.communicate()
+    assert found(dvc_files, "fault")[0].mend is not None
+
+
 def test_half_written_files_of_ended_processes_go(workspace: Path) -> None:
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,10 +16,10 @@ import pytest
 from tiny import tiny
 
 from pipeline.runs import age_of, main
-from pipeline.storage import is_alive, root, this_process
+from pipeline.storage import is_alive, private_folder, repeated, root, this_process
 from pipeline.tracking import fold_run, lost_runs, open_store, reap, reference_to, training_run
 from pipeline.tracking.delivery import PROCESS
-from pipeline.tracking.journal import journal, pending, refused, sync, sync_all
+from pipeline.tracking.journal import journal, orphans, pending, refused, sync, sync_all
 from pipeline.tracking.outbox import Outbox
 
 CONFIG = tiny()
@@ -140,6 +141,45 @@ def test_what_no_store_takes_steps_aside_and_stops_nothing(
     assert listed.count("the tracking store refused it") == 2
     command("gc", "--delete")
     assert refused() == []
+
+
+def test_a_move_that_was_killed_is_made_again(store: Path) -> None:
+    """Links to the same files lie in both places."""
+    run_id = trained()
+    picture = leave("0" * 32, 1, "picture", name="plots/a.png")
+    folder = picture.with_suffix("")
+    folder.mkdir()
+    (folder / "a.png").write_bytes(b"x")
+    aside = journal() / "refused" / folder.name
+    shutil.copytree(folder, aside, copy_function=os.link)
+    leave(run_id, 2, "tags", tags={"after": "yes"})
+    assert sync() == 1
+    assert [path.name for path in refused()] == [picture.name]
+    assert (aside / "a.png").read_bytes() == b"x"
+    assert not folder.exists()
+
+
+def test_a_folder_that_is_being_filled_is_no_orphan(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    private_folder(journal())
+    folder = journal() / f"{time.time_ns():020}-1-000001"
+    folder.mkdir()
+    assert orphans() == []
+    monkeypatch.setattr("pipeline.tracking.journal.LEFTOVER_SECONDS", 0.0)
+    assert orphans() == [folder]
+
+
+def test_what_is_repeated_goes_on_after_a_failure(capsys: pytest.CaptureFixture[str]) -> None:
+    done = threading.Event()
+    calls = iter(range(100))
+
+    def action() -> None:
+        if next(calls) < 2:
+            raise OSError("away for a moment")
+        done.set()
+
+    with repeated(action, 0.01):
+        assert done.wait(10)
+    assert capsys.readouterr().err.count("OSError: away for a moment; it is tried again") == 1
 
 
 def test_a_store_that_is_away_keeps_its_entries(store: Path) -> None:

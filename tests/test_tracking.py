@@ -4,6 +4,7 @@ import os
 import subprocess
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
@@ -98,6 +99,30 @@ def test_a_training_from_the_beginning_does_not_double_an_older_one(store: Path)
         assert not anew.resumed
 
 
+def test_an_epoch_trained_twice_is_one_point(store: Path) -> None:
+    """Its checkpoint was damaged, and has another time now."""
+    for time, epochs in ((1_000, [1, 2]), (2_000, [2, 3])):
+        with training_run(CONFIG, "key") as run:
+            for epoch in epochs:
+                run.log_epoch({"loss": 0.5}, epoch, time + epoch)
+    points = open_store(None).get_metric_history(run.id, "train/loss")
+    assert sorted((point.step, point.timestamp) for point in points) == [(1, 1001), (2, 1002), (3, 2003)]
+
+
+def test_a_slow_server_that_is_asked_again_makes_one_run(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.tracking.lifecycle.ASKED_AGAIN_SECONDS", 0.0)
+    make = MlflowClient.create_run
+
+    def twice(self: MlflowClient, *arguments: Any, **options: Any) -> Any:
+        options["start_time"] = 1_700_000_000_000
+        make(self, *arguments, **options)
+        return make(self, *arguments, **options)
+
+    monkeypatch.setattr(MlflowClient, "create_run", twice)
+    run_id = trained()
+    assert [run.info.run_id for run in stored(open_store(None))] == [run_id]
+
+
 @pytest.mark.slow
 def test_a_strange_file_name_is_no_obstacle(store: Path) -> None:
     data = {**CONFIG.tree["data"], "main": "rows (1).csv"}
@@ -127,6 +152,16 @@ def test_an_evaluation_joins_the_run_of_its_training_once(store: Path) -> None:
     assert len(stored(open_store(None))) == 2
 
 
+def test_an_evaluation_that_broke_off_leaves_the_training_finished(store: Path) -> None:
+    run_id = trained()
+    with pytest.raises(KeyboardInterrupt), evaluation_run(CONFIG, "digest"):
+        raise KeyboardInterrupt
+    client = open_store(None)
+    assert client.get_run(run_id).info.status == "KILLED"
+    with evaluation_run(CONFIG, "another"):
+        assert client.get_run(run_id).info.status == "FINISHED"
+
+
 def test_a_run_of_another_store_is_restored_into_a_new_one(store: Path) -> None:
     RunReference("0" * 32, "sqlite:////elsewhere/mlflow.db").save()
     with evaluation_run(CONFIG, "digest") as (run, lacks_training):
@@ -146,7 +181,8 @@ def test_a_missing_reference_names_the_command(workspace: Path) -> None:
 def test_killed_while_its_tables_are_made_a_store_is_made_again(
     workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(_path: Path) -> None:
+    def killed(path: Path) -> None:
+        path.write_bytes(b"half a database, of a process of the same number")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
@@ -213,6 +249,16 @@ def test_changed_and_untracked_source_is_in_the_diff(repository: Path) -> None:
     assert "rows.csv" not in state.diff
     assert "secret" not in state.diff
     assert (repository / ".git" / "index").read_bytes() == before
+
+
+def test_where_git_cannot_say_what_differs_the_code_counts_as_changed(repository: Path) -> None:
+    (repository / ".gitattributes").write_text("*.py filter=missing\n")
+    for key, value in (("clean", "no-such-program"), ("required", "true")):
+        subprocess.run(["git", "config", f"filter.missing.{key}", value], cwd=repository, check=True)
+    (repository / "code.py").write_text("newer\n")
+    state = commit(repository)
+    assert state is not None
+    assert (state.dirty, state.diff) == (True, None)
 
 
 def test_no_repository_is_no_commit(tmp_path: Path) -> None:

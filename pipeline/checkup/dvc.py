@@ -41,7 +41,7 @@ def _lock() -> Iterator[Finding]:
         yield ok("dvc.lock: none yet; `dvc repro` writes it")
         return
     try:
-        text = LOCK.read_text(encoding="utf-8", errors="replace")
+        text = _text(LOCK)
     except OSError as error:
         yield fault(f"dvc.lock: cannot be read ({error})", "look at the file's permissions and at the disk")
         return
@@ -51,6 +51,8 @@ def _lock() -> Iterator[Finding]:
         yield fault("dvc.lock: holds both sides of a merge", "choose one: `git checkout --ours dvc.lock`, or --theirs")
     elif running := list(_running()):
         yield warning(f"dvc.lock: dvc, process {running[0]}, is perhaps writing it", "wait for it, then look again")
+    elif (stages := _stages(_text(LOCK))) is not None:  # it was, and has ended
+        yield ok(f"dvc.lock: whole, {len(stages)} stages")
     else:
         yield fault(
             "dvc.lock: damaged (DVC does not write it in one step)",
@@ -58,6 +60,10 @@ def _lock() -> Iterator[Finding]:
             "dvc.lock is in git, `git checkout dvc.lock` before it brings the last one that was committed",
             partial(LOCK.replace, ASIDE),
         )
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace")
 
 
 def _stages(text: str) -> dict[str, Any] | None:
@@ -126,6 +132,11 @@ def _recent(cache: Path) -> Iterator[Finding]:
 
 
 def _damaged(paths: list[Path]) -> Finding:
+    if running := list(_running()):
+        return warning(
+            f"DVC's cache: {paths[0]} and {len(paths) - 1} more: dvc, process {running[0]}, is perhaps writing them",
+            "wait for it, then look again",
+        )
     return fault(
         f"DVC's cache: {len(paths)} files are damaged ({paths[0]})",
         "delete them: `dvc repro` makes them again, or `dvc pull` brings them",
@@ -134,7 +145,8 @@ def _damaged(paths: list[Path]) -> Finding:
 
 
 def _objects(cache: Path) -> list[Path]:
-    return [path for path in cache.glob("files/md5/??/*") if path.is_file()]
+    # What begins with a dot is being written.
+    return [path for path in cache.glob("files/md5/??/[!.]*") if path.is_file()]
 
 
 def _name(path: Path) -> str:

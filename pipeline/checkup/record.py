@@ -19,7 +19,8 @@ def databases() -> Iterator[Finding]:
         if not path.is_file():
             continue
         try:
-            with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5)) as database:
+            # To be written too: what a killed process was committing, SQLite takes back when it opens.
+            with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=5)) as database:
                 found = database.execute("PRAGMA quick_check").fetchone()[0]
         except sqlite3.Error as error:
             found = str(error)
@@ -27,6 +28,8 @@ def databases() -> Iterator[Finding]:
             yield ok(f"{name}: whole")
         elif "locked" in found:
             yield warning(f"{name}: another process has locked it", f"wait; `fuser {path}` names the process")
+        elif "readonly" in found or "unable to open" in found:
+            yield fault(f"{name}: {found}", f"see who may write it and its folder: `ls -ld {path.parent} {path}`")
         else:
             yield fault(
                 f"{name}: damaged: {found}",

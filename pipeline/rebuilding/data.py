@@ -39,27 +39,28 @@ def bring_data(project: Path, wanted: Mapping[str, str], own: str, stage: Stage)
         digest = wanted.get(folder.name)
         if digest is None:
             raise RebuildError(f"the run does not say which {folder} it had; it was recorded by an older version")
-        if from_dvc(digest, project / folder):
+        why_not = from_dvc(digest, project / folder)
+        if why_not is None:
             told.append(f"{folder}: from DVC, {digest}")
             continue
         try:
             stage(name)
         except RebuildError as error:
             raise RebuildError(
-                f"{folder}: neither DVC's cache nor a remote has {digest}, and it cannot be made anew: {error}"
+                f"{folder}: {digest} does not come from DVC ({why_not}), and it cannot be made anew: {error}"
             ) from error
         found = folder_digest(project / folder)
         if found != digest:
             raise RebuildError(
-                f"{folder}: the run had {digest}, which neither DVC's cache nor a remote has; made anew it is {found}. "
+                f"{folder}: the run had {digest}, which does not come from DVC ({why_not}); made anew it is {found}. "
                 "Have the files changed? Bring the old ones back, or `dvc pull` them"
             )
         told.append(f"{folder}: made anew, the same as the run had ({digest})")
     return told
 
 
-def from_dvc(digest: str, target: Path) -> bool:
-    """Bring a folder out of DVC's cache or remote by its hash; say whether it is there now, and whole."""
+def from_dvc(digest: str, target: Path) -> str | None:
+    """Bring a folder out of DVC's cache or remote by its hash; say why not, or None when it is there, and whole."""
     with tempfile.TemporaryDirectory() as scratch:
         place = Path(scratch)
         (place / ".dvc").mkdir()
@@ -73,12 +74,16 @@ def from_dvc(digest: str, target: Path) -> bool:
             cwd=place,
             env=kept,
             capture_output=True,
+            text=True,
             check=False,
         )
-        if done.returncode or not (place / "wanted").is_dir() or folder_digest(place / "wanted") != digest:
-            return False
+        if done.returncode or not (place / "wanted").is_dir():
+            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
+            return said[-1].removeprefix("ERROR: ") if said else "neither its cache nor a remote has it"
+        if folder_digest(place / "wanted") != digest:
+            return "its cache or remote is damaged"
         shutil.copytree(place / "wanted", target, dirs_exist_ok=True)
-    return True
+    return None
 
 
 def _config(folder: Path) -> str:

@@ -1,6 +1,7 @@
 """Files and folders: where they belong, written whole or not at all, hashed, locked."""
 
 from pipeline.storage.atomic import (
+    LEFTOVER_SECONDS,
     csv_text,
     half_written,
     link_or_copy,
@@ -37,6 +38,7 @@ from pipeline.storage.root import (
 __all__ = [
     "AUDIT",
     "CONF",
+    "LEFTOVER_SECONDS",
     "METRICS",
     "MODELS",
     "PREDICTIONS",

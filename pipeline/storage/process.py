@@ -2,6 +2,7 @@
 
 import os
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -47,12 +48,18 @@ def processors() -> int:
 
 @contextmanager
 def repeated(action: Callable[[], object], seconds: float) -> Iterator[None]:
-    """Do something every so many seconds, in a thread of its own, while the block runs."""
+    """Do something every so many seconds, in a thread of its own, while the block runs; what fails is tried again."""
     over = threading.Event()
 
     def run() -> None:
+        told = ""
         while not over.wait(seconds):
-            action()
+            try:
+                action()
+            except Exception as error:  # a database, a server, a driver: away for a moment
+                if str(error) != told:
+                    told = str(error)
+                    print(f"{type(error).__name__}: {told}; it is tried again", file=sys.stderr, flush=True)
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

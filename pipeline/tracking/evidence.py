@@ -82,7 +82,7 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     if "mlflow.source.git.commit" not in tags:
         lacks.append("it knows no commit: its code was in no git checkout")
     if tags.get("onehot.dirty") == "true" and not texts[DIFF]:
-        lacks.append(f"its code differed from the commit, and {DIFF} is missing")
+        lacks.append(f"its code differed from the commit, or git could not say, and {DIFF} is missing")
     lacks += [
         f"{name} held what looks like a password or token, which was taken out: it is not whole"
         for name in (DIFF, CONFIG)

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlflow.protos import databricks_pb2
 from mlflow.protos.databricks_pb2 import ErrorCode
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.storage import FolderLock, is_alive, link_or_copy, private_folder, root
+from pipeline.storage import LEFTOVER_SECONDS, FolderLock, is_alive, link_or_copy, private_folder, remove, root
 from pipeline.tracking.delivery import Entry
 from pipeline.tracking.redaction import redacted
 
@@ -59,9 +60,17 @@ def refused() -> list[Path]:
 
 
 def orphans() -> list[Path]:
-    """Return the folders of entries that were never told, or were delivered: a process was killed between."""
-    folders = [path for place in (journal(), journal() / REFUSED) for path in place.glob("*-*-*") if path.is_dir()]
-    return [path for path in folders if not path.with_suffix(".json").exists()]
+    """Return the folders of entries that were never told, or were delivered: a process was killed between.
+
+    Not the newest: a process may fill one now.
+    """
+    found = []
+    for path in (each for place in (journal(), journal() / REFUSED) for each in place.glob("*-*-*") if each.is_dir()):
+        with suppress(FileNotFoundError):  # delivered this moment
+            # Of the entry itself: a copy has the times of what it was copied from.
+            if time.time() - path.stat().st_ctime > LEFTOVER_SECONDS and not path.with_suffix(".json").exists():
+                found.append(path)
+    return found
 
 
 def sync(uri: str | None = None) -> int:
@@ -91,11 +100,12 @@ def sync_all() -> tuple[int, list[str]]:
     Returns:
         How many entries were delivered; why stores have not taken the others.
     """
-    for path in refused():
-        _move(path, journal() / path.name)
     sent = 0
     left: dict[str, list[str]] = {}
     with _sending():
+        for path in refused():
+            with suppress(FileNotFoundError):  # given up this moment
+                _move(path, journal() / path.name)
         for path in pending():
             uri = _content(path).get("uri", "")
             if uri not in left:
@@ -158,7 +168,8 @@ def _set_aside(path: Path, reason: str) -> None:
 def _move(path: Path, target: Path) -> None:
     if folder_of(path).is_dir():
         # A copy: killed between the two moves, the entry would have lost its folder.
-        shutil.copytree(folder_of(path), folder_of(target), dirs_exist_ok=True, copy_function=link_or_copy)
+        remove(folder_of(target))  # of a move that was killed
+        shutil.copytree(folder_of(path), folder_of(target), copy_function=link_or_copy)
     path.replace(target)
     shutil.rmtree(folder_of(path), ignore_errors=True)
 

@@ -57,10 +57,11 @@ def leftovers(client: MlflowClient, uri: str, keep: str | None) -> Iterator[Left
     """
     # First what is there, then what is known: a run that begins meanwhile must not look like one that is gone.
     trained, kept = sorted((root() / ".checkpoints").glob("*/")), sorted((root() / ARTIFACTS).glob("*/*"))
+    networks = sorted((root() / ARTIFACTS).glob("*/models/m-*"))
     experiments = all_experiments(client, ViewType.ALL)
     runs = _runs(client, [each.experiment_id for each in experiments])
     yield from _checkpoints(trained, runs, uri, keep)
-    yield from _artifacts(client, kept, experiments, {run.info.run_id for run in runs})
+    yield from _artifacts(client, kept, networks, experiments, {run.info.run_id for run in runs})
     for path in (*refused(), *(path.with_suffix("") for path in refused() if path.with_suffix("").is_dir())):
         yield _leftover(path, "the tracking store refused it")
     for path in (*orphans(), *half_written([*written(), journal()])):
@@ -85,22 +86,21 @@ def _store_of(folder: Path) -> str | None:
 
 
 def _artifacts(
-    client: MlflowClient, found: Sequence[Path], experiments: Sequence[Experiment], runs: set[str]
+    client: MlflowClient,
+    found: Sequence[Path],
+    networks: Sequence[Path],
+    experiments: Sequence[Experiment],
+    runs: set[str],
 ) -> Iterator[Leftover]:
+    # Others are another store's, a server's perhaps.
     places = {each.artifact_location.rstrip("/") for each in experiments}
-    models: set[str] | None = None
     for path in found:
-        if path.parent.as_uri() not in places:
-            continue  # another store's, a server's perhaps
-        if path.name != "models":
-            if path.name not in runs:
-                yield _leftover(path, "files of no run in this store")
-            continue
-        inside = sorted(path.glob("m-*"))
-        models = _models(client, experiments) if models is None else models
-        for network in inside:
-            if network.name not in models:
-                yield _leftover(network, "a network that the store does not know")
+        if path.parent.as_uri() in places and path.name not in {*runs, "models"}:
+            yield _leftover(path, "files of no run in this store")
+    known = _models(client, experiments) if networks else set()
+    for path in networks:
+        if path.parents[1].as_uri() in places and path.name not in known:
+            yield _leftover(path, "a network that the store does not know")
 
 
 def _models(client: MlflowClient, experiments: Sequence[Experiment]) -> set[str]:

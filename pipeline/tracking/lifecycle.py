@@ -47,6 +47,7 @@ FINISHED, FAILED, KILLED, RUNNING = (
 FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
+ASKED_AGAIN_SECONDS = float(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
 FOLD_SCORE = "folds/val"
 """The monitor of each fold's best epoch, by fold: in the run of the whole."""
 
@@ -111,15 +112,27 @@ def open_run(
         SEEN: str(int(time.time())),
     }
     if known is None:
-        made = client.create_run(experiment_id(client, config.name, config.tracking.uri), run_name=name, tags=told)
-        run = Run(uri, made, resumed=False)
+        run = Run(uri, _made(client, experiment_id(client, config.name, config.tracking.uri), name, told))
     else:
         # Whose it is before that it runs: another process may look for dead runs this moment.
         client.log_batch(known, tags=[RunTag(name, value) for name, value in told.items()])
         client.update_run(known, RUNNING)
-        run = Run(uri, client.get_run(known), resumed=True)
+        times = {point.step: point.timestamp for point in client.get_metric_history(known, FIRST_SCORE)}
+        run = Run(uri, client.get_run(known), resumed=True, times=times)
     outbox().begin_beat(uri, run.id)
     return run
+
+
+def _made(client: MlflowClient, experiment: str, name: str | None, tags: dict[str, str]) -> StoredRun:
+    """Make a run; one, also where the server was so slow that MLflow asked it again."""
+    began = time.monotonic()
+    made = client.create_run(experiment, run_name=name, tags=tags)
+    if time.monotonic() - began > ASKED_AGAIN_SECONDS:
+        same = f"attributes.start_time = {made.info.start_time} and tags.`{PROCESS}` = '{tags[PROCESS]}'"
+        for twin in client.search_runs([experiment], same):
+            if twin.info.run_id != made.info.run_id:
+                client.delete_run(twin.info.run_id)
+    return made
 
 
 def close_run(run: Run, status: str) -> None:
@@ -213,6 +226,9 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
         run_id: str | None = reference.run_id
         tags = {EVALUATED: digest}
         if origin is None or origin.data.tags.get(EVALUATED, digest) != digest:
+            if origin and origin.info.status != FINISHED and (origin.info.status != RUNNING or is_lost(origin)):
+                # What broke off was an evaluation under other settings: a training is referred to when it has ended.
+                client.set_terminated(reference.run_id, FINISHED, origin.info.end_time)
             tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
             run_id = find_run(client, config.name, tags)
         run = open_run(client, config, tags, known=run_id)

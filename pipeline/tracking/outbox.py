@@ -10,9 +10,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from mlflow.exceptions import MlflowException
+
 from pipeline.storage import private_folder, sync_file, this_process
 from pipeline.tracking.delivery import SEEN, client_of
-from pipeline.tracking.journal import BEAT_SECONDS, UNANSWERED, folder_of, handle, journal, say, told
+from pipeline.tracking.journal import BEAT_SECONDS, HOPELESS, UNANSWERED, folder_of, handle, journal, say, told
 from pipeline.tracking.redaction import redacted
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -94,8 +96,9 @@ class Outbox:
             Entries that wait for another process now.
         """
         with self._changed:
-            asked_at = 0.0
-            while self._waiting and time.monotonic() - self._succeeded_at < patience:
+            begun, asked_at = time.monotonic(), 0.0
+            # It is asked once more in any case: perhaps it has just come back.
+            while self._waiting and time.monotonic() - max(self._succeeded_at + patience, begun + 2 * ASK_SECONDS) < 0:
                 if time.monotonic() - asked_at > ASK_SECONDS:  # however long the pause between two tries was by then
                     asked_at = time.monotonic()
                     self._changed.notify_all()
@@ -142,8 +145,9 @@ class Outbox:
         for run, uri in list(self._beating.items()):
             try:
                 client_of(uri).set_tag(run, SEEN, str(int(time.time())))
-            except UNANSWERED:
-                return
+            except UNANSWERED as error:
+                if not (isinstance(error, MlflowException) and error.error_code in HOPELESS):
+                    return  # neither will it take the others now
 
 
 def outbox() -> Outbox:

@@ -18,23 +18,27 @@ SOURCE_SUFFIXES = (".py", ".yaml", ".yml", ".toml", ".sh")
 
 @dataclass(frozen=True)
 class Commit:
-    """The state of the code: commit, and what differs from it."""
+    """The state of the code: commit, and what differs from it; None where git could not say."""
 
     commit: str
-    diff: str
+    diff: str | None
 
     @property
     def dirty(self) -> bool:
-        """Whether the code differs from the commit."""
-        return bool(self.diff)
+        """Whether the code differs from the commit, or may."""
+        return self.diff != ""
 
 
 def commit(folder: Path = PROJECT) -> Commit | None:
     """Read the state of the git checkout; None where there is none, or no commit yet."""
-    head = _git(folder, "rev-parse", "HEAD")
-    if head is None:
+    try:
+        head = _git(folder, "rev-parse", "HEAD").strip()
+    except (OSError, subprocess.CalledProcessError):
         return None
-    return Commit(head.strip(), _diff(folder))
+    try:
+        return Commit(head, _diff(folder))
+    except (OSError, subprocess.CalledProcessError):  # no room for an index, a filter that is missing
+        return Commit(head, None)
 
 
 def environment() -> str:
@@ -58,20 +62,17 @@ def _diff(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as scratch:
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         _git(folder, "read-tree", "HEAD", env=index)
-        listed = (_git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index) or "").split("\0")
+        listed = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index).split("\0")
         untracked = [name for name in listed if name.endswith(SOURCE_SUFFIXES)]
         if untracked:
             _git(folder, "add", "--intent-to-add", "--", *untracked, env=index)
         excluded = [f":(exclude,glob){pattern}" for pattern in REWRITTEN]
         plain = ("--binary", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/")
-        return _git(folder, "diff", *plain, "HEAD", "--", ".", *excluded, env=index) or ""
+        return _git(folder, "diff", *plain, "HEAD", "--", ".", *excluded, env=index)
 
 
-def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str | None:
-    try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
+def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, check=True
+    )
     return done.stdout.decode("utf-8", errors="replace")

@@ -9,8 +9,8 @@ from typing import Any
 
 REDACTED = "[redacted]"
 _NAME = (
-    r"(?:pass(?:word|wd|phrase)|secret|token|credentials?|(?:api|access|account|private|auth|kaggle|secret)_?key|"
-    r"client_?secret)"
+    r"(?:\w*pass(?:word|wd|phrase)|secret|(?:access|api|auth|refresh)?token|credentials?|"
+    r"(?:api|access|account|private|auth|kaggle|secret)_?key|client_?secret)"
 )
 _SECRET_NAME = re.compile(rf"(?:^|_|-|\.){_NAME}(?:$|_|-|\d)", re.IGNORECASE)
 _NO_SECRET = re.compile(r"_(?:FILE|PATH|DIR|URL|HOST)$", re.IGNORECASE)

@@ -57,10 +57,13 @@ class Run:
         uri: Of the store.
         stored: The run as it was when it was opened.
         resumed: Whether an earlier process opened it first.
+        times: Of the epochs that it has.
     """
 
-    def __init__(self, uri: str, stored: StoredRun, *, resumed: bool) -> None:
-        self._uri, self._stored = uri, stored
+    def __init__(
+        self, uri: str, stored: StoredRun, *, resumed: bool = False, times: Mapping[int, int] | None = None
+    ) -> None:
+        self._uri, self._stored, self._times = uri, stored, times or {}
         self.id: str = stored.info.run_id
         self.resumed = resumed
 
@@ -92,7 +95,7 @@ class Run:
         tags = {f"onehot.{name}": value for name, value in machine().items()}
         if state is not None:
             tags |= {"mlflow.source.git.commit": state.commit, "onehot.dirty": str(state.dirty).lower()}
-            if state.dirty:
+            if state.diff:
                 self.log_text(state.diff, DIFF)
         self.tell("tags", {"tags": tags})
         self.log_text(environment(), ENVIRONMENT)
@@ -122,8 +125,12 @@ class Run:
         self.tell("scores", {"scores": dict(scores), "step": step, "timestamp": when})
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
-        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point."""
-        self.log_scores({metric_name(name): value for name, value in scores.items()}, epoch, timestamp)
+        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point.
+
+        Trained twice too (its checkpoint was damaged): it keeps the time under which the run has it.
+        """
+        when = self._times.get(epoch, timestamp)
+        self.log_scores({metric_name(name): value for name, value in scores.items()}, epoch, when)
 
     def log_files(self, folder: Path) -> None:
         """Log what the files of a folder are, hashed: what a repetition is compared with."""

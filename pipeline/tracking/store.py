@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,6 +116,8 @@ def answering(uri: str | None) -> Iterator[None]:
             ) from error
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # told for what it is
+        if isinstance(error, OSError) and error.filename:
+            raise TrackingError(f"{error.filename}: {error.strerror}; the record of runs needs it") from error
         if "disk is full" in reason:
             raise TrackingError(
                 f"tracking store {address}: the disk is full. Make room, and run the same command again."
@@ -188,7 +191,8 @@ def _make_tables(address: str) -> None:
     path = Path(name)
     if scheme != "sqlite" or not name or (path.exists() and path.stat().st_size):
         return
-    partial = private_file(path.with_name(f".{path.name}.{os.getpid()}.partial"))
+    # A name of its own: containers hand out the same few numbers, and MLflow keeps what it has read once.
+    partial = private_file(path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.{os.getpid()}.partial"))
     MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
     sync_file(partial)
     partial.replace(path)
