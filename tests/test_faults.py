@@ -308,9 +308,9 @@ def test_on_a_full_disk_it_says_so_and_goes_on_when_there_is_room(table: Whole, 
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("gigabytes", [1.0, 1.5, 2.0, 2.5, 3.0])
+@pytest.mark.parametrize("gigabytes", [1.0, 1.5, 2.0])
 def test_out_of_memory_it_goes_on_when_there_is_some(table: Whole, gigabytes: float) -> None:
-    """Address space, of which TensorFlow's libraries alone take gigabytes."""
+    """Address space, of which TensorFlow's libraries alone take most; with 2.5 the experiment runs to its end."""
     start_anew(table.project)
     repro = Running(table.project, "sh", "-c", f"ulimit -v {int(gigabytes * 2**20)}; exec dvc repro")
     ended = repro.end()
@@ -346,7 +346,7 @@ def test_after_a_power_cut_what_was_not_synced_is_missing(table: Whole, stage: s
         table.project, "sh", "-c", f"SYNCED={log} PYTHONPATH={tmp_path} PYTHONDONTWRITEBYTECODE=1 exec dvc repro"
     )
     assert repro.runs_stage(stage)
-    time.sleep(draw.uniform(0.5, 0.9) * table.seconds[stage])
+    time.sleep(draw.uniform(0.3, 0.7) * table.seconds[stage])
     assert repro.process.poll() is None, "the cut came too late"
     WAYS["kill -9 of all"](repro.process)
     repro.end()
