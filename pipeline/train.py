@@ -120,7 +120,7 @@ def train_folds(
         networks.append(network)
         histories.append(history)
         best.append(best_of(history, task.monitor))
-        run.log_scores({FOLD_SCORE: best[-1]}, number, history[-1].timestamp)
+        run.log_scores({FOLD_SCORE: best[-1]}, number)
         gc.collect()  # the training's graph and its optimizer
     print(
         f"folds: val_{task.monitor} {', '.join(map(figure, best))}; mean {figure(mean(best))}, deviation "

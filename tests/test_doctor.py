@@ -162,7 +162,7 @@ def test_what_dvc_is_writing_is_let_be(workspace: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()
         (busy,) = found(dvc_files, "warning")
-        assert f"dvc, process {running.pid}, is perhaps writing them" in busy.text
+        assert f"process {running.pid}, dvc, is perhaps writing" in busy.text
         assert busy.mend is None
     finally:
         running.kill()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import yaml
 from conftest import ROOT
 
 from pipeline.config.stage import stage
 from pipeline.storage import LockError
+from pipeline.tasks.task import SEARCHED
 from pipeline.train import near_miss
 
 CHILD = "import time; from pipeline.config.stage import stage\nwith stage('preprocess'):\n    time.sleep(60)"
@@ -62,6 +65,17 @@ def kept(folder: Path, name: str, age: float = 0.0, **of: object) -> None:
     (folder / "key.json").write_text(json.dumps({"name": name, "store": "", "of": of}))
     (folder / "000001-000000000.npz").write_bytes(b"")
     os.utime(folder / "000001-000000000.npz", (time.time() - age,) * 2)
+
+
+def test_code_that_decides_is_hashed() -> None:
+    """What the listed files of `portable/` import is listed too, for checkpoints and for DVC."""
+    for name in SEARCHED:
+        text = (ROOT / "pipeline" / name).read_text(encoding="utf-8")
+        needed = {f"portable/{each}.py" for each in re.findall(r"^from \.(\w+) import", text, re.MULTILINE)}
+        assert needed <= set(SEARCHED), name
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+    for name in ("preprocess", "baseline", "train", "evaluate"):
+        assert {f"pipeline/{each}" for each in SEARCHED} <= set(stages[name]["deps"]), name
 
 
 def test_what_differs_from_the_last_training_is_told(tmp_path: Path) -> None:

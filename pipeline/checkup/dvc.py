@@ -28,11 +28,12 @@ def dvc_files() -> Iterator[Finding]:
     Where one of them shows that the machine went down while DVC wrote, what else it wrote lately is looked at closely.
     """
     cache = root() / ".dvc" / "cache"
-    found = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *_empty(cache)]
+    empty = list(_empty(cache))
+    found = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *empty]
     yield from found
     if any(each.state == "fault" for each in found):
         yield from _recent(cache)
-    elif cache.is_dir():
+    elif cache.is_dir() and not empty:
         yield ok("DVC's cache: no empty object")
 
 
@@ -134,7 +135,7 @@ def _recent(cache: Path) -> Iterator[Finding]:
 def _damaged(paths: list[Path]) -> Finding:
     if running := list(_running()):
         return warning(
-            f"DVC's cache: {paths[0]} and {len(paths) - 1} more: dvc, process {running[0]}, is perhaps writing them",
+            f"DVC's cache: {len(paths)} files are not whole ({paths[0]}): process {running[0]}, dvc, is perhaps writing",
             "wait for it, then look again",
         )
     return fault(

@@ -70,7 +70,7 @@ def from_dvc(digest: str, target: Path) -> str | None:
         has_remote = "remote " in (place / ".dvc" / "config").read_text(encoding="utf-8")
         kept = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         done = subprocess.run(
-            [sys.executable, "-m", "dvc", "pull" if has_remote else "checkout", "--quiet", "wanted.dvc"],
+            [sys.executable, "-m", "dvc", "pull" if has_remote else "checkout", "wanted.dvc"],
             cwd=place,
             env=kept,
             capture_output=True,
@@ -78,8 +78,8 @@ def from_dvc(digest: str, target: Path) -> str | None:
             check=False,
         )
         if done.returncode or not (place / "wanted").is_dir():
-            said = [line for line in done.stderr.splitlines() if line.startswith("ERROR: ")]
-            return said[-1].removeprefix("ERROR: ") if said else "neither its cache nor a remote has it"
+            _, is_told, told = done.stderr.partition("ERROR: ")
+            return " ".join(told.split())[:300] if is_told else "neither its cache nor a remote has it"
         if folder_digest(place / "wanted") != digest:
             return "its cache or remote is damaged"
         shutil.copytree(place / "wanted", target, dirs_exist_ok=True)

@@ -6,7 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +59,10 @@ def repeated(action: Callable[[], object], seconds: float) -> Iterator[None]:
             except Exception as error:  # a database, a server, a driver: away for a moment
                 if str(error) != told:
                     told = str(error)
-                    print(f"{type(error).__name__}: {told}; it is tried again", file=sys.stderr, flush=True)
+                    with suppress(OSError, ValueError):  # the reader of the output may be gone
+                        print(f"{type(error).__name__}: {told}; it is tried again", file=sys.stderr, flush=True)
+            else:
+                told = ""
 
     thread = threading.Thread(target=run, daemon=True)
     thread.start()

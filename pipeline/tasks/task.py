@@ -27,7 +27,9 @@ FAMILIES = {
 }
 """`task:` → class, imported when it is needed: preprocessing must not wait for TensorFlow."""
 
-SEARCHED = tuple(f"portable/{name}.py" for name in ("crossing", "sampling", "search", "tokenizing", "translate"))
+SEARCHED = tuple(
+    f"portable/{name}.py" for name in ("codes", "crossing", "sampling", "search", "tokenizing", "translate")
+)
 CODE = ("data", "decoding", "metrics", "models", *SEARCHED, "tasks", "training")
 """Code that decides what a training, and what an evaluation, computes."""
 

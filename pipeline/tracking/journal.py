@@ -104,7 +104,7 @@ def sync_all() -> tuple[int, list[str]]:
     left: dict[str, list[str]] = {}
     with _sending():
         for path in refused():
-            with suppress(FileNotFoundError):  # given up this moment
+            with suppress(FileNotFoundError, shutil.Error):  # given up this moment
                 _move(path, journal() / path.name)
         for path in pending():
             uri = _content(path).get("uri", "")

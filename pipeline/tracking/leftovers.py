@@ -95,7 +95,7 @@ def _artifacts(
     # Others are another store's, a server's perhaps.
     places = {each.artifact_location.rstrip("/") for each in experiments}
     for path in found:
-        if path.parent.as_uri() in places and path.name not in {*runs, "models"}:
+        if path.parent.as_uri() in places and path.name != "models" and path.name not in runs:
             yield _leftover(path, "files of no run in this store")
     known = _models(client, experiments) if networks else set()
     for path in networks:

@@ -117,7 +117,10 @@ def answering(uri: str | None) -> Iterator[None]:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # told for what it is
         if isinstance(error, OSError) and error.filename:
-            raise TrackingError(f"{error.filename}: {error.strerror}; the record of runs needs it") from error
+            raise TrackingError(
+                f"tracking store {address}: {error.filename}: {error.strerror}. "
+                f"Mend that, or set tracking.uri=null for {root() / 'mlflow.db'}."
+            ) from error
         if "disk is full" in reason:
             raise TrackingError(
                 f"tracking store {address}: the disk is full. Make room, and run the same command again."
