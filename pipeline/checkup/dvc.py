@@ -135,7 +135,7 @@ def _recent(cache: Path) -> Iterator[Finding]:
 def _damaged(paths: list[Path]) -> Finding:
     if running := list(_running()):
         return warning(
-            f"DVC's cache: {len(paths)} files are not whole ({paths[0]}): process {running[0]}, dvc, is perhaps writing",
+            f"DVC's cache: {len(paths)} files not whole ({paths[0]}): process {running[0]}, dvc, is perhaps writing",
             "wait for it, then look again",
         )
     return fault(
