@@ -214,6 +214,7 @@ def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
     grid = {"name": "grid", "seed": None}
     study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=grid, n_trials=9)
@@ -241,6 +242,7 @@ def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 
 @pytest.mark.slow
+@pytest.mark.faults
 def test_the_best_is_confirmed_with_other_seeds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search("train.epochs=1", n_trials=2, confirm=2)
     shown = capsys.readouterr().out
