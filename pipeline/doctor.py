@@ -35,7 +35,8 @@ def look(given: argparse.Namespace) -> None:
             if found.state != "ok" or not given.quiet:
                 print(f"{found.state:<8} {found.text}", flush=True)
                 if found.remedy:
-                    print(f"         → {found.remedy}", flush=True)
+                    by_itself = " (`python -m pipeline.doctor --mend` does so)" if found.mend is not None else ""
+                    print(f"         → {found.remedy}{by_itself}", flush=True)
     if not given.quiet:
         print(f"{counts['ok']} well, {counts['warning']} warnings, {counts['fault']} faults")
     if counts["fault"]:

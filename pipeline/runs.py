@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
     parser.add_argument("--uri", help="of the tracking store; default: tracking.uri of params.yaml")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="id, state, age, score and name; LOST: its process has ended")
+    listing = commands.add_parser("list", help="id, state, when it began, score and name; LOST: its process has ended")
     listing.add_argument("experiment", nargs="*", help="only of these experiments")
     listing.add_argument("-n", type=int, default=20, help="how many; default: 20")
     listing.add_argument("--children", action="store_true", help="folds and trials too")
@@ -46,9 +46,9 @@ def show(given: argparse.Namespace) -> None:
         else:
             score = f"{run.score[0]} {figure(run.score[1])}" if run.score else ""
             age = age_of(time.time() - run.began / 1000)
-            print(f"{run.run_id}  {run.state:<9} {age:>5}  {score:<22} {run.experiment}: {run.name}")
+            print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {run.experiment}: {run.name}")
     if not found and not given.json:
-        print(f"no runs{' of ' + ', '.join(given.experiment) if given.experiment else ''} in {store_uri(uri)}")
+        print(f"no runs in {store_uri(uri)}")
 
 
 def reap(given: argparse.Namespace) -> None:

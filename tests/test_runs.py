@@ -68,7 +68,7 @@ def trained(key: str = "key") -> str:
     return run.id
 
 
-def test_listed_with_state_age_and_score(command: Command) -> None:
+def test_listed_with_state_age_and_score(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no runs" in command("list")
     first = trained()
     with training_run(CONFIG, "parent") as parent, fold_run(parent, CONFIG, "parent", 1, begun=False) as fold:
@@ -77,11 +77,13 @@ def test_listed_with_state_age_and_score(command: Command) -> None:
     lines = command("list").splitlines()
     assert [line[:32] for line in lines] == [parent.id, first]
     assert lines[0].split()[1] == "LOST"
-    assert re.fullmatch(rf"{first}  FINISHED +\d+s  val/auc 0\.7500 +tiny: \S+", lines[1])
+    assert re.fullmatch(rf"{first}  FINISHED +\d+s ago  val/auc 0\.7500 +tiny: \S+", lines[1])
     assert fold.id in command("list", "--children")
     assert command("list", "-n", "1", "--json").count("\n") == 1
     assert json.loads(command("list", "-n", "9", "--json").splitlines()[1])["score"] == {"val/auc": 0.75}
-    assert "no runs of another experiment in sqlite" in command("list", "another experiment")
+    with pytest.raises(SystemExit):
+        command("list", "tinny")
+    assert "no MLflow experiment 'tinny' (did you mean 'tiny'?); there is Default, tiny" in capsys.readouterr().err
 
 
 def test_lost_runs_are_closed_by_hand_and_at_the_next_start(command: Command) -> None:

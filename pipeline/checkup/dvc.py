@@ -57,7 +57,7 @@ def _lock() -> Iterator[Finding]:
     else:
         yield fault(
             "dvc.lock: damaged (DVC does not write it in one step)",
-            f"dvc.lock put aside as {ASIDE}. Next: `dvc repro`; finished stages come back from DVC's run cache. Where "
+            f"put dvc.lock aside as {ASIDE}. Next: `dvc repro`; finished stages come back from DVC's run cache. Where "
             "dvc.lock is in git, `git checkout dvc.lock` before it brings the last one that was committed",
             partial(LOCK.replace, ASIDE),
         )

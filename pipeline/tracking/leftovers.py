@@ -76,7 +76,9 @@ def _checkpoints(folders: Sequence[Path], runs: list[StoredRun], uri: str, keep:
         if not own:
             yield _leftover(folder, "checkpoints of no run in this store")
         elif keep not in [run.info.run_id for run in own] and all(run.info.status == FINISHED for run in own):
-            yield _leftover(folder, f"checkpoints of run {own[0].info.run_id}, which is finished; models/ is another's")
+            name = own[0].info.run_id
+            reason = "which is finished; models/ is another's (without them, more epochs of it begin anew)"
+            yield _leftover(folder, f"checkpoints of run {name}, {reason}")
 
 
 def _store_of(folder: Path) -> str | None:

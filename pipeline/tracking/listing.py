@@ -7,8 +7,9 @@ from functools import partial
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
+from pipeline.config import no_such
 from pipeline.tracking.lifecycle import HEADLINE, PARENT, RUNNING, is_lost
-from pipeline.tracking.store import all_experiments, paged
+from pipeline.tracking.store import TrackingError, all_experiments, paged
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,15 @@ class Listed:
 
 
 def listed(client: MlflowClient, experiments: Sequence[str], *, with_children: bool) -> Iterator[Listed]:
-    """Give the runs of some experiments, or of all where none is named; the latest first."""
-    named = {
-        each.experiment_id: each.name for each in all_experiments(client) if not experiments or each.name in experiments
-    }
+    """Give the runs of some experiments, or of all where none is named; the latest first.
+
+    Raises:
+        TrackingError: There is no experiment of a name.
+    """
+    there = {each.experiment_id: each.name for each in all_experiments(client)}
+    if absent := [name for name in experiments if name not in there.values()]:
+        raise TrackingError(f"no MLflow experiment {no_such(absent, there.values())}")
+    named = {number: name for number, name in there.items() if not experiments or name in experiments}
     if not named:
         return
     latest_first = partial(client.search_runs, list(named), order_by=["attributes.start_time DESC"])
