@@ -3,8 +3,9 @@
 .PHONY: help kaggle web repro test test-fast test-faults check format ui dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
+DEVELOPMENT := .venv/.installed-dev
 SOURCES := pipeline hydra_plugins tests benchmarks examples
-EXTRAS := data parallel export sweep lightgbm dev
+EXTRAS := data parallel export sweep lightgbm install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,6 +15,11 @@ $(INSTALLED): requirements.lock requirements/environment.sh
 	@sh requirements/environment.sh
 	@touch $@
 
+$(DEVELOPMENT): requirements.lock requirements/dev.lock requirements/environment.sh
+	@echo "environment: installing requirements.lock and requirements/dev.lock into .venv"
+	@sh requirements/environment.sh requirements/dev.lock
+	@touch $(INSTALLED) $@
+
 repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 	@python -m pipeline.doctor --before-dvc --mend --quiet
 	@dvc repro
@@ -21,20 +27,21 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 test: check ## format, lint, types, layer contracts and every test
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults"
 
-test-faults: $(INSTALLED) ## kills, power cuts, full disks, servers in trouble: hours, for the night
+test-faults: $(DEVELOPMENT) ## kills, power cuts, full disks, servers in trouble: hours, for the night
 	pytest -q -rP -m faults
 
-test-fast: $(INSTALLED) ## the tests that take under a minute together
+test-fast: $(DEVELOPMENT) ## the tests that take under a minute together
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-check: $(INSTALLED) ## format, lint, types and layer contracts; no tests
+check: $(DEVELOPMENT) ## format, lint, types and layer contracts; no tests
 	ruff format --check --quiet $(SOURCES)
 	ruff check --quiet $(SOURCES)
 	mypy
 	lint-imports --no-cache
+	deptry --no-ansi .
 	python -m pipeline.compose --check
 
-format: $(INSTALLED) ## format the code and mend what the linter can
+format: $(DEVELOPMENT) ## format the code and fix what the linter can
 	ruff format $(SOURCES)
 	ruff check --fix $(SOURCES)
 
@@ -44,7 +51,7 @@ ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
 dashboard: $(INSTALLED) ## look at the sweeps on http://127.0.0.1:8080
 	optuna-dashboard --host 127.0.0.1 --port 8080 "sqlite:///$(CURDIR)/optuna.db"
 
-bench: $(INSTALLED) ## run the benchmarks and write docs/performance.md
+bench: $(DEVELOPMENT) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks
 
 web: web/node_modules/.package-lock.json ## bring onnxruntime's build for browsers, for export.formats=[web]; needs npm
@@ -58,13 +65,14 @@ kaggle: $(INSTALLED) ## install Kaggle's client, which brings competition files
 	uv pip install --require-hashes --quiet -r requirements/kaggle.lock
 	@echo "next: kaggle auth login (in .venv/bin), and accept the rules on the competition's page"
 
-audit: $(INSTALLED) ## look for known vulnerabilities in the locked packages
-	pip-audit --strict --require-hashes --disable-pip -r requirements.lock
+audit: $(DEVELOPMENT) ## look for known vulnerabilities in the locked packages
+	pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements/dev.lock
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
 
-lock: $(INSTALLED) ## resolve pyproject.toml anew into requirements.lock and requirements/
+lock: $(DEVELOPMENT) ## update requirements.lock and requirements/ to the newest versions that pyproject.toml allows
 	$(COMPILE) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock
+	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements/dev.lock
 	$(COMPILE) --upgrade --extra kaggle --constraint requirements.lock --output-file requirements/kaggle.lock
 	$(COMPILE) --upgrade --extra bench --constraint requirements.lock --output-file requirements/bench.lock

@@ -28,7 +28,9 @@ WORDS, LENGTH, BEAM = (6638, 8778), 12, 5
 
 def network(name: str) -> Any:
     """Build one of the committed networks."""
-    from pipeline.models import Sizes, translator
+    from pipeline.families.translation.models.registry import translator
+
+    from pipeline.families.translation.models.common import Sizes
 
     settings = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text(encoding="utf-8"))
     return translator(Sizes(*WORDS, None, None, 100), precision="float32", **settings)
@@ -48,7 +50,7 @@ def rerun(decoder: Any) -> Any:
     """Return a decoder that keeps what was written and runs all of it again at each step."""
     import tensorflow as tf
 
-    from pipeline.decoding import KerasDecoder
+    from pipeline.families.translation.models.keras_decoder import KerasDecoder
 
     class Rerun(KerasDecoder):
         def start(self, source: Any) -> Any:
@@ -70,8 +72,10 @@ def rerun(decoder: Any) -> Any:
 
 def compare(name: str, rounds: int, count: int) -> dict[str, float]:
     """Return the figures of a network."""
-    from pipeline.decoding import KerasDecoder, SearchSettings, translate
-    from pipeline.models import inference_of
+    from pipeline.families.translation.models.registry import inference_of
+
+    from pipeline.families.translation.models.keras_decoder import KerasDecoder
+    from pipeline.families.translation.models.translate import SearchSettings, translate
     from pipeline.training import make_deterministic
 
     make_deterministic(1)
@@ -103,9 +107,9 @@ def compare(name: str, rounds: int, count: int) -> dict[str, float]:
 
 def trained(folder: Path) -> dict[str, float]:
     """Return seconds for the prepared test sentences."""
-    from pipeline.data.corpora import Sentences
-    from pipeline.decoding import SearchSettings
-    from pipeline.tasks.translation_predictor import TranslationPredictor
+    from pipeline.families.translation.data.sentences import Sentences
+    from pipeline.families.translation.models.translate import SearchSettings
+    from pipeline.families.translation.predictor import TranslationPredictor
 
     predictor, pairs = TranslationPredictor.load(folder), Sentences.load(PROCESSED / "test")
     figures: dict[str, float] = {"test_sentences": len(pairs)}

@@ -27,10 +27,11 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     """Return functions from text and state to logits and state, and how wide each part of the state is."""
     import onnxruntime
     import tensorflow as tf
+    from pipeline.families.text.models.registry import writer
 
     from pipeline.exporting import graph_of
     from pipeline.exporting.to_onnx import to_onnx
-    from pipeline.models import state_widths, writer
+    from pipeline.families.text.models.common import state_widths
     from pipeline.portable.runtime import Network
     from pipeline.training import make_deterministic
 

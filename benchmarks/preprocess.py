@@ -32,7 +32,10 @@ NUMBERS = ["people_char_38", "date_days"]
 
 def ours(folder: Path) -> None:
     """Prepare the arrays, split by person."""
-    from pipeline.data import Derived, Holdout, Layout, Side, Target, prepare
+    from pipeline.families.table.data.holdout import Holdout
+    from pipeline.families.table.data.layout import Derived, Layout, Side
+    from pipeline.families.table.data.prepare import prepare
+    from pipeline.families.table.data.targets import Target
 
     layout = Layout(
         main="act_train.csv",

@@ -1,6 +1,6 @@
 """What the network's axes bring on the Red Hat look-alike, whole people held out: the forum's question and its kin.
 
-The forum found embeddings alone (`model.merge=none`) at .9877 AUC and .989 with added features. Here every way for the
+The forum found embeddings alone (`model.numeric_encoding=none`) at .9877 AUC and .989 with added features. Here every
 numeric columns to enter is trained on the same rows, three seeds each, stopped by the same validation people; so are
 the other axes, against the committed network (on processors with such instructions it trains with bfloat16 products).
 An interval resamples the test people for both sides at once, of the difference between the means over the seeds; chance
@@ -21,7 +21,9 @@ import numpy.typing as npt
 from benchmarks._machine import machine
 from benchmarks.redhat_like import write
 
-MERGES = {merge: [f"model.merge={merge}"] for merge in ("none", "concat", "wide", "bin", "piecewise", "periodic")}
+MERGES = {
+    merge: [f"model.numeric_encoding={merge}"] for merge in ("none", "concat", "wide", "bin", "piecewise", "periodic")
+}
 AXES = {
     "embedding_dim=auto": ["model.embedding_dim=auto"],
     "hidden_layers=2": ["model.hidden_layers=2"],
@@ -30,7 +32,7 @@ AXES = {
     "cosine": ["train.schedule=cosine", "train.warmup=0.1"],
     "weight_decay": ["train.weight_decay=0.01"],
     "ema": ["train.ema=0.999"],
-    "members=4": ["train.members=4"],
+    "members=4": ["train.ensemble_size=4"],
 }
 SAMPLES = 300
 LONG = ["experiment=redhat", "train.epochs=20", "train.patience=3"]
@@ -43,15 +45,15 @@ def trained(overrides: list[str], scratch: Path) -> tuple[Rows, float]:
     import keras
 
     from pipeline.config import load
-    from pipeline.data import Arrays
-    from pipeline.metrics import binary_scores
+    from pipeline.families.table.data.arrays import Arrays
+    from pipeline.families.table.metrics.binary import binary_scores
+    from pipeline.families.table.models.outputs import outputs
     from pipeline.storage import PROCESSED
-    from pipeline.tasks import task_for
-    from pipeline.tasks.table_predictor import outputs
     from pipeline.training import Checkpoints, make_deterministic
 
     keras.backend.clear_session()
-    task = task_for(load(overrides))
+    config = load(overrides)
+    task = config.family.load("training")(config)
     task.check()
     make_deterministic(task.config.seed)
     model = task.build()
@@ -62,8 +64,9 @@ def trained(overrides: list[str], scratch: Path) -> tuple[Rows, float]:
 
 def compared(found: dict[str, list[Rows]], base: str) -> dict[str, list[float]]:
     """Return the mean test AUC of each and, less that of `base`, its interval."""
-    from pipeline.data import Arrays
-    from pipeline.metrics import BinaryScores, intervals
+    from pipeline.families.table.data.arrays import Arrays
+    from pipeline.families.table.metrics.binary import BinaryScores
+    from pipeline.metrics import intervals
     from pipeline.storage import PROCESSED
 
     test = Arrays.load(PROCESSED / "test")
@@ -95,9 +98,9 @@ def main() -> None:
         os.chdir(scratch)
         write(Path("data/raw"), scale=scale)
         from pipeline.config import load
-        from pipeline.tasks import task_for
+        from pipeline.families.table.preprocess import PreprocessTable
 
-        task_for(load(["experiment=redhat"])).preprocess()
+        PreprocessTable(load(["experiment=redhat"])).run()
         found: dict[str, list[Rows]] = {}
         val: dict[str, float] = {}
         for name in names:

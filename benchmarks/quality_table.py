@@ -15,10 +15,12 @@ from pathlib import Path
 from statistics import mean
 
 from benchmarks._machine import machine
-from pipeline.data import SPLITS, Arrays, Schema
-from pipeline.metrics import binary_scores
+from pipeline.data import SPLITS
+from pipeline.families.table.baseline import lightgbm
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.schema import Schema
+from pipeline.families.table.metrics.binary import binary_scores
 from pipeline.storage import PROJECT
-from pipeline.tasks.table_baselines import lightgbm
 
 
 def ours(folder: Path, split_seed: int) -> tuple[float, float]:

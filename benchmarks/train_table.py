@@ -16,17 +16,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from benchmarks._machine import machine
-from pipeline.storage import CONF, PROJECT
+from benchmarks._settings import committed, train_settings
+from pipeline.storage import PROJECT
 
 BATCH, DIM, UNITS = 1024, 32, 256
 SHAPES = {
@@ -48,23 +47,26 @@ def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic
 
 def ours(shape: str, rows: int, precision: str = "auto") -> float:
     """Return rows a second of the second epoch."""
-    from pipeline.models import Features, Head, MlpSettings, embedding_mlp, loss_of, resolved
-    from pipeline.training import ArrayExamples, Checkpoints, Objective, Schedule, Training, make_deterministic
+    from pipeline.families.table.metrics.binary import Binary
+    from pipeline.families.table.models.embedding_mlp import Features, embedding_mlp
+    from pipeline.families.table.settings import EmbeddingMlp
+    from pipeline.models import resolved
+    from pipeline.training import ArrayExamples, Checkpoints, Objective, Training, make_deterministic
 
     make_deterministic(1)
     inputs, target = table(SHAPES[shape], rows)
-    head = Head("binary", 2, 0.0, 1.0)
-    settings = yaml.safe_load((CONF / "model" / "embedding_mlp.yaml").read_text(encoding="utf-8"))
+    kind = Binary()
+    settings = EmbeddingMlp(**committed("model/embedding_mlp.yaml"))
     features = Features(SHAPES[shape], [list(np.linspace(-2, 2, 257))] * NUMBERS, [[0.0]] * NUMBERS)
     model = embedding_mlp(
         features,
-        head,
-        MlpSettings(**{field.name: settings[field.name] for field in fields(MlpSettings)}),
+        kind,
+        settings,
         precision=resolved(precision),
     )
     few = {name: array[:BATCH] for name, array in inputs.items()}
     objective = Objective(
-        loss=loss_of("binary", 1.0),
+        loss=kind.loss(),
         validate=lambda network: ({"auc": float(np.mean(network.predict_on_batch(few)))}, ""),
         monitor="auc",
         higher_is_better=True,
@@ -75,10 +77,12 @@ def ours(shape: str, rows: int, precision: str = "auto") -> float:
             model,
             ArrayExamples(inputs, target, BATCH),
             objective,
-            Schedule(2, 1e-3, seed=1),
+            train_settings(2),
+            1,
             Checkpoints(Path(scratch) / "c"),
-            lambda _: ends.append(time.monotonic()),
-            lambda _: None,
+            on_epoch=lambda _: ends.append(time.monotonic()),
+            save_network=lambda _: None,
+            lazy=True,
         ).run(None)
     return rows / (ends[1] - ends[0])
 

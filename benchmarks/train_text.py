@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._rates import Comparison
+from benchmarks._settings import committed, train_settings
 
 UNITS, CHARACTERS = 128, 400_000
 
@@ -33,13 +34,17 @@ def text() -> tuple[npt.NDArray[np.int32], int]:
 
 def ours(count: int) -> float:
     """Return characters a second of the second epoch."""
-    from pipeline.models import character_loss, resolved, state_widths, writer
-    from pipeline.training import Checkpoints, Objective, Schedule, StreamExamples, Training, make_deterministic
+    from pipeline.families.text.models.common import character_loss, state_widths
+    from pipeline.families.text.models.examples import StreamExamples
+    from pipeline.families.text.models.networks import language_model
+    from pipeline.families.text.settings import CharRnn
+    from pipeline.models import resolved
+    from pipeline.training import Checkpoints, Objective, Training, make_deterministic
 
     make_deterministic(1)
     numbers, size = text()
-    axes = {"cell": "lstm", "embedding_dim": 64, "hidden_units": UNITS, "hidden_layers": 1, "dropout": 0.0}
-    model = writer(size, "char_rnn", precision=resolved("auto"), **axes)
+    settings = CharRnn(**committed("model/char_rnn.yaml", embedding_dim=64, hidden_units=UNITS))
+    model = language_model(size, settings, precision=resolved("auto"))
     examples = StreamExamples(numbers[:count], 64, 100, state_widths(model))
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -47,10 +52,11 @@ def ours(count: int) -> float:
             model,
             examples,
             Objective(character_loss(0.0), lambda _: ({"loss": 0.0}, ""), "loss", False),
-            Schedule(2, 1e-3, seed=1, rests=False),
+            train_settings(2),
+            1,
             Checkpoints(Path(scratch) / "c"),
-            lambda _: ends.append(time.monotonic()),
-            lambda _: None,
+            on_epoch=lambda _: ends.append(time.monotonic()),
+            save_network=lambda _: None,
         ).run(None)
     return examples.amount(np.arange(examples.rows, dtype=np.int32)) / (ends[1] - ends[0])
 

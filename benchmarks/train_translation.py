@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from benchmarks._rates import Comparison
-from pipeline.storage import CONF, PROJECT
+from benchmarks._settings import committed, train_settings
+from pipeline.storage import PROJECT
 
 WORDS, LENGTHS, BATCH = (6638, 8778), (18, 17), 64
 Sentences = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
@@ -54,24 +54,31 @@ def _sentences(random: np.random.Generator, lengths: npt.NDArray[Any], words: in
 
 def ours(count: int, precision: str) -> float:
     """Return target tokens a second of the second epoch."""
-    from pipeline.models import Sizes, resolved, translator, word_loss
-    from pipeline.training import Checkpoints, Objective, Schedule, SentenceExamples, Training, make_deterministic
+    from pipeline.families.translation.data.tokens import PADDING
+    from pipeline.families.translation.models.common import Sizes
+    from pipeline.families.translation.models.examples import SentenceExamples
+    from pipeline.families.translation.models.networks import translation_model
+    from pipeline.families.translation.settings import Seq2Seq
+    from pipeline.models import resolved
+    from pipeline.models.losses import token_loss
+    from pipeline.training import Checkpoints, Objective, Training, make_deterministic
 
     make_deterministic(1)
     source, target = corpus(count)
-    settings = yaml.safe_load((CONF / "model" / "seq2seq.yaml").read_text(encoding="utf-8"))
-    model = translator(Sizes(*WORDS, None, None, 100), precision=resolved(precision), **settings)
-    objective = Objective(word_loss(0.0, trimmed=True), lambda _: ({"loss": 0.0}, ""), "loss", False)
+    settings = Seq2Seq(**committed("model/seq2seq.yaml"))
+    model = translation_model(Sizes(*WORDS, None, None, 100), settings, precision=resolved(precision))
+    objective = Objective(token_loss(0.0, PADDING), lambda _: ({"loss": 0.0}, ""), "loss", False)
     ends: list[float] = []
     with tempfile.TemporaryDirectory() as scratch:
         Training(
             model,
             SentenceExamples(source, target, BATCH, "sentences", trimmed=True),
             objective,
-            Schedule(2, 1e-3, seed=1, rests=False),
+            train_settings(2),
+            1,
             Checkpoints(Path(scratch) / "c"),
-            lambda _: ends.append(time.monotonic()),
-            lambda _: None,
+            on_epoch=lambda _: ends.append(time.monotonic()),
+            save_network=lambda _: None,
         ).run(None)
     return float((target != 0).sum() - count) / (ends[1] - ends[0])
 

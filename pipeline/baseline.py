@@ -4,7 +4,7 @@ import time
 
 from pipeline.config import Config, command, figure
 from pipeline.storage import REPORTS, write_json
-from pipeline.tasks import task_for
+from pipeline.tasks import BaselineTask
 
 BASELINE = REPORTS / "baseline.json"
 
@@ -12,10 +12,10 @@ BASELINE = REPORTS / "baseline.json"
 @command
 def main(config: Config) -> None:
     """Fit, score and write reports/baseline.json."""
-    task = task_for(config)
+    task: BaselineTask = config.family.load("baseline")(config)
     task.require_prepared()
     scores, began = {}, time.monotonic()
-    for name, found in task.baselines():
+    for name, found in task.scores():
         scores[name] = found.flat()
         seconds, began = time.monotonic() - began, time.monotonic()
         print(

@@ -3,8 +3,9 @@
 import argparse
 import sys
 
-from pipeline.checkup import ALL, BEFORE_DVC
-from pipeline.config import PipelineError, guarded
+from pipeline.config import guarded
+from pipeline.diagnosis import ALL, BEFORE_DVC
+from pipeline.storage import PipelineError
 
 
 def main() -> None:

@@ -14,13 +14,15 @@ from pipeline.storage import (
     PROCESSED,
     REPORTS,
     code_digest,
+    code_files,
     csv_text,
     digest,
     folder_digest,
     new_folder,
     write_json,
 )
-from pipeline.tasks import CODE, Evaluation, Task, task_for
+from pipeline.tasks import Evaluation, EvaluationTask, require_trained_model
+from pipeline.tasks.training import NOT_DECISIVE
 
 if TYPE_CHECKING:
     from pipeline.tracking import Run
@@ -33,9 +35,9 @@ CURVES_WITH_DIAGONAL = ("roc", "calibration", "predicted_and_observed")
 @command
 def main(config: Config) -> None:
     """Score, write, record, sum up."""
-    task = task_for(config)
+    task: EvaluationTask = config.family.load("evaluation")(config)
     task.require_prepared()
-    task.require_trained_on_it(MODELS)
+    require_trained_model(MODELS, config)
 
     from pipeline.tracking import evaluation_run
 
@@ -50,7 +52,9 @@ def main(config: Config) -> None:
 def identity(config: Config, baseline: Baseline) -> str:
     """Return what an evaluation hangs on, hashed."""
     settings = [config.tree["evaluate"], baseline]
-    return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code_digest(*CODE)])[:16]
+    module = f"{config.family.package}.{config.family.evaluation.partition(':')[0]}"
+    code = code_digest(code_files(module, leave_out=NOT_DECISIVE).values())
+    return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code])[:16]
 
 
 def read_baseline() -> Baseline:
@@ -69,7 +73,7 @@ def read_audit() -> list[dict[str, str]]:
     return warnings
 
 
-def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline) -> None:
+def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline: Baseline) -> None:
     """Write metrics.json, a CSV a curve, a picture of all curves and a Parquet file of predictions a split."""
     import pyarrow.parquet as pq
 
@@ -84,8 +88,8 @@ def write(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
-        if evaluation.write_besides:
-            print(f"evaluate: {evaluation.write_besides(scratch)}", flush=True)
+        if evaluation.write_extras:
+            print(f"evaluate: {evaluation.write_extras(scratch)}", flush=True)
     write_json(METRICS, merged(evaluation, baseline))
 
 
@@ -131,14 +135,14 @@ def record_audit(run: "Run") -> None:
         run.tag(f"audit.{kind}", ", ".join(each["subject"] for each in warnings if each["kind"] == kind))
 
 
-def headline(task: Task, config: Config, evaluation: Evaluation) -> str:
+def headline(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
     """Return the family's main score with its interval."""
     scores, name = evaluation.scores["test"].flat(), task.headline
     low, high = figure(scores[f"{name}_low"]), figure(scores[f"{name}_high"])
     return f"{name} {figure(scores[name])} ({config.evaluate.confidence:.0%} interval {low} … {high})"
 
 
-def summary(task: Task, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
+def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
     """Say how good it is, and where to look next."""
     scores = evaluation.scores["test"].values
     others = ", ".join(f"{name} {figure(value)}" for name, value in scores.items() if name != task.headline)

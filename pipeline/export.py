@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, command, figure
-from pipeline.storage import MODELS, REPORTS, new_folder, write_json
-from pipeline.tasks import task_for
+from pipeline.storage import MODELS, PROCESSED, REPORTS, new_folder, write_json
+from pipeline.tasks import ExportTask, Predictor, require_trained_model
 
 EXPORT = Path("export")
 REPORT = "report.json"
@@ -17,17 +17,22 @@ TIMES = REPORTS / "export_times.json"
 @command
 def main(config: Config) -> None:
     """Write, compare, record, sum up."""
-    task = task_for(config)
+    task: ExportTask = config.family.load("exporting")(config)
     task.require_prepared()
-    task.require_trained_on_it(MODELS)
+    require_trained_model(MODELS, config)
 
     from pipeline.exporting import export
 
-    predictor = task.predictor(MODELS)
-    portable = predictor.portable()
+    predictor: Predictor = config.family.load("predictor").load(MODELS)
     with new_folder(EXPORT) as scratch:
-        samples, example = partial(task.encoded_samples, predictor), predictor.bundled(task.example())
-        report = export(portable, samples, example, config.export.formats, scratch, partial(task.score_of, predictor))
+        report = export(
+            predictor.bundle(),
+            partial(task.encoded_samples, predictor),
+            predictor.bundle_example(predictor.example(PROCESSED)),
+            config.export.formats,
+            scratch,
+            partial(task.exported_score, predictor),
+        )
         times = taken_out(report)
         write_json(scratch / REPORT, report)
     write_json(TIMES, times)

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from pipeline.config import PARAMS, Config, PipelineError, guarded, load, no_such
+from pipeline.config import PARAMS, Config, guarded, load, no_such
 from pipeline.predict import folder_of
-from pipeline.storage import MODELS, REPORTS, csv_text, new_folder
-from pipeline.tasks import Embedding, Predictor, is_for, predictor_for, task_for
+from pipeline.storage import MODELS, REPORTS, PipelineError, csv_text, new_folder
+from pipeline.tasks import Embedding, Predictor, TrainingTask, matches, predictor_for
 
 if TYPE_CHECKING:
     from pipeline.models import EmbeddingDense
@@ -65,7 +65,7 @@ def inspect(given: argparse.Namespace) -> None:
     refuse(given)
     asked = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
     predictor, title = chosen(given.overrides, given.model, given.seed)
-    settings: dict[str, Any] = {**DEFAULTS, **(OF_SENTENCES if predictor.has_sentences else {}), **asked}
+    settings: dict[str, Any] = {**DEFAULTS, **(OF_SENTENCES if predictor.is_sequence_model else {}), **asked}
     layers, embeddings = wanted(predictor, given.layer, given.embedding or [])
     with new_folder(given.output) as scratch:
         text = describe(predictor, scratch)
@@ -136,7 +136,7 @@ def chosen(overrides: Sequence[str], model: str | None, seed: int) -> tuple[Pred
     config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
     if not MODELS.is_dir():
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds none"
-    if not is_for(MODELS, config):
+    if not matches(MODELS, config):
         return untrained(config), f"a new network by {PARAMS}: {MODELS} holds one for other data (--model {MODELS})"
     return trained(MODELS, seed), f"the trained network in {MODELS}"
 
@@ -151,7 +151,7 @@ def trained(folder: Path, seed: int) -> Predictor:
 
 def untrained(config: Config) -> Predictor:
     """Build a new network."""
-    task = task_for(config)
+    task: TrainingTask = config.family.load("training")(config)
     task.require_prepared()
     task.check()
 
@@ -159,7 +159,7 @@ def untrained(config: Config) -> Predictor:
     from pipeline.training import make_deterministic
 
     make_deterministic(config.seed)
-    predictor = task.untrained()
+    predictor = task.predictor(task.combine([fold.build() for fold in task.folds()]))
     to_float32(predictor.model)
     return predictor
 
@@ -228,7 +228,7 @@ def write_outputs(
     from pipeline.models import LayerFiles, Probe
 
     probe, done = Probe(predictor.model, layers), 0
-    with LayerFiles(folder, format, predictor.unit_names(), as_lists=predictor.has_sentences) as writer:
+    with LayerFiles(folder, format, predictor.unit_names(), as_lists=predictor.is_sequence_model) as writer:
         for inputs in predictor.batches(source, batch):
             count = min(len(next(iter(inputs.values()))), rows - done)
             part = {name: values[:count] for name, values in inputs.items()}

@@ -5,22 +5,16 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import yaml
 
-from pipeline.config import PipelineError, guarded, load, no_such
+from pipeline.config import PipelineError, families, guarded, load
 from pipeline.storage import CONF, PROJECT, write_text
-from pipeline.tasks.table_proposal import look, propose
-from pipeline.tasks.text_proposal import TextProposal, propose_text
-from pipeline.tasks.translation_proposal import TranslationProposal, propose_translation
+from pipeline.tasks import Proposer, Request
 
 OWN = Path("data/own")
-TEXTS = (".txt", ".md")
-"""Ends of the names of files that are texts, unless a column of them is to be predicted."""
-Propose = Callable[[str, Sequence[Path], str], TextProposal | TranslationProposal]
-"""Name of the experiment, files, where the stages will find them → what to write."""
 
 
 def main() -> None:
@@ -44,55 +38,49 @@ def main() -> None:
 
 
 def new(given: argparse.Namespace) -> None:
-    """Print what is seen, and write both configs and, where they lie elsewhere, copies of the files.
+    """Print what the files hold, and write both configs and, if they lie elsewhere, copies of the files.
 
     Raises:
-        PipelineError: A name that is taken or none, files that cannot be read, arguments that mean nothing for them.
+        PipelineError: The name is taken or not allowed, the files cannot be read, or an option does not suit them.
     """
     name: str = given.name
     if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]*", name) or yaml.safe_load(name) != name:
         raise PipelineError(
-            f"{name!r} is no name for an experiment: letters, digits, - and _, a letter first; no YAML word"
+            f"{name!r} cannot name an experiment: use letters, digits, - and _, a letter first, and no YAML word"
         )
-    if len(given.files) == 1 and given.files[0].suffix.lower() in TEXTS and not given.target:
-        _texts(name, given, propose_text, "lowercase, min_count; hidden_units")
-    elif len(given.files) == 1:
-        _table(name, given.files[0], given.target, given.unlabelled, given.all, given.force)
-    elif len(given.files) == 2:
-        _texts(name, given, propose_translation, "languages, tokenizer, hold_out")
-    else:
-        raise PipelineError(f"{len(given.files)} files: a table or a text is one, sentences and translations are two")
-
-
-def _table(name: str, file: Path, target: str | None, unlabelled: Path | None, whole: bool, force: bool) -> None:
-    places = {path: _place(path, name) for path in dict.fromkeys([file, unlabelled]) if path is not None}
-    seen = look(file, whole)
-    if target is None:
-        print(f"{seen.report}\n\nnext: the same command with --target COLUMN, the column to predict")
+    proposer = proposer_for(given.files, given.target)
+    options = (("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all))
+    if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
+        raise PipelineError(f"{', '.join(foreign)}: only for a table; these files are taken for texts")
+    places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
+    folder = places[given.files[0]].parent.as_posix()
+    request = Request(name, given.files, folder, given.target, given.unlabelled, given.all)
+    if given.target or "target" not in proposer.options:
+        _refuse_taken(name, places, given.force)
+    proposal = proposer.propose(request)
+    print(proposal.report)
+    if not proposal.data:
         return
-    _refuse_taken(name, places, force)
-    if target not in seen.rows.column_names:
-        raise PipelineError(f"{file}: no column {no_such([target], seen.rows.column_names)}")
-    proposal = propose(name, target, places[file].parent.as_posix(), unlabelled, seen)
-    print(proposal.report)
     _write(name, places, proposal.data, proposal.experiment)
-    print(
-        f"looked at {'the first ' if seen.has_more else ''}{len(seen.rows):,} rows"
-        f"{' (--all: at every row)' if seen.has_more else ''}"
-    )
-    _tell(name, places, "kinds, drop, split")
+    if proposal.footnote:
+        print(proposal.footnote)
+    _report_written(name, places, proposer.review)
 
 
-def _texts(name: str, given: argparse.Namespace, propose: Propose, what: str) -> None:
-    options = (("--target", given.target), ("--unlabelled", given.unlabelled), ("--all", given.all))
-    if foreign := [option for option, value in options if value]:
-        raise PipelineError(f"{', '.join(foreign)}: for a table; these files are texts")
-    places = {path: _place(path, name) for path in given.files}
-    _refuse_taken(name, places, given.force)
-    proposal = propose(name, given.files, places[given.files[0]].parent.as_posix())
-    print(proposal.report)
-    _write(name, places, proposal.data, proposal.experiment)
-    _tell(name, places, what)
+def proposer_for(files: Sequence[Path], target: str | None) -> Proposer:
+    """Return the proposer of the family that the files suit best.
+
+    Raises:
+        PipelineError: They suit none.
+    """
+    proposers: list[Proposer] = [family.load("proposal")() for family in families() if family.proposal]
+    best = max(proposers, key=lambda proposer: proposer.rank(files, target))
+    if not best.rank(files, target):
+        raise PipelineError(
+            f"{len(files)} files{' and --target' if target else ''}: expected one table, one text, or two files of "
+            "aligned sentences"
+        )
+    return best
 
 
 def _configs(name: str) -> list[Path]:
@@ -114,7 +102,7 @@ def _write(name: str, places: dict[Path, Path], data: str, experiment: str) -> N
         write_text(path, text)
 
 
-def _tell(name: str, places: dict[Path, Path], what: str) -> None:
+def _report_written(name: str, places: dict[Path, Path], what: str) -> None:
     configs = _configs(name)
     added = " ".join(shlex.quote(str(_shown(path))) for path in [*configs, *places.values()])
     print(

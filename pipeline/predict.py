@@ -7,21 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import PipelineError, guarded
+from pipeline.config import Option, PipelineError, families, family_of, guarded
 from pipeline.storage import MODELS
 from pipeline.tasks import predictor_for
-
-OPTIONS = {
-    "keep": "columns of the input to repeat, comma-separated: ids (tables)",
-    "beam": "translations followed at a time; 1: greedy; default: 5 (translation)",
-    "nbest": "translations of each sentence, with its number and their scores, separated by tabs (translation)",
-    "prompt": "what to go on from, instead of an input (text)",
-    "length": "characters to write; default: 500 (text)",
-    "temperature": "below 1 the probable becomes more probable; above 0; default: 0.7 (text)",
-    "top_k": "draw from so many of the most probable characters only; default: 0, from all (text)",
-    "top_p": "draw from the most probable that together reach this probability; default: 1 (text)",
-    "seed": "of the drawing: the same seed writes the same; default: 0 (text)",
-}
 
 
 def main() -> None:
@@ -35,25 +23,19 @@ def main() -> None:
         "x1, x2, …; translation and text: a sentence or a prompt a line; default: standard input, line by line",
     )
     parser.add_argument("-o", "--output", type=Path, help="file to write; needed where there is an input file")
-    parser.add_argument("--keep", metavar="COLUMNS", help=OPTIONS["keep"])
-    parser.add_argument("--beam", type=_positive, help=OPTIONS["beam"])
-    parser.add_argument("--nbest", type=_positive, help=OPTIONS["nbest"])
-    parser.add_argument("--prompt", metavar="TEXT", help=OPTIONS["prompt"])
-    kinds: dict[str, Callable[[str], Any]] = {
-        "length": _positive,
-        "temperature": float,
-        "top_k": int,
-        "top_p": float,
-        "seed": int,
-    }
-    for name, kind in kinds.items():
-        parser.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=OPTIONS[name])
+    options: dict[str, Option] = {}
+    for family in families():
+        for name, option in family.options.items():
+            options[name] = option
+            metavar = option.metavar or "N"
+            text = f"{option.help} ({family.name})"
+            parser.add_argument(f"--{_dashed(name)}", dest=name, type=_reader(option), metavar=metavar, help=text)
     parser.add_argument(
         "--model", default=str(MODELS), help="folder, MLflow run id or models:/NAME@ALIAS; default: models"
     )
     given = parser.parse_args()
-    options = {name: value for name in OPTIONS if (value := getattr(given, name)) is not None}
-    guarded(lambda: predict(given.input, given.output, options, given.model))
+    chosen = {name: value for name in options if (value := getattr(given, name)) is not None}
+    guarded(lambda: predict(given.input, given.output, chosen, given.model))
 
 
 def predict(source: Path | None, output: Path | None, options: dict[str, Any], model: str) -> None:
@@ -65,8 +47,9 @@ def predict(source: Path | None, output: Path | None, options: dict[str, Any], m
     if source is not None and not source.is_file():
         raise PipelineError(f"{source}: no such file")
     predictor = predictor_for(folder_of(model))
-    if foreign := [name for name in options if name not in predictor.options]:
-        known = ", ".join(f"--{_dashed(name)}" for name in predictor.options) or "no options"
+    own = family_of(predictor.schema.task).options
+    if foreign := [name for name in options if name not in own]:
+        known = ", ".join(f"--{_dashed(name)}" for name in own) or "no options"
         raise PipelineError(
             f"--{', --'.join(map(_dashed, foreign))}: not for a network of this kind, which takes {known}"
         )
@@ -82,11 +65,16 @@ def _dashed(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1, received {value}")
-    return value
+def _reader(option: Option) -> Callable[[str], Any]:
+    """Return what turns a text into a value, with errors as argparse shows them."""
+
+    def read(text: str) -> Any:
+        try:
+            return option.type(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return read
 
 
 def folder_of(model: str) -> Path:

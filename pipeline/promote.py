@@ -2,8 +2,8 @@
 
 import argparse
 
-from pipeline.config import PipelineError, guarded, load
-from pipeline.storage import CONF, write_text
+from pipeline.config import guarded, load
+from pipeline.storage import CONF, PipelineError, write_text
 
 
 def main() -> None:

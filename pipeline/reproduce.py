@@ -13,7 +13,7 @@ from pipeline.config import PARAMS, guarded, tracking_uri
 from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS, file_digests, read_json
 
 if TYPE_CHECKING:
-    from pipeline.rebuilding import Comparison
+    from pipeline.reproduction import Comparison
     from pipeline.tracking import Evidence
 
 
@@ -29,7 +29,7 @@ def main() -> None:
 
 def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
     """Rebuild, train, evaluate, compare; end with 1 where something differs."""
-    from pipeline.rebuilding import bring_data, environment_differences, rebuilt
+    from pipeline.reproduction import bring_data, environment_differences, rebuilt
     from pipeline.tracking import answering, environment, evidence_of, machine, open_store
 
     client = open_store(uri)
@@ -61,7 +61,7 @@ def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
     Raises:
         RebuildError: It failed.
     """
-    from pipeline.rebuilding import RebuildError
+    from pipeline.reproduction import RebuildError
 
     kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_") and key not in THREADS}
     command = [sys.executable, "-m", f"pipeline.{name}", "--config-dir", ".", "--config-name", PARAMS.stem]
@@ -73,7 +73,7 @@ def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
 
 def comparison(evidence: "Evidence", project: Path, uri: str | None) -> "Comparison":
     """Compare what lies in the project with what the run recorded."""
-    from pipeline.rebuilding import compared
+    from pipeline.reproduction import compared
     from pipeline.tracking import TrackingError, download_model
 
     then = {MODELS.name: evidence.models}

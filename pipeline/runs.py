@@ -6,7 +6,8 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from pipeline.config import PipelineError, figure, guarded, tracking_uri
+from pipeline.config import figure, guarded, tracking_uri
+from pipeline.storage import PipelineError
 
 
 def main() -> None:

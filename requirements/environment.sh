@@ -1,5 +1,6 @@
 #!/bin/sh
-# Make .venv from requirements.lock, every package checked against its hash. Needs python3 (3.11-3.13) with venv.
+# Make .venv from requirements.lock and the lock files given as arguments; every package is checked against its hash.
+# Needs python3 (3.11-3.13) with venv.
 set -eu
 
 suits() { # does this interpreter run Onehot and can it make environments?
@@ -33,6 +34,8 @@ if [ ! -x .venv/bin/uv ]; then
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock >.venv/uv.lock
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 fi
+# An environment for development keeps its tools when only requirements.lock has changed.
+if [ $# -eq 0 ] && [ -e .venv/.installed-dev ]; then set -- requirements/dev.lock; fi
 # Byte code now, half a minute once: where Python may not write it (PYTHONDONTWRITEBYTECODE, as in many images), every
-# command would compile TensorFlow and MLflow anew, ten seconds each.
-.venv/bin/uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode --quiet requirements.lock
+# command would compile TensorFlow and MLflow again, ten seconds each.
+.venv/bin/uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode --quiet requirements.lock "$@"

@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -35,13 +37,13 @@ tracking: {system_metrics: false}
 
 DATA = """\
 source: {name: own, folder: data/own, files: {rows.csv: null, shops.csv: null}}
-main: rows.csv
+main_file: rows.csv
 unlabelled: null
 joins: [{file: shops.csv, key: [shop], prefix: shop_}]
 missing: ["", "NA"]
 target: sold
-kind: auto
-target_at_least: null
+problem_type: auto
+positive_at_least: null
 id: null
 columns: listed
 drop: []
@@ -134,12 +136,12 @@ class Project:
         # DVC runs stages in $SHELL. The plainest one, on every machine alike.
         return kept | person | {"PATH": path, "SHELL": "/bin/sh"}
 
-    def start(self, *command: str) -> "subprocess.Popen[str]":
-        """Start a command; output and errors come together."""
+    def start(self, *command: str, environment: Mapping[str, str] = MappingProxyType({})) -> "subprocess.Popen[str]":
+        """Start a command, with further environment variables; output and errors come together."""
         return subprocess.Popen(
             command,
             cwd=self.folder,
-            env=self.environment,
+            env={**self.environment, **environment},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -4,7 +4,11 @@ import queue
 import re
 import threading
 import time
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType
 
+import psutil
 from conftest import Project
 
 
@@ -17,11 +21,11 @@ class Running:
         at: After how many seconds `dvc repro` began each stage.
     """
 
-    def __init__(self, project: Project, *command: str) -> None:
+    def __init__(self, project: Project, *command: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.began = time.monotonic()
         self.output = ""
         self.at: dict[str, float] = {}
-        self.process = project.start(*command)
+        self.process = project.start(*command, environment=environment)
         self._lines: queue.Queue[str | None] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -51,6 +55,16 @@ class Running:
     def runs_stage(self, name: str) -> bool:
         """Wait until `dvc repro` begins a stage; False where it ends before."""
         return name in self.at or self.says(f"Running stage '{name}'")
+
+    def kill(self) -> None:
+        """End the command and what it started, whatever they do; nothing happens where it has ended."""
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
 
     def end(self) -> int:
         """Wait until it ends; return its exit status."""

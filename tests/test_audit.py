@@ -11,12 +11,12 @@ import pyarrow as pa
 import pytest
 from conftest import write_tiny
 from sklearn.metrics import roc_auc_score
+from stages import Stages
 from tiny import tiny
 
-from pipeline.data.audit.statistics import area
-from pipeline.data.rows import _hashes
+from pipeline.families.table.data.audit.statistics import area
+from pipeline.families.table.data.rows import _hashes
 from pipeline.storage import AUDIT, RAW
-from pipeline.tasks import task_for
 
 PEOPLE, EACH = 150, 10
 Change = Callable[[int, dict[str, Any]], None]
@@ -50,7 +50,7 @@ def audited(**changes: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
     files = {path.name: None for path in RAW.iterdir()}
     settings = {
         "data__source": {"name": "own", "folder": "data/own", "files": files},
-        "data__main": "visits.csv",
+        "data__main_file": "visits.csv",
         "data__joins": [],
         "data__target": "bought",
         "data__id": "visit",
@@ -62,7 +62,7 @@ def audited(**changes: Any) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         "data__split_by": ["person"],
         **changes,
     }
-    task_for(tiny(**settings)).preprocess()
+    Stages(tiny(**settings)).preprocess()
     audit = json.loads(AUDIT.read_text(encoding="utf-8"))
     return audit, [(each["kind"], each["subject"]) for each in audit["warnings"]]
 
@@ -196,7 +196,7 @@ def test_most_amounts_may_be_zero(workspace: Path) -> None:
         row["file"] = float(row["claim"]) * random.uniform(0.9, 1.1)
 
     write_people(RAW, claim)
-    audit, warnings = audited(data__target="claim", data__drop=["bought"], data__kind="regression")
+    audit, warnings = audited(data__target="claim", data__drop=["bought"], data__problem_type="regression")
     assert ("leak", "file") in warnings
     assert column(audit, "file")["auc"] > 0.95
 
@@ -243,7 +243,7 @@ def test_constant_columns_and_unlabelled_rows_of_another_kind_are_named(workspac
 
 def test_a_joined_key_is_looked_at(workspace: Path) -> None:
     write_tiny(RAW)
-    task_for(tiny()).preprocess()
+    Stages(tiny()).preprocess()
     audit = json.loads(AUDIT.read_text(encoding="utf-8"))
     names = {each["name"]: each["kind"] for each in audit["columns"]}
     assert names == {

@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import write_tiny
+from stages import Stages
 from tiny import tiny
 
-from pipeline.data import Arrays
+from pipeline.families.table import baseline as table_baselines
+from pipeline.families.table.data.arrays import Arrays
 from pipeline.storage import RAW
-from pipeline.tasks import table_baselines, task_for
 
 
 def arrays(codes: Any, numbers: Any, target: Any) -> Arrays:
@@ -23,13 +24,13 @@ def test_one_hot_rows_by_hand() -> None:
     codes = np.array([[0, 1], [2, 0]], dtype="int32")
     numbers = np.array([[0.5], [np.nan]], dtype="float32")
     nothing = np.zeros(2, dtype="float32")
-    encoded = table_baselines._one_hot(arrays(codes, numbers, nothing), [3, 2])
+    encoded = table_baselines.one_hot(arrays(codes, numbers, nothing), [3, 2])
     assert encoded.toarray().tolist() == [[1, 0, 0, 0, 1, 0.5, 0], [0, 0, 1, 1, 0, 0, 1]]
 
 
 def test_every_baseline_scores_the_test_rows(workspace: Path) -> None:
     write_tiny(RAW)
-    task = task_for(tiny())
+    task = Stages(tiny())
     task.preprocess()
     scores = {name: found.values["auc"] for name, found in task.baselines()}
     assert scores["constant"] == 0.5
@@ -53,6 +54,8 @@ def test_columns_of_one_kind_are_enough() -> None:
     numbers = arrays(nothing.astype("int32"), target[:, None], target)
     for rows, sizes in ((codes, [2]), (numbers, [])):
         splits = dict.fromkeys(("train", "val", "test"), rows)
-        schema = SimpleNamespace(kind="binary", classes=["0", "1"], cardinalities=sizes)
+        schema = SimpleNamespace(
+            kind="binary", classes=["0", "1"], cardinalities=sizes, target_mean=0.0, target_std=1.0
+        )
         probability = table_baselines.linear(splits, schema)  # type: ignore[arg-type]
         assert (probability[:, 0] > 0.5).tolist() == [False, True, False, True]

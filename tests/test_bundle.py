@@ -11,26 +11,28 @@ import pytest
 from conftest import write_tiny
 from pairs import pairs, write_pairs
 from points import points
+from stages import Stages
 from texts import text, write_text
 from tiny import tiny
 
 from pipeline.config import Config
-from pipeline.data import calendar
-from pipeline.decoding import Sampling, SearchSettings
 from pipeline.exporting import write_bundle
-from pipeline.portable import bundle, rows
+from pipeline.families.table.bundle import reader as rows
+from pipeline.families.table.data import calendar
+from pipeline.families.table.predictor import TablePredictor
+from pipeline.families.text.models.sampling import Sampling
+from pipeline.families.text.predictor import TextPredictor
+from pipeline.families.threshold.predictor import ThresholdPredictor
+from pipeline.families.translation.models.translate import SearchSettings
+from pipeline.families.translation.predictor import TranslationPredictor
+from pipeline.portable import bundle
 from pipeline.portable.bundle import BundleError
 from pipeline.storage import RAW
-from pipeline.tasks import Task, task_for
-from pipeline.tasks.table_predictor import TablePredictor
-from pipeline.tasks.text_predictor import TextPredictor
-from pipeline.tasks.threshold_predictor import ThresholdPredictor
-from pipeline.tasks.translation_predictor import TranslationPredictor
 from pipeline.training import Checkpoints, make_deterministic
 
 
-def trained(config: Config) -> tuple[Task, Any]:
-    task = task_for(config)
+def trained(config: Config) -> tuple[Stages, Any]:
+    task = Stages(config)
     task.preprocess()
     make_deterministic(1)
     model = task.build()
@@ -40,14 +42,14 @@ def trained(config: Config) -> tuple[Task, Any]:
 
 def exported(predictor: Any, folder: Path) -> Any:
     folder.mkdir()
-    write_bundle(predictor.portable(), folder)
+    write_bundle(predictor.bundle(), folder)
     return bundle.load(folder)
 
 
 @pytest.mark.parametrize("merge", ["none", "concat", "periodic"])
 def test_rows(workspace: Path, merge: str) -> None:
     write_tiny(RAW)
-    task, model = trained(tiny(train__epochs=1, model__merge=merge))
+    task, model = trained(tiny(train__epochs=1, model__numeric_encoding=merge))
     predictor = TablePredictor(task.schema, model)  # type: ignore[attr-defined]
     given: list[dict[str, Any]] = [
         {"shop": "s1", "colour": "c1", "date": "2024-01-13", "price": "11.5", "shop_town": "t1", "shop_size": 101},
@@ -92,7 +94,7 @@ def test_sentences(workspace: Path, network: str) -> None:
     sentences = ["1 2 3", "", "4 0 7 7", "9 nine"]
     for beam in (1, 5):
         search = SearchSettings(beam=beam, best=beam, length_penalty=0.6 if beam > 1 else 0.0, min_length=1)
-        expected = predictor.translated(sentences, search)
+        expected = predictor.translator.translated(sentences, search)
         translations = found(sentences, beam=beam, best=beam)
         assert [len(each) for each in translations] == [len(each) for each in expected]
         for mine, theirs in zip(translations, expected, strict=True):
@@ -116,7 +118,9 @@ def test_texts(workspace: Path, network: str) -> None:
     found = exported(predictor, Path("export"))
     for options in ({"seed": 1}, {"seed": 2, "temperature": 1.5, "top_k": 5, "top_p": 0.9}):
         sampling = Sampling(**{"temperature": 0.7, **options})  # type: ignore[arg-type]
-        assert "".join(found("The cat", 200, **options)) == "".join(predictor.written("The cat", 200, sampling))
+        assert "".join(found("The cat", 200, **options)) == "".join(
+            predictor.generator.generate("The cat", 200, sampling)
+        )
     with pytest.raises(BundleError, match="characters that the network does not know: '@%'"):
         "".join(found("a@b%"))
     with pytest.raises(BundleError, match=r"expected a prompt as text; received \['The cat'\]"):
@@ -132,12 +136,12 @@ def test_points(workspace: Path) -> None:
     predictor = ThresholdPredictor(task.schema, model)  # type: ignore[attr-defined]
     found = exported(predictor, Path("export"))
     drawn = np.random.default_rng(0).random((20, 2)).astype(np.float32)
-    np.testing.assert_allclose(found(drawn), predictor.outputs(drawn), atol=1e-5)
+    np.testing.assert_allclose(found(drawn), predictor.output(drawn), atol=1e-5)
     with pytest.raises(BundleError, match=r"expected points of 2 coordinates, received an array \(3, 5\)"):
         found(np.zeros((3, 5)))
     again = Path("again")
     again.mkdir()
-    write_bundle(predictor.portable(), again)
+    write_bundle(predictor.bundle(), again)
     assert all(
         (again / name).read_bytes() == (Path("export") / name).read_bytes() for name in ("bundle.json", "weights.npz")
     )
@@ -147,8 +151,8 @@ def test_points(workspace: Path) -> None:
     about.write_text(whole.replace('"x2"', '"x3"'), encoding="utf-8")
     with pytest.raises(BundleError, match=r"bundle.json: damaged: its content is not what its checksum says"):
         bundle.load(Path("export"))
-    about.write_text(json.dumps({**json.loads(whole), "format": 2}), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"of format 2, and this runtime reads format 1"):
+    about.write_text(json.dumps({**json.loads(whole), "format": 1}), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"of format 1, and this runtime reads format 2"):
         bundle.load(Path("export"))
     about.write_text(whole[: len(whole) // 2], encoding="utf-8")
     with pytest.raises(BundleError, match="no bundle, or a damaged one"):

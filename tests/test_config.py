@@ -8,12 +8,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.config import ConfigError, InterruptedRunError, dump, figure, flatten, guarded, load
+from pipeline.config import ConfigError, InterruptedRunError, dump, figure, flatten, guarded, load, section_of
 from pipeline.config.entry import changes, opening
 from pipeline.storage import LockError
 
@@ -56,16 +57,19 @@ def test_all_faults_come_at_once() -> None:
         ("data.numeric=[carrier]", "data.numeric: 'carrier' is categorical too"),
         ("data.numeric=[distance,distance]", "data.numeric: 'distance' stands there twice"),
         ("data.split=time", "data.split_by: split=time takes one column, received ['year', 'month', 'day']"),
-        ("data.kind=regression", "data.kind: a target with target_at_least is binary, received 'regression'"),
+        (
+            "data.problem_type=regression",
+            "data.problem_type: a target with positive_at_least is binary, received 'regression'",
+        ),
         ("data.id=distance", "data.numeric: holds the id 'distance', which names a row"),
         ("data.unlabelled=new.csv", "data.unlabelled: 'new.csv' is not among source.files"),
-        ("data.main=flight.csv", "data.main: 'flight.csv' is not among source.files"),
+        ("data.main_file=flight.csv", "data.main_file: 'flight.csv' is not among source.files"),
         ("model.embedding_dim=0", "model.embedding_dim: must be a whole number from 1 to 4096, or auto, received 0"),
         ("model.embedding_dim=true", "model.embedding_dim: must be a whole number from 1 to 4096, or auto, received T"),
-        ("model.merge=sine", "'wide', 'bin', 'piecewise' or 'periodic', received 'sine'"),
+        ("model.numeric_encoding=sine", "'wide', 'bin', 'piecewise' or 'periodic', received 'sine'"),
         ("model.activation=swish", "model.activation: must be 'relu', 'leaky_relu', 'elu', 'selu', 'gelu', 'silu'"),
         ("train.ema=1.0", "train.ema: must be less than 1, received 1.0"),
-        ("train.members=0", "train.members: must be greater than or equal to 1, received 0"),
+        ("train.ensemble_size=0", "train.ensemble_size: must be greater than or equal to 1, received 0"),
         ("train.precision=half", "train.precision: must be 'auto', 'float32' or 'bfloat16', received 'half'"),
         ("train.epochs=true", "train.epochs: must be a valid integer, received True"),
     ],
@@ -175,15 +179,35 @@ def test_sigterm_ends_a_command_as_an_exception() -> None:
 
 
 def test_every_key_of_conf_is_commented() -> None:
-    """Values once, commented at the key: what it does, legal values."""
-    for path in sorted((ROOT / "conf").glob("*/*.yaml")):
-        if path.parent.name == "experiment":
+    """Commented where it is declared: what it does, legal values. Other files of its group only change its value."""
+    for path in sorted((ROOT / "conf").rglob("*.yaml")):
+        if path.parent.name in ("experiment", "conf") or "hydra" in path.parts:
             continue
-        lines = path.read_text(encoding="utf-8").splitlines()
-        for line in lines:
+        declared, before = inherited(path), ""
+        for line in path.read_text(encoding="utf-8").splitlines():
             key, colon, _ = line.partition(":")
-            if colon and key.isidentifier() and key not in ("name", "source", "params", "when", "defaults"):
-                assert "#" in line, f"{path}: {line}"
+            if colon and key.isidentifier() and key not in ("name", "source", "params", "when", "defaults", *declared):
+                assert "#" in line or before.startswith("#"), f"{path}: {line}"
+            before = line
+
+
+def inherited(path: Path) -> dict[str, Any]:
+    """Return the keys that a file takes from the files in its defaults."""
+    defaults = yaml.safe_load(path.read_text(encoding="utf-8")).get("defaults", [])
+    found: dict[str, Any] = {}
+    for name in defaults:
+        if isinstance(name, str) and name != "_self_":
+            found |= section_of(path.parent / f"{name.partition('@')[0]}.yaml") or {}
+    return found
+
+
+def test_a_key_is_repeated_only_for_another_value() -> None:
+    for path in sorted((ROOT / "conf").rglob("*.yaml")):
+        if path.parent.name in ("experiment", "conf") or "hydra" in path.parts:
+            continue
+        own, base = yaml.safe_load(path.read_text(encoding="utf-8")), inherited(path)
+        same = [key for key in base if key in own and own[key] == base[key]]
+        assert not same, f"{path}: {same}"
 
 
 def test_figures_are_short() -> None:

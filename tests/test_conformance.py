@@ -11,13 +11,14 @@ import pytest
 from conftest import write_tiny
 from pairs import pairs, write_pairs
 from points import points
+from stages import Stages
 from texts import text, write_text
 from tiny import tiny
 
 from pipeline.config import Config, InterruptedRunError
 from pipeline.models import load_model
 from pipeline.storage import RAW
-from pipeline.tasks import Task, key_of, task_for
+from pipeline.tasks import training_key
 from pipeline.training import Checkpoints, EpochRecord, TrainingError, interruption, loop, make_deterministic
 
 
@@ -47,10 +48,10 @@ LOOP = {
 }
 TABLE = {
     "model__embedding_dim": "auto",
-    "model__merge": "periodic",
+    "model__numeric_encoding": "periodic",
     "model__batch_norm": True,
     "train__class_weights": "balanced",
-    "train__members": 2,
+    "train__ensemble_size": 2,
     "model__crosses": "triples",
     "model__target_statistics": True,
 }
@@ -94,15 +95,15 @@ FAMILIES = {
 def family(request: pytest.FixtureRequest, workspace: Path) -> Fixture:
     fixture = FAMILIES[request.param]
     fixture.write(RAW)
-    task_for(fixture.config()).preprocess()
+    Stages(fixture.config()).preprocess()
     return fixture
 
 
 def key(config: Config) -> str:
-    return key_of(task_for(config).ingredients())
+    return training_key(Stages(config).fingerprint_inputs())
 
 
-def train(task: Task, folder: Path, stop_after: int | None = None) -> tuple[Any, list[EpochRecord]]:
+def train(task: Stages, folder: Path, stop_after: int | None = None) -> tuple[Any, list[EpochRecord]]:
     """Build and train; `stop_after` chunks of steps the training is told to stop."""
     make_deterministic(task.config.seed)
     model = task.build()
@@ -141,7 +142,7 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Trained:
         name = key(config), config.train.epochs
         if name not in known:
             folder = tmp_path_factory.mktemp("unbroken")
-            known[name] = Unbroken(*train(task_for(config), folder), folder)
+            known[name] = Unbroken(*train(Stages(config), folder), folder)
         return known[name]
 
     return trained
@@ -167,7 +168,7 @@ def test_training_learns(family: Fixture, unbroken: Trained) -> None:
 
 
 def test_saved_and_reloaded_it_scores_the_same(family: Fixture, unbroken: Trained, tmp_path: Path) -> None:
-    task, whole = task_for(family.config()), unbroken(family.config())
+    task, whole = Stages(family.config()), unbroken(family.config())
     task.save(whole.model, tmp_path / "m")
     assert same(weights(load_model(tmp_path / "m" / "model.keras")), weights(whole.model))
     evaluation = task.evaluate(tmp_path / "m")
@@ -191,7 +192,7 @@ def test_resumed_it_ends_with_the_same_bits(
 ) -> None:
     """However long its chunks of steps are."""
     config = family.config(**(family.everything if with_everything else {}))
-    task, whole = task_for(config), unbroken(config)
+    task, whole = Stages(config), unbroken(config)
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # a step a chunk: 19 steps an epoch
     with pytest.raises(
         InterruptedRunError, match=r"told to stop at epoch \d/3, step \d+/\d+; the same command goes on"
@@ -211,7 +212,7 @@ def test_with_everything_saved_and_reloaded_it_scores_the_same(
     family: Fixture, unbroken: Trained, tmp_path: Path
 ) -> None:
     config = family.config(**family.everything)
-    task, whole = task_for(config), unbroken(config)
+    task, whole = Stages(config), unbroken(config)
     task.save(whole.model, tmp_path / "m")
     found = task.evaluate(tmp_path / "m").scores["val"].values[family.score]
     # Better where the mean of the last epochs was kept.
@@ -225,7 +226,7 @@ def test_a_schedule_hangs_on_the_number_of_epochs(family: Fixture) -> None:
 
 @pytest.mark.slow
 def test_more_epochs_go_on_from_fewer(family: Fixture, unbroken: Trained, tmp_path: Path) -> None:
-    short, long = task_for(family.config(train__epochs=2)), task_for(family.config())
+    short, long = Stages(family.config(train__epochs=2)), Stages(family.config())
     assert key(short.config) == key(long.config)
     whole = unbroken(long.config)
     _, first = train(short, tmp_path / "parts")
@@ -239,7 +240,7 @@ def test_more_epochs_go_on_from_fewer(family: Fixture, unbroken: Trained, tmp_pa
 def test_fewer_epochs_after_more_are_resumed_too(
     family: Fixture, unbroken: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    short = task_for(family.config(train__epochs=4))
+    short = Stages(family.config(train__epochs=4))
     shutil.copytree(unbroken(family.config(train__epochs=6)).folder, tmp_path / "c")
     assert Checkpoints(tmp_path / "c").latest(4) is None
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)
@@ -268,7 +269,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 0xFF
     newest.write_bytes(content)
-    again, records = train(task_for(family.config()), tmp_path / "c")
+    again, records = train(Stages(family.config()), tmp_path / "c")
     assert f"checkpoint {newest.name} is damaged and left aside" in capsys.readouterr().out
     assert same(weights(again), weights(whole.model))
     assert len(records) == 3
@@ -282,7 +283,7 @@ def test_another_setting_is_another_training(family: Fixture) -> None:
 
 
 def test_the_network_kept_is_the_best(family: Fixture, tmp_path: Path) -> None:
-    task = task_for(family.config(train__epochs=8, train__patience=2, train__learning_rate=0.3))
+    task = Stages(family.config(train__epochs=8, train__patience=2, train__learning_rate=0.3))
     model, records = train(task, tmp_path / "c")
     found = [record.scores[f"val_{family.score}"] for record in records]
     task.save(model, tmp_path / "m")
@@ -292,7 +293,7 @@ def test_the_network_kept_is_the_best(family: Fixture, tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_no_number_stops_at_once(family: Fixture, tmp_path: Path) -> None:
-    task = task_for(family.config())
+    task = Stages(family.config())
     model = task.build()
     model.weights[-1].assign(model.weights[-1] * np.nan)
     with pytest.raises(

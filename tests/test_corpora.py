@@ -10,13 +10,17 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 from pairs import pairs, write_pairs
+from stages import Stages
 
 from pipeline.config import ConfigError
 from pipeline.data import DataError
-from pipeline.data.corpora import CorpusSchema, Sentences, Vocabulary, fitted, padded, read_pairs, tokenizer_for
-from pipeline.data.corpora.prepare import _letters
+from pipeline.families.translation.data.pairs import read_pairs
+from pipeline.families.translation.data.prepare import _letters
+from pipeline.families.translation.data.schema import CorpusSchema
+from pipeline.families.translation.data.sentences import Sentences, fitted, padded
+from pipeline.families.translation.data.tokenizing import tokenizer_for
+from pipeline.families.translation.data.vocabulary import Vocabulary
 from pipeline.storage import AUDIT, PROCESSED, RAW
-from pipeline.tasks import task_for
 
 LANGUAGES = ("en", "ja")
 MIRROR = Path(os.environ.get("PIPELINE_MIRROR") or ROOT.parent / "shared" / "data")
@@ -121,7 +125,7 @@ def raw(workspace: Path) -> Path:
 
 
 def test_what_preprocess_writes(raw: Path) -> None:
-    said = task_for(pairs()).preprocess()
+    said = Stages(pairs()).preprocess()
     assert "nr to en; vocabularies of 14 and 14 words; pairs: train 1,636, val 100, test 100" in said
     assert "left out: 364 doubled in train" in said
     schema = CorpusSchema.load(PROCESSED)
@@ -136,8 +140,8 @@ def test_what_preprocess_writes(raw: Path) -> None:
 
 
 def test_no_sentence_is_on_two_sides(raw: Path) -> None:
-    config = pairs(data__val=None, data__test=None, data__hold_out="sentences")
-    task_for(config).preprocess()
+    config = pairs(data__val=None, data__test=None, data__split="sentences")
+    Stages(config).preprocess()
     seen: list[set[str]] = []
     for split in ("train", "val", "test"):
         part = Sentences.load(PROCESSED / split)
@@ -150,15 +154,15 @@ def test_no_sentence_is_on_two_sides(raw: Path) -> None:
 
 
 def test_held_out_at_the_end(raw: Path) -> None:
-    task_for(pairs(data__val=None, data__validation_fraction=0.2)).preprocess()
+    Stages(pairs(data__val=None, data__validation_fraction=0.2)).preprocess()
     # 1,636 pairs: the first int(1636 · .8) stay, as with Keras' validation_split.
     assert CorpusSchema.load(PROCESSED).pairs == {"train": 1308, "val": 328, "test": 100}
 
 
 def test_sentences_to_leave_out(raw: Path) -> None:
     before = pairs()
-    task_for(before).preprocess()
-    task_for(pairs(data__leave_out={"nr": "test.nr", "en": "test.en"})).preprocess()
+    Stages(before).preprocess()
+    Stages(pairs(data__leave_out={"nr": "test.nr", "en": "test.en"})).preprocess()
     schema = CorpusSchema.load(PROCESSED)
     assert schema.left_out["in leave_out, of train"] > 10
     unwanted = set(Sentences.load(PROCESSED / "test").source_text)
@@ -168,25 +172,25 @@ def test_sentences_to_leave_out(raw: Path) -> None:
 def test_lower_case_long_pairs_rare_words(raw: Path) -> None:
     upper = RAW / "train.en"
     upper.write_text(upper.read_text(encoding="utf-8").upper(), encoding="utf-8")
-    task_for(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).preprocess()
+    Stages(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).preprocess()
     schema = CorpusSchema.load(PROCESSED)
     assert schema.left_out["longer than max_tokens"] > 100
     assert schema.words == (4, 4)
     assert "four" in schema.tokens("FOUR")
-    found = dict(task_for(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).baselines())
+    found = dict(Stages(pairs(data__max_tokens=4, data__min_count=10**6, data__lowercase=True)).baselines())
     assert found["translation memory"].values["bleu"] > 1  # the memory's upper-case sentences are lowered, too
     with pytest.raises(DataError, match=r"no train pair is left .*longer than max_tokens"):
-        task_for(pairs(data__max_tokens=1)).preprocess()
+        Stages(pairs(data__max_tokens=1)).preprocess()
 
 
 def test_pieces_of_words(raw: Path) -> None:
-    task_for(pairs(data__tokenizer={"nr": "whitespace", "en": "bpe"}, data__vocabulary_size=30)).preprocess()
+    Stages(pairs(data__tokenizer={"nr": "whitespace", "en": "bpe"}, data__vocabulary_size=30)).preprocess()
     schema = CorpusSchema.load(PROCESSED)
     assert schema.words[1] > 14
     tokens = schema.tokens("three seven", 1)
     assert schema.cutters[1].text(tokens) == "three seven"
     with pytest.raises(DataError, match="tokenizer unigram with 3 pieces"):
-        task_for(pairs(data__tokenizer={"nr": "whitespace", "en": "unigram"}, data__vocabulary_size=3)).preprocess()
+        Stages(pairs(data__tokenizer={"nr": "whitespace", "en": "unigram"}, data__vocabulary_size=3)).preprocess()
 
 
 @pytest.mark.parametrize(
@@ -211,7 +215,7 @@ def test_settings_that_are_refused(changes: dict[str, Any], fault: str) -> None:
 
 
 def test_a_vocabulary_of_another_training_is_refused(raw: Path) -> None:
-    task_for(pairs()).preprocess()
+    Stages(pairs()).preprocess()
     path = PROCESSED / "target.vocabulary.txt"
     path.write_text(path.read_text(encoding="utf-8") + "eleven\n", encoding="utf-8")
     with pytest.raises(DataError, match=r"15 words, .*expected 14"):

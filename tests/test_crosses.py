@@ -10,15 +10,16 @@ import pytest
 from conftest import write_tiny
 from hypothesis import given, settings
 from hypothesis import strategies as some
+from stages import Stages
 from test_config import faults
 from tiny import tiny
 
-from pipeline.data.crosses import crossed, fit_crosses, most_codes
-from pipeline.data.statistics import ordered, statistics
+from pipeline.families.table.data.crosses import crossed, fit_crosses, most_codes
+from pipeline.families.table.data.crossing import Cross, read_crosses, to_bytes, with_crosses
+from pipeline.families.table.data.statistics import ordered, statistics
 from pipeline.models import Probe, output_names, summary
-from pipeline.portable.crossing import Cross, read_crosses, to_bytes, with_crosses
 from pipeline.storage import AUDIT, MODELS, PROCESSED, RAW, write_json
-from pipeline.tasks import Task, TaskError, task_for
+from pipeline.tasks import TaskError
 from pipeline.training import Checkpoints, make_deterministic
 from pipeline.training.determinism import epoch_order
 
@@ -130,13 +131,13 @@ SETTINGS: dict[str, Any] = {
     "model__crosses": "pairs",
     "model__target_statistics": True,
     "train__epochs": 1,
-    "train__members": 2,
+    "train__ensemble_size": 2,
 }
 
 
-def trained(**changes: Any) -> Task:
+def trained(**changes: Any) -> Stages:
     write_tiny(RAW)
-    task = task_for(tiny(**{**SETTINGS, **changes}))
+    task = Stages(tiny(**{**SETTINGS, **changes}))
     task.preprocess()
     task.check()
     make_deterministic(1)
@@ -148,8 +149,8 @@ def trained(**changes: Any) -> Task:
 
 @pytest.mark.parametrize("merge", ["none", "piecewise", "wide"])
 def test_a_prediction_from_raw_rows_is_that_of_the_evaluation(workspace: Path, merge: str) -> None:
-    task = trained(model__merge=merge)
-    predictor: Any = task.predictor(MODELS)
+    task = trained(model__numeric_encoding=merge)
+    predictor: Any = task.trained_predictor(MODELS)
     assert [tensor.name for tensor in predictor.model.inputs] == ["categorical", "numeric"]
     predictor.predict_file(RAW / "rows.csv", Path("out.csv"), {})
     found = np.sort(np.loadtxt("out.csv", delimiter=",", skiprows=1)[:, 1])
@@ -170,30 +171,30 @@ def test_a_prediction_from_raw_rows_is_that_of_the_evaluation(workspace: Path, m
 
 def test_statistics_are_of_the_training_rows_alone(workspace: Path) -> None:
     task: Any = trained()
-    table = task.predictor(MODELS).model.get_layer("target_statistics").table.numpy()
+    table = task.trained_predictor(MODELS).model.get_layer("target_statistics").table.numpy()
     for split in ("val", "test"):
         path = PROCESSED / split / "target.npy"
         np.save(path, 1 - np.load(path))
-    again: Any = task_for(tiny(**SETTINGS))
+    again: Any = Stages(tiny(**SETTINGS))
     np.testing.assert_array_equal(again.statistics.tables, table)
     path = PROCESSED / "train" / "target.npy"
     np.save(path, 1 - np.load(path))
-    assert not np.array_equal(task_for(tiny(**SETTINGS)).statistics.tables, table)  # type: ignore[attr-defined]
+    assert not np.array_equal(Stages(tiny(**SETTINGS)).statistics.tables, table)  # type: ignore[attr-defined]
 
 
 def test_an_evaluation_takes_the_crosses_of_the_training(workspace: Path) -> None:
     task = trained()
     scores = task.evaluate(MODELS).scores["test"]
-    assert task_for(tiny(**{**SETTINGS, "model__cross_min_count": 50})).evaluate(MODELS).scores["test"] == scores
+    assert Stages(tiny(**{**SETTINGS, "model__cross_min_count": 50})).evaluate(MODELS).scores["test"] == scores
     (MODELS / "crosses.npz").unlink()
     with pytest.raises(TaskError, match=r"takes \d columns of codes, schema.json has 4 and crosses.npz 0;"):
-        task.predictor(MODELS)
+        task.trained_predictor(MODELS)
 
 
 @pytest.mark.parametrize(("merge", "members"), [("concat", 1), ("bin", 2)])
 def test_what_the_layers_put_out_can_be_looked_at(workspace: Path, merge: str, members: int) -> None:
-    task = trained(model__merge=merge, train__members=members)
-    predictor: Any = task.predictor(MODELS)
+    task = trained(model__numeric_encoding=merge, train__ensemble_size=members)
+    predictor: Any = task.trained_predictor(MODELS)
     inside = "embedding_mlp/member_2/" if members > 1 else "embedding_mlp/"
     names = ["target_statistics", f"{inside}hidden_1", f"{inside}hidden_1/embeddings", f"{inside}probability"]
     assert set(names) <= set(output_names(predictor.model))
@@ -218,18 +219,18 @@ def test_what_cannot_be_crossed_is_told_before_anything_runs(workspace: Path, mo
         "model.cross_columns: ['carrier', 'carrier']: 'carrier' stands there twice"
     ]
     write_tiny(RAW)
-    task_for(tiny()).preprocess()
+    Stages(tiny()).preprocess()
     with pytest.raises(TaskError, match=r"no categorical column 'colours' \(did you mean 'colour"):
-        task_for(tiny(model__cross_columns=[["shop", "colours"]])).check()
+        Stages(tiny(model__cross_columns=[["shop", "colours"]])).check()
     free = psutil.virtual_memory()._replace(available=1000)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     with pytest.raises(TaskError, match=r"4 columns and 6 crosses with up to \d+ codes take up to 0.0 GB"):
-        task_for(tiny(model__crosses="pairs")).check()
+        Stages(tiny(model__crosses="pairs")).check()
 
 
 def test_statistics_of_an_answer_are_warned_of(workspace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_tiny(RAW)
-    task = task_for(tiny(model__target_statistics=True))
+    task = Stages(tiny(model__target_statistics=True))
     task.preprocess()
     found = json.loads(AUDIT.read_text(encoding="utf-8"))
     write_json(AUDIT, {**found, "warnings": [{"kind": "leak", "subject": "colour", "text": "tells the target"}]})

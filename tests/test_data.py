@@ -9,14 +9,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from conftest import write_tiny
+from stages import Stages
 from tiny import tiny
 
-from pipeline.data import Arrays, DataError, Schema, fetch
-from pipeline.data.encoding import codes_of, fit_categorical, fit_numeric, standardised
-from pipeline.data.parts import CalendarPart, RowError, SidePart, TextPart
+from pipeline.data import DataError, fetch
 from pipeline.data.reading import read
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.encoding import codes_of, fit_categorical, fit_numeric, standardised
+from pipeline.families.table.data.parts import CalendarPart, RowError, SidePart, TextPart
+from pipeline.families.table.data.schema import Schema
 from pipeline.storage import PROCESSED, RAW
-from pipeline.tasks import TaskError, task_for
+from pipeline.tasks import TaskError
 
 
 def joined(main: pa.Table, side: pa.Table, key: list[str], column: str) -> list[object]:
@@ -174,7 +177,7 @@ def test_fetch_looks_into_the_mirror_first(workspace: Path, monkeypatch: pytest.
 def prepared(**changes: object) -> Schema:
     config = tiny(**changes)
     write_tiny(RAW)
-    task_for(config).preprocess()
+    Stages(config).preprocess()
     return Schema.load(PROCESSED)
 
 
@@ -208,10 +211,10 @@ def test_example_rows_are_raw(workspace: Path) -> None:
     [
         ({"data__categorical": ["shop", "color"]}, r"no column 'color' \(did you mean 'colour'\?\); there is"),
         (
-            {"data__target": "colour", "data__categorical": ["shop"], "data__kind": "binary"},
+            {"data__target": "colour", "data__categorical": ["shop"], "data__problem_type": "binary"},
             r"column 'colour': expected two classes, received 5",
         ),
-        ({"data__target": "price", "data__target_at_least": 1000, "data__numeric": []}, "are of one class"),
+        ({"data__target": "price", "data__positive_at_least": 1000, "data__numeric": []}, "are of one class"),
         (
             {"data__numeric": ["colour"], "data__categorical": ["shop"]},
             r"rows\.csv: line 2: column 'colour': 'c2' is no number",
@@ -232,14 +235,16 @@ def test_bad_input_leaves_nothing_behind(workspace: Path, changes: dict[str, obj
 
 def test_data_prepared_under_another_configuration_is_refused(workspace: Path) -> None:
     prepared()
-    with pytest.raises(TaskError, match=r"data.split_seed: prepared with 1, asked for 2(.|\n)*pipeline.preprocess"):
-        task_for(tiny(data__split_seed=2)).require_prepared()
-    task_for(tiny(train__epochs=9)).require_prepared()
+    with pytest.raises(TaskError, match=r"data.split_seed: prepared with 1, configured as 2(.|\n)*pipeline.preprocess"):
+        Stages(tiny(data__split_seed=2)).require_prepared()
+    Stages(tiny(train__epochs=9)).require_prepared()
 
 
 def test_missing_processed_data_names_the_command(workspace: Path) -> None:
-    with pytest.raises(DataError, match=r"schema\.json: no such file; `python -m pipeline\.preprocess` writes it"):
-        task_for(tiny()).require_prepared()
+    with pytest.raises(
+        DataError, match=r"schema\.json: no such file; prepare the data again: `dvc repro -f preprocess`"
+    ):
+        Stages(tiny()).require_prepared()
 
 
 COMPETITION = "some-competition"

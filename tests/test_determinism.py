@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 from conftest import Project, copy_project, write_tiny
+from stages import Stages
 from test_faults import FAMILIES, OUTS
 from tiny import tiny
 
 from pipeline.config import dump
 from pipeline.data import reading
 from pipeline.storage import RAW, file_digests, folder_digest
-from pipeline.tasks import task_for
 
-preparing = importlib.import_module("pipeline.data.prepare")  # the package has a function of this name
+preparing = importlib.import_module("pipeline.families.table.data.prepare")
 FORMATS = ["numpy", "onnx", "litert"]
 
 
@@ -53,6 +53,6 @@ def test_any_number_of_data_workers_prepares_the_same(
         monkeypatch.setattr(reading, "PARSERS", count)
         monkeypatch.setattr(reading, "BLOCK", 10_000)
         monkeypatch.setattr(preparing, "ENCODERS", count)
-        task_for(tiny()).preprocess()
+        Stages(tiny()).preprocess()
         found.append((folder_digest(workspace / "data" / "processed"), folder_digest(workspace / "reports")))
     assert found[0] == found[1]

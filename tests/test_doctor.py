@@ -11,12 +11,12 @@ import pytest
 import yaml
 from tiny import tiny
 
-from pipeline.checkup import Finding, dvc_files
-from pipeline.checkup.environment import differing, threads
-from pipeline.checkup.record import databases
-from pipeline.checkup.settings import prepared, settings
-from pipeline.checkup.work import leftovers, room
 from pipeline.config import dump
+from pipeline.diagnosis import Finding, dvc_files
+from pipeline.diagnosis.environment import differing, threads
+from pipeline.diagnosis.record import databases
+from pipeline.diagnosis.settings import prepared, settings
+from pipeline.diagnosis.work import leftovers, room
 
 STAGES = {"train": {"cmd": "python -m pipeline.train", "outs": []}}
 

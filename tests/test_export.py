@@ -16,49 +16,47 @@ import pytest
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
 from points import points
+from stages import Stages
 from test_config import faults
 from texts import text, write_text
 from tiny import tiny
 
 from pipeline.config.sections import Export
-from pipeline.decoding import Sampling
-from pipeline.exporting import FORMATS, ExportError, Format, Portable, export
+from pipeline.exporting import FORMATS, BundleSpec, ExportError, Format, export
 from pipeline.exporting.bundle import write_files
 from pipeline.exporting.reduced import reduced
 from pipeline.exporting.to_onnx import to_onnx
-from pipeline.models import QuantileBins, ValueCodes
+from pipeline.families.table.models.numeric import QuantileBins, ValueCodes
+from pipeline.families.text.models.sampling import Sampling
 from pipeline.portable import bundle
 from pipeline.portable.bundle import BundleError
-from pipeline.portable.opened import OPENERS, open_network
-from pipeline.storage import MODELS, RAW
-from pipeline.tasks import Task, task_for
+from pipeline.portable.external_runtime import OPENERS, open_network
+from pipeline.storage import MODELS, PROCESSED, RAW
 from pipeline.training import make_deterministic
 
 PIECES = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
 TOLD = {"model__target_statistics": True}
-FAMILIES: dict[str, tuple[str, Callable[[], Task]]] = {
-    "row": ("row", lambda: task_for(tiny(train__members=2, model__merge="piecewise"))),
-    "row, crossed": ("row", lambda: task_for(tiny(model__crosses="pairs", **TOLD))),
-    "row of codes": ("row", lambda: task_for(tiny(data__numeric=[], model__merge="none"))),
-    "row of numbers": ("row", lambda: task_for(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"]))),
-    "row, amount": ("row", lambda: task_for(tiny(data__target="price", data__numeric=["shop_size"], **TOLD))),
+FAMILIES: dict[str, tuple[str, Callable[[], Stages]]] = {
+    "row": ("row", lambda: Stages(tiny(train__ensemble_size=2, model__numeric_encoding="piecewise"))),
+    "row, crossed": ("row", lambda: Stages(tiny(model__crosses="pairs", **TOLD))),
+    "row of codes": ("row", lambda: Stages(tiny(data__numeric=[], model__numeric_encoding="none"))),
+    "row of numbers": ("row", lambda: Stages(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"]))),
+    "row, amount": ("row", lambda: Stages(tiny(data__target="price", data__numeric=["shop_size"], **TOLD))),
     "row, classes": (
         "row",
-        lambda: task_for(
-            tiny(data__target="shop_town", data__categorical=["colour", "shop"], data__numeric=[], **TOLD)
-        ),
+        lambda: Stages(tiny(data__target="shop_town", data__categorical=["colour", "shop"], data__numeric=[], **TOLD)),
     ),
-    "sentence": ("sentence", lambda: task_for(pairs("transformer"))),
-    "sentence, fixed": ("sentence", lambda: task_for(pairs("seq2seq", model__mask=False))),
-    "sentence, pieces": ("sentence", lambda: task_for(pairs("attention", **PIECES))),
-    "prompt": ("prompt", lambda: task_for(text("char_rnn"))),
-    "prompt, windows": ("prompt", lambda: task_for(text("char_window"))),
-    "point": ("point", lambda: task_for(points())),
+    "sentence": ("sentence", lambda: Stages(pairs("transformer"))),
+    "sentence, fixed": ("sentence", lambda: Stages(pairs("seq2seq", model__mask=False))),
+    "sentence, pieces": ("sentence", lambda: Stages(pairs("attention", **PIECES))),
+    "prompt": ("prompt", lambda: Stages(text("char_rnn"))),
+    "prompt, windows": ("prompt", lambda: Stages(text("char_window"))),
+    "point": ("point", lambda: Stages(points())),
 }
 
 
 @pytest.fixture(params=FAMILIES)
-def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, str, Task]:
+def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, str, Stages]:
     """A network of random weights, in models/: what it says is beside the point."""
     for write in (write_tiny, write_pairs, write_text):
         write(RAW)
@@ -70,12 +68,12 @@ def saved(request: pytest.FixtureRequest, workspace: Path) -> tuple[str, str, Ta
     return request.param, example, task
 
 
-def exported(task: Task, folder: Path, formats: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    predictor = task.predictor(MODELS)
-    example = predictor.bundled(task.example())
+def exported(task: Stages, folder: Path, formats: list[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    predictor = task.trained_predictor(MODELS)
+    example = predictor.bundle_example(predictor.example(PROCESSED))
     folder.mkdir()
-    samples, score = partial(task.encoded_samples, predictor), partial(task.score_of, predictor)
-    return export(predictor.portable(), samples, example, formats, folder, score), example
+    samples, score = partial(task.encoded_samples, predictor), partial(task.exported_score, predictor)
+    return export(predictor.bundle(), samples, example, formats, folder, score), example
 
 
 def alone(example: str, folder: Path) -> str:
@@ -100,7 +98,7 @@ IN_LITERT = ("row", "row, classes", "sentence", "sentence, fixed", "prompt", "pr
 """Those whose networks differ to it: each conversion takes seconds."""
 
 
-def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, str, Task], tmp_path: Path) -> None:
+def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, str, Stages], tmp_path: Path) -> None:
     name, kind, task = saved
     formats = ["numpy", "onnx", *(["litert"] if name in IN_LITERT else [])]
     report, example = exported(task, tmp_path / "export", formats)
@@ -115,11 +113,13 @@ def test_an_export_runs_alone_and_says_what_the_pipeline_says(saved: tuple[str, 
         says_the_same(kind, task, example, alone(kind, tmp_path / "export" / form))
 
 
-def says_the_same(kind: str, task: Task, example: dict[str, Any], printed: str) -> None:
+def says_the_same(kind: str, task: Stages, example: dict[str, Any], printed: str) -> None:
+    predictor: Any = task.trained_predictor(MODELS)
     if kind == "prompt":
-        predictor: Any = task.predictor(MODELS)
         sampling = Sampling(temperature=0.7, seed=1)
-        assert printed == example["input"] + "".join(predictor.written(example["input"], 200, sampling)) + "\n"
+        assert (
+            printed == example["input"] + "".join(predictor.generator.generate(example["input"], 200, sampling)) + "\n"
+        )
     elif kind == "sentence":
         for sentence, translations in zip(example["input"], example["output"], strict=True):
             assert f"{sentence}\n" in printed
@@ -128,7 +128,7 @@ def says_the_same(kind: str, task: Task, example: dict[str, Any], printed: str) 
         given = [ast.literal_eval(line) for line in printed.splitlines()[1:]]
         assert given[::2] == example["input"]
         for answer, expected in zip(given[1::2], example["output"], strict=True):
-            assert list(answer) == [column.name for column in task.outputs() if column.is_number]
+            assert list(answer) == [column.name for column in predictor.outputs() if column.is_number]
             assert list(answer.values()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
     else:
         lines = [line.split("] ")[1].split(" ", 1) for line in printed.splitlines()]
@@ -172,13 +172,13 @@ def test_a_format_that_computes_something_else_is_refused(
 
         return other
 
-    def write(portable: Portable, folder: Path) -> None:
+    def write(portable: BundleSpec, folder: Path) -> None:
         content = to_onnx(portable.networks["network"]).SerializeToString()
         write_files(portable, folder, {"network": content}, ".other", single=False)
 
     monkeypatch.setitem(OPENERS, ".other", ("other", opened))
     monkeypatch.setitem(FORMATS, "other", Format(write))
-    portable = Portable("threshold", {"network": model}, {"names": ["x1", "x2"]})
+    portable = BundleSpec("threshold", {"network": model}, {"names": ["x1", "x2"]})
     points = np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32)
 
     def samples(_networks: Any) -> Any:
@@ -204,7 +204,7 @@ REDUCED = ["onnx_float16", "onnx_int8", "litert_float16", "litert_int8"]
     ["row", *(pytest.param(each, marks=pytest.mark.faults) for each in ("sentence", "prompt")), "point"],
     indirect=True,
 )
-def test_what_fewer_bits_cost_is_said(saved: tuple[str, str, Task], tmp_path: Path) -> None:
+def test_what_fewer_bits_cost_is_said(saved: tuple[str, str, Stages], tmp_path: Path) -> None:
     _, kind, task = saved
     formats = [form for form in REDUCED if kind != "sentence" or form == "onnx_int8"]  # whose scores take long
     report, _ = exported(task, tmp_path / "export", [*formats, "onnx", *(["litert"] if kind != "sentence" else [])])
@@ -260,7 +260,7 @@ def test_weights_of_fewer_bits_are_near(tmp_path: Path) -> None:
 
 def test_what_a_format_cannot_express_is_said_with_the_format_that_can(workspace: Path, tmp_path: Path) -> None:
     write_tiny(RAW)
-    task = task_for(tiny(model__merge="none"))
+    task = Stages(tiny(model__numeric_encoding="none"))
     task.preprocess()
     task.save(task.build(), MODELS)
     with pytest.raises(
@@ -280,7 +280,7 @@ def test_a_runtime_that_is_missing_or_a_damaged_file_is_told(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str, package: str
 ) -> None:
     x = keras.Input((2,), name="point")
-    portable = Portable(
+    portable = BundleSpec(
         "threshold", {"network": keras.Model({"point": x}, keras.layers.Dense(1)(x))}, {"names": ["a", "b"]}
     )
     FORMATS[form].write(portable, tmp_path)
@@ -316,4 +316,4 @@ def test_a_runtime_that_is_missing_or_a_damaged_file_is_told(
 
 def test_every_format_of_the_configuration_is_there() -> None:
     assert set(get_args(get_args(Export.model_fields["formats"].annotation)[0])) == set(FORMATS)
-    assert faults("export.formats=[numpy,numpy]") == ["export.formats: 'numpy' stands there twice"]
+    assert faults("export.formats=[numpy,numpy]") == ["export.formats: 'numpy' is listed twice"]

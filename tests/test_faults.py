@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tiny import tiny
 
 from pipeline.config import Config, dump
 from pipeline.storage import file_digests
+from pipeline.training.pause import PAUSE_AT
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("FAULTS", "30"))
@@ -237,39 +239,38 @@ def test_two_kills_and_the_same_bits(tmp_path: Path) -> None:
     assert "models/model.keras" in files
     clear(folder, "models", "reports/run.json", ".checkpoints", "mlflow.db", "mlartifacts")
 
-    first = repro_of(project, "train")
-    wait_for_checkpoint_within_an_epoch(folder, first)
-    WAYS["kill -9 of the stage"](first.process)
-    assert first.end() != 0
-    assert not (folder / "models").exists(), "the kill came too late"
+    with paused_repro(project, "2:700") as first:
+        WAYS["kill -9 of the stage"](first.process)
+        assert first.end() != 0
+    assert not (folder / "models").exists()
     (run,) = runs(project)
     assert run.info.status == "RUNNING"
 
-    second = repro_of(project, "train")
-    wait_for_checkpoint_within_an_epoch(folder, second)
-    orphan = everything(second.process)[1:]
-    assert orphan
-    WAYS["kill -9 of dvc alone"](second.process)
-    second.process.wait()
-    said = finished(project, "train")
-    second.end()
-    assert "the process that started this one has ended" in second.output
-    assert not any(psutil.pid_exists(pid) for pid in orphan)
-    assert re.search(rf"resuming run {run.info.run_id} at epoch [1-3]/3", said)
+    with paused_repro(project, "3:1100") as second:
+        orphan = everything(second.process)[1:]
+        assert orphan
+        WAYS["kill -9 of dvc alone"](second.process)
+        second.process.wait()
+        said = finished(project, "train")
+        second.end()
+        assert "the process that started this one has ended" in second.output
+        assert not any(psutil.pid_exists(pid) for pid in orphan)
+    assert re.search(rf"resuming run {run.info.run_id} at epoch 3/3", said)
     assert files_of(project) == files
     assert scores_of(project, name) == scores
     assert [each.info.run_id for each in runs(project)] == [run.info.run_id]
 
 
-def wait_for_checkpoint_within_an_epoch(folder: Path, repro: Running) -> None:
-    began, deadline = time.time(), time.monotonic() + 120
-    while time.monotonic() < deadline:
-        for path in (folder / ".checkpoints").glob("*/*.npz"):
-            if not path.stem.endswith("-000000000") and path.stat().st_mtime > began:
-                assert repro.process.poll() is None, "the kill came too late"
-                return
-        time.sleep(0.02)
-    raise AssertionError("no checkpoint within an epoch")
+@contextmanager
+def paused_repro(project: Project, place: str) -> Iterator[Running]:
+    """Run the train stage until it pauses at `EPOCH:STEP`; whatever is left of it is ended."""
+    running = Running(project, "dvc", "repro", "train", environment={PAUSE_AT: place})
+    try:
+        epoch, step = place.split(":")
+        running.wait_for(f"paused at epoch {epoch}, step {step}")
+        yield running
+    finally:
+        running.kill()
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,8 @@ import pytest
 from pipeline import evaluate, fetch, preprocess, train
 from pipeline.config import dump, load
 from pipeline.config.config import check
-from pipeline.data import Arrays, Schema
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.schema import Schema
 from pipeline.storage import PROCESSED
 
 pytestmark = pytest.mark.slow
@@ -38,7 +39,7 @@ def test_flights_from_files_to_scores(workspace: Path, monkeypatch: pytest.Monke
     files = {"flights.csv": None, "planes.csv": None, "weather.csv": None}
     tree["data"] = {
         **tree["data"],
-        "main": "flights.csv",
+        "main_file": "flights.csv",
         "source": {**tree["data"]["source"], "name": "own", "files": files},
     }
     tree["tracking"] = {**tree["tracking"], "log_model": False, "system_metrics": False}

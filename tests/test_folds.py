@@ -11,23 +11,24 @@ import pytest
 from conftest import write_tiny
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from stages import Stages
 from test_config import faults
 from tiny import tiny
 
 from pipeline.config import InterruptedRunError
-from pipeline.data import Arrays, DataError
+from pipeline.data import DataError
 from pipeline.data.splits import fold_groups, split_groups
 from pipeline.exporting import write_bundle
-from pipeline.metrics import BinaryScores
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.crossing import read_crosses
+from pipeline.families.table.data.training_rows import rows_of_fold, rows_of_folds
+from pipeline.families.table.metrics.binary import BinaryScores
+from pipeline.families.table.models.outputs import inputs_with, outputs
 from pipeline.models import load_model, members_of
 from pipeline.portable import bundle
-from pipeline.portable.crossing import read_crosses
 from pipeline.storage import MODELS, PROCESSED, RAW
-from pipeline.tasks import TaskError, predictor_for, task_for
-from pipeline.tasks.predictor import MODEL
-from pipeline.tasks.table_predictor import inputs_with, outputs
-from pipeline.tasks.table_rows import rows_of_fold, rows_of_folds
-from pipeline.tasks.table_scores import score_of
+from pipeline.tasks import TaskError, predictor_for, require_trained_model
+from pipeline.tasks.task import MODEL
 from pipeline.train import train
 from pipeline.training import EpochRecord, mean_history
 
@@ -37,12 +38,12 @@ EVERYTHING = {
     "model__crosses": "pairs",
     "model__cross_min_count": 20,
     "model__target_statistics": True,
-    "train__members": 2,
+    "train__ensemble_size": 2,
 }
 
 
 def folded(**changes: Any) -> Any:
-    return task_for(tiny(**{"data__folds": FOLDS, "train__epochs": 2, **EVERYTHING, **changes}))
+    return Stages(tiny(**{"data__folds": FOLDS, "train__epochs": 2, **EVERYTHING, **changes}))
 
 
 @pytest.fixture(scope="module")
@@ -132,10 +133,13 @@ def test_the_outputs_of_the_folds_are_averaged_for_new_rows(trained: Path, tmp_p
     each = [outputs(network, inputs)[:, 0] for network in networks()]
     np.testing.assert_allclose(test["probability"].to_numpy(), np.mean(each, axis=0), atol=1e-6)
     assert not np.allclose(each[0], each[1], atol=1e-3)
-    predictor, rows = predictor_for(MODELS), folded().example()
+    predictor = predictor_for(MODELS)
+    rows = predictor.example(PROCESSED)
     (tmp_path / "bundle").mkdir()
-    write_bundle(predictor.portable(), tmp_path / "bundle")
-    np.testing.assert_allclose(bundle.load(tmp_path / "bundle")(rows), predictor.bundled(rows)["output"], atol=1e-6)
+    write_bundle(predictor.bundle(), tmp_path / "bundle")
+    np.testing.assert_allclose(
+        bundle.load(tmp_path / "bundle")(rows), predictor.bundle_example(rows)["output"], atol=1e-6
+    )
 
 
 def test_what_a_fold_did_not_see_is_unknown_to_its_network(trained: Path) -> None:
@@ -145,11 +149,11 @@ def test_what_a_fold_did_not_see_is_unknown_to_its_network(trained: Path) -> Non
     for fold, (part, network) in enumerate(zip(task.folds(), networks(), strict=True)):
         unseen = part.rows.unseen
         for column, codes in enumerate(unseen[:named]):
-            counted = np.bincount(rows.categorical[rows.fold != fold, column], minlength=task.sizes[column])
-            assert codes.tolist() == [code for code in range(1, task.sizes[column]) if counted[code] < 90]
+            counted = np.bincount(rows.categorical[rows.fold != fold, column], minlength=task.cardinalities[column])
+            assert codes.tolist() == [code for code in range(1, task.cardinalities[column]) if counted[code] < 90]
         for column, unknown in enumerate(unseen):
             for code in unknown[:3]:
-                codes = np.zeros((2, len(task.sizes)), np.int32)
+                codes = np.zeros((2, len(task.cardinalities)), np.int32)
                 codes[1, column] = code
                 given = {"categorical": codes, "numeric": np.zeros((2, len(task.schema.numeric)), np.float32)}
                 first, second = network.predict_on_batch(given)
@@ -199,7 +203,7 @@ def test_broken_off_it_goes_on_with_the_fold_and_ends_with_the_same_bits(
     capsys.readouterr()
     train(folded().config)
     said = capsys.readouterr().out
-    assert f"fold 1/3: resuming run {children[0].info.run_id} at epoch 2/2: trained already" in said
+    assert f"fold 1/3: resuming run {children[0].info.run_id} at epoch 2/2: already trained" in said
     assert f"fold 2/3: resuming run {children[1].info.run_id} at epoch" in said
     assert "fold 3/3: run " in said
     assert (MODELS / MODEL).read_bytes() == whole
@@ -233,17 +237,22 @@ def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of
     "changes",
     [
         pytest.param(
-            {"data__target": "price", "data__numeric": ["shop_size"], "model__merge": "none", "data__min_count": 20},
+            {
+                "data__target": "price",
+                "data__numeric": ["shop_size"],
+                "model__numeric_encoding": "none",
+                "data__min_count": 20,
+            },
             marks=pytest.mark.faults,
         ),
         {
             "data__target": "colour",
             "data__categorical": ["shop"],
-            "data__kind": "multiclass",
-            "model__merge": "bin",
+            "data__problem_type": "multiclass",
+            "model__numeric_encoding": "bin",
             "model__hidden_layers": 0,
             "model__target_statistics": False,
-            "train__members": 1,
+            "train__ensemble_size": 1,
             "train__patience": 1,
         },
         {"data__categorical": [], "data__calendar": [], "model__crosses": "none", "model__target_statistics": False},
@@ -254,17 +263,20 @@ def test_every_kind_of_target_and_column(store: Path, changes: dict[str, Any]) -
     task = folded(**{"data__folds": 2, "data__min_count": 10, **changes})
     task.preprocess()
     train(task.config)
-    evaluation = task_for(task.config).evaluate(MODELS)
+    evaluation = Stages(task.config).evaluate(MODELS)
     rows, name = rows_of_folds(), task.headline
     client, _, children = runs(store)
     best = min if task.schema.kind == "regression" else max
-    output = np.stack([evaluation.predictions["val"][column.name] for column in task.outputs() if column.is_number], 1)
+    output = np.stack(
+        [evaluation.predictions["val"][column.name] for column in task.kind.columns() if column.is_number], 1
+    )
     for fold, child in enumerate(children):
         held = rows[rows.fold == fold]
-        score = score_of(task.schema, held, output[rows.fold == fold])(np.ones(len(held)))[name]
+        score = task.kind.score(held.target, output[rows.fold == fold])(np.ones(len(held)))[name]
         assert score == pytest.approx(best(value for _, value in metrics(client, child, f"val/{name}")), rel=1e-5)
-    example = task.example()
-    assert len(predictor_for(MODELS).bundled(example)["output"]) == len(example)
+    predictor = predictor_for(MODELS)
+    example = predictor.example(PROCESSED)
+    assert len(predictor.bundle_example(example)["output"]) == len(example)
 
 
 def test_a_number_that_a_fold_did_not_see_is_unknown_to_its_network() -> None:
@@ -320,6 +332,6 @@ def test_what_folds_contradict_is_told_before_anything_runs(trained: Path) -> No
     with pytest.raises(TaskError, match=r"train.save_every: 1 keeps networks of single epochs"):
         folded(train__save_every=1).check()
     for other in (folded(data__folds=1), folded(data__split_seed=2)):
-        with pytest.raises(TaskError, match=r"models: holds a network that was trained on data prepared otherwise"):
-            other.require_trained_on_it(MODELS)
-    folded().require_trained_on_it(MODELS)
+        with pytest.raises(TaskError, match=r"models: this network was trained on data prepared with other settings"):
+            require_trained_model(MODELS, other.config)
+    require_trained_model(MODELS, folded().config)

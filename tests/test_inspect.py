@@ -10,14 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 from conftest import write_tiny
+from stages import Stages
 from tiny import tiny
 
-from pipeline.config import PipelineError, dump
+from pipeline.config import dump
 from pipeline.data import DataError
 from pipeline.inspect import arguments, inspect
 from pipeline.models import load_model, parts_of, summary, write_pictures
-from pipeline.storage import MODELS, RAW
-from pipeline.tasks import predictor_for, task_for
+from pipeline.storage import MODELS, RAW, PipelineError
+from pipeline.tasks import predictor_for
 from pipeline.training import make_deterministic
 
 FOLDER = Path("reports/inspect")
@@ -31,7 +32,7 @@ def look(*words: str) -> None:
 def saved(**changes: object) -> None:
     """Save a network as the train stage does, and the params.yaml behind it."""
     config = tiny(**changes)
-    task = task_for(config)
+    task = Stages(config)
     task.preprocess()
     make_deterministic(1)
     task.save(task.build(), MODELS)
@@ -141,7 +142,7 @@ def test_a_new_network_is_shown_in_float32(raw: Path) -> None:
 
 @pytest.mark.slow
 def test_members_are_looked_into_one_by_one(raw: Path) -> None:
-    saved(train__members=2)
+    saved(train__ensemble_size=2)
     layers = [f"--layer={name}" for name in ("member_1/probability", "member_2/probability", "average")]
     for phase in ("train", "test"):
         look("--input", ROWS, *layers, "--embedding", "colour", "--phase", phase)
@@ -176,7 +177,7 @@ def test_embeddings_have_names_and_neighbours(raw: Path) -> None:
     ("merge", "first", "second"), [("bin", "(missing)", "< "), ("none", "(unknown or missing)", "100")]
 )
 def test_numbers_that_are_embedded_have_names_too(raw: Path, merge: str, first: str, second: str) -> None:
-    saved(model__merge=merge)
+    saved(model__numeric_encoding=merge)
     look("--embedding", "shop_size")
     names = [row["category"] for row in rows_of(FOLDER / "embeddings" / "shop_size.csv")]
     assert names[0] == first
@@ -195,7 +196,7 @@ def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.
     other = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
     other["data"]["min_count"] = 2
     Path("params.yaml").write_text(yaml.safe_dump(other), encoding="utf-8")
-    task_for(tiny(data__min_count=2)).preprocess()
+    Stages(tiny(data__min_count=2)).preprocess()
     look()
     assert "a new network by params.yaml: models holds one for other data" in capsys.readouterr().out
     shutil.rmtree(MODELS)
@@ -263,7 +264,7 @@ def test_the_picture_by_graphviz(raw: Path, tmp_path: Path) -> None:
 
 
 def test_a_summary_names_layers_shapes_parameters_and_parents(raw: Path) -> None:
-    model = task_for_network(model__merge="wide", model__batch_norm=True)
+    model = task_for_network(model__numeric_encoding="wide", model__batch_norm=True)
     parts = {part.name: part for part in parts_of(model)}
     assert parts["hidden_1"].parents == ["categorical"]
     assert parts["wide"].parents == ["values"]
@@ -275,6 +276,6 @@ def test_a_summary_names_layers_shapes_parameters_and_parents(raw: Path) -> None
 
 
 def task_for_network(**changes: object):  # type: ignore[no-untyped-def]
-    task = task_for(tiny(**changes))
+    task = Stages(tiny(**changes))
     task.preprocess()
     return task.build()

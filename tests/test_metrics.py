@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from pipeline.metrics import BinaryScores, binary_scores, calibration, intervals, precision_recall, roc
+from pipeline.families.table.metrics.binary import BinaryScores, binary_scores
+from pipeline.families.table.metrics.curves import calibration, precision_recall, roc
+from pipeline.metrics import intervals
 
 
 def test_scores_by_hand() -> None:

@@ -7,27 +7,21 @@ import numpy as np
 import pytest
 from tiny import mlp
 
-from pipeline.models import (
-    EmbeddingDense,
-    Features,
-    Head,
+from pipeline.families.table.metrics.binary import Binary
+from pipeline.families.table.metrics.multiclass import Multiclass
+from pipeline.families.table.models.embedding_mlp import Features, embedding_mlp
+from pipeline.families.table.models.numeric import (
     PeriodicEmbedding,
     PiecewiseEmbedding,
     QuantileBins,
     ValueAndFlag,
     ValueCodes,
-    auto_dim,
     bin_edges,
-    embedding_mlp,
-    load_model,
-    loss_of,
-    members_of,
-    save_model,
-    to_float32,
 )
+from pipeline.models import EmbeddingDense, auto_dim, load_model, members_of, save_model, to_float32
 
 SIZES = [3, 3, 4]
-HEAD = Head("binary", 2, 0.5, 0.5)
+HEAD = Binary(["no", "yes"], 0.5, 0.5)
 
 
 QUANTILES = list(np.linspace(-2, 2, 257))
@@ -129,12 +123,12 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("merge", PARAMETERS)
 def test_parameters_are_those_of_the_layers(merge: str) -> None:
-    assert network(merge=merge).count_params() == PARAMETERS[merge]
+    assert network(numeric_encoding=merge).count_params() == PARAMETERS[merge]
 
 
 @pytest.mark.parametrize("merge", ["none", "bin"])
 def test_codes_of_numbers_stand_beside_columns_that_are_looked_up(merge: str) -> None:
-    model = network(Features([3, 500], [QUANTILES], [[-1.0, 0.5]]), merge=merge)
+    model = network(Features([3, 500], [QUANTILES], [[-1.0, 0.5]]), numeric_encoding=merge)
     given = {"categorical": np.array([[2, 499]], "int32"), "numeric": np.array([[0.5]], "float32")}
     assert model.get_layer("codes").output.dtype == "int32"
     assert np.asarray(model(given)).shape == (1, 1)
@@ -176,7 +170,7 @@ def test_a_missing_number_has_an_embedding_of_its_own(layer: keras.layers.Layer)
 
 
 def test_a_wide_path_is_linear_in_the_numbers() -> None:
-    model, given = network(merge="wide"), inputs()
+    model, given = network(numeric_encoding="wide"), inputs()
     logits = keras.Model(model.inputs, model.get_layer("sum").output)
     before = np.asarray(logits(given))
     moved = np.asarray(logits({**given, "numeric": given["numeric"] + np.float32([0, 2])}))
@@ -193,7 +187,7 @@ def test_the_order_of_layers_is_dense_norm_activation_dropout() -> None:
 
 
 def test_members_are_averaged_and_differ() -> None:
-    model = embedding_mlp(FEATURES, HEAD, mlp(), members=3)
+    model = embedding_mlp(FEATURES, HEAD, mlp(), ensemble_size=3)
     each = [np.asarray(member(inputs())) for member in members_of(model)]
     assert len(each) == 3
     assert not np.array_equal(each[0], each[1])
@@ -234,10 +228,12 @@ def test_embedding_dropout_drops_whole_embeddings(size: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("changes", [*({"merge": merge} for merge in PARAMETERS), {"embedding_dim": "auto"}], ids=str)
+@pytest.mark.parametrize(
+    "changes", [*({"numeric_encoding": merge} for merge in PARAMETERS), {"embedding_dim": "auto"}], ids=str
+)
 @pytest.mark.parametrize("members", [1, 2])
 def test_save_and_reload(tmp_path: Path, changes: dict[str, object], members: int) -> None:
-    model = embedding_mlp(FEATURES, HEAD, mlp(batch_norm=True, **changes), members=members)
+    model = embedding_mlp(FEATURES, HEAD, mlp(batch_norm=True, **changes), ensemble_size=members)
     save_model(model, tmp_path / "a.keras")
     assert np.array_equal(load_model(tmp_path / "a.keras").predict_on_batch(inputs()), model.predict_on_batch(inputs()))
     save_model(model, tmp_path / "b.keras")
@@ -249,9 +245,9 @@ def test_smoothed_and_weighted_losses_are_those_of_their_definition() -> None:
     target, output = np.array([1.0, 0.0], "float32"), np.array([[0.8], [0.4]], "float32")
     # smoothing .2: targets .9 and .1; weights 1 and 3
     losses = [-(0.9 * np.log(0.8) + 0.1 * np.log(0.2)), -(0.1 * np.log(0.4) + 0.9 * np.log(0.6))]
-    assert float(loss_of("binary", 1.0, 0.2)(target, output)) == pytest.approx(np.mean(losses), rel=1e-5)
-    weighted = loss_of("binary", 1.0, 0.2, [1.0, 3.0])
+    assert float(HEAD.loss(0.2)(target, output)) == pytest.approx(np.mean(losses), rel=1e-5)
+    weighted = HEAD.loss(0.2, [1.0, 3.0])
     assert float(weighted(target, output)) == pytest.approx((3 * losses[0] + losses[1]) / 2, rel=1e-5)
     output = np.array([[0.7, 0.2, 0.1]], "float32")
     expected = -0.7 * np.log(0.2) - 0.3 * np.mean(np.log([0.7, 0.2, 0.1]))
-    assert float(loss_of("multiclass", 1.0, 0.3)(target[:1], output)) == pytest.approx(expected, rel=1e-5)
+    assert float(Multiclass(["a", "b", "c"]).loss(0.3)(target[:1], output)) == pytest.approx(expected, rel=1e-5)

@@ -16,8 +16,9 @@ from conftest import ROOT, copy_project
 from test_audit import write_people
 from test_tables import write_houses
 
-from pipeline.config import PipelineError, load
+from pipeline.config import load
 from pipeline.new import new as run_new
+from pipeline.storage import PipelineError
 
 
 @pytest.fixture
@@ -61,7 +62,7 @@ def test_what_is_written_trains_on_every_column(clone: Path, capsys: pytest.Capt
     new("mine", clone.parent / "houses.csv", "price", None, whole=True, force=False)
     tree = proposed(clone, "mine")
     data = tree["data"]
-    assert (data["target"], data["kind"], data["id"]) == ("price", "regression", "house")
+    assert (data["target"], data["problem_type"], data["id"]) == ("price", "regression", "house")
     assert data["drop"] == ["nothing"]
     assert data["categorical"] == ["town", "area_code", "rooms", "grade", "part", "sold_month", "sold_weekday"]
     assert data["numeric"] == ["size", "sold_day_of_year", "sold_days"]
@@ -172,7 +173,7 @@ def test_a_file_among_the_own_ones_stays_where_it_is(clone: Path) -> None:
         "folder": "data/own",
         "files": {"houses.parquet": None, "more.parquet": None},
     }
-    assert (data["kind"], data["unlabelled"]) == ("multiclass", "more.parquet")
+    assert (data["problem_type"], data["unlabelled"]) == ("multiclass", "more.parquet")
 
 
 def test_strange_names_of_columns_survive(clone: Path) -> None:
@@ -206,10 +207,10 @@ def test_nothing_is_overwritten_unasked(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "file", "target", "fault"),
     [
-        ("my table", "houses.csv", "price", "'my table' is no name for an experiment: letters"),
+        ("my table", "houses.csv", "price", "'my table' cannot name an experiment: use letters"),
         ("mine", "house.csv", "price", r"house\.csv: no such file"),
         ("mine", "houses.csv", "prize", r"no column 'prize' \(did you mean 'price'\?\)"),
-        ("no", "houses.csv", "price", "'no' is no name for an experiment"),
+        ("no", "houses.csv", "price", "'no' cannot name an experiment"),
         ("mine", "houses.csv", "nothing", "column 'nothing': 0 different values in 600 rows; there is nothing to"),
         ("mine", "houses.csv", "house", "column 'house': looks like id; name another with --target"),
     ],
@@ -246,9 +247,9 @@ def test_two_files_are_sentences(clone: Path, capsys: pytest.CaptureFixture[str]
     other.write_text("only one\n", encoding="utf-8")
     with pytest.raises(PipelineError, match=r"300 lines and .*translated\.txt 1: the n-th lines"):
         sentences("bad", source, other)
-    with pytest.raises(PipelineError, match="--target: for a table; these files are texts"):
+    with pytest.raises(PipelineError, match="2 files and --target: expected one table, one text, or two files"):
         sentences("bad", source, target, target="x")
-    with pytest.raises(PipelineError, match="3 files: a table or a text is one"):
+    with pytest.raises(PipelineError, match="3 files: expected one table, one text, or two files"):
         sentences("bad", source, target, other)
     assert not (clone / "conf" / "data" / "bad.yaml").exists()
 

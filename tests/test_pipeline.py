@@ -126,7 +126,7 @@ def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -
     assert stages(output) == ["baseline", "evaluate"]
     assert "evaluate: experiment tiny with evaluate.bootstrap_samples=150 (not 100)" in output
     trained, child = runs(project)
-    assert child.data.tags["restored_from"] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
+    assert child.data.tags["onehot.restored_from"] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
     # Back to the committed settings: everything comes from the cache, and nothing is logged twice.
     output = project.run(*experiment)
     assert stages(output) == []
@@ -165,6 +165,6 @@ def test_faults_stop_before_anything_runs(project: Project) -> None:
 
 def test_a_stage_refuses_data_of_another_configuration(project: Project) -> None:
     output = project.run("python", "-m", "pipeline.train", "experiment=tiny", "data.split_seed=5", fails=True)
-    assert "data.split_seed: prepared with 1, asked for 5" in output
+    assert "data.split_seed: prepared with 1, configured as 5" in output
     assert "python -m pipeline.preprocess" in output
     assert "Traceback" not in output

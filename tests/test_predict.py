@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow.csv
 import pytest
 from conftest import write_tiny
+from stages import Stages
 from tiny import tiny
 
 from pipeline import predict
-from pipeline.config import PipelineError
 from pipeline.data import DataError, reading
-from pipeline.storage import MODELS, RAW
-from pipeline.tasks import TaskError, predictor_for, task_for
+from pipeline.storage import MODELS, RAW, PipelineError
+from pipeline.tasks import TaskError, predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
 NEW = """date,shop,colour,price
@@ -27,7 +27,7 @@ NEW = """date,shop,colour,price
 @pytest.fixture
 def trained(workspace: Path) -> Path:
     write_tiny(RAW)
-    task = task_for(tiny(train__epochs=1))
+    task = Stages(tiny(train__epochs=1))
     task.preprocess()
     make_deterministic(1)
     model = task.build()
@@ -64,7 +64,7 @@ def test_in_batches_as_at_once_and_as_at_training(trained: Path, monkeypatch: py
     assert [row["row"] for row in rows(parts)] == [str(i) for i in range(1, 2001)]
     assert np.allclose(by_file, [float(row["probability"]) for row in rows(parts)], atol=1e-6)
     # The rows of the test split, scored by the stage that evaluates, are among them.
-    evaluated = task_for(tiny()).evaluate(MODELS).predictions["test"]["probability"].to_pylist()
+    evaluated = Stages(tiny()).evaluate(MODELS).predictions["test"]["probability"].to_pylist()
     assert np.isin(np.round(evaluated, 5), np.round(by_file, 5)).mean() > 0.99
 
 

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from record import runs
 from tiny import tiny
 
-from pipeline.rebuilding import RebuildError, bring_data, compared, environment_differences, from_dvc
+from pipeline.reproduction import RebuildError, bring_data, compared, environment_differences, from_dvc
 from pipeline.storage import folder_digest
 from pipeline.tracking import TrackingError, evidence_of, fold_run, open_store, training_run
 

@@ -17,9 +17,13 @@ from tiny import mlp
 from pipeline import models
 from pipeline.exporting import ExportError, graph_of
 from pipeline.exporting.to_onnx import to_onnx
-from pipeline.models import Sizes
-from pipeline.models.embedding_mlp import Features, embedding_mlp
-from pipeline.models.heads import Head
+from pipeline.families.table.metrics.kinds import KINDS
+from pipeline.families.table.models.embedding_mlp import Features, embedding_mlp
+from pipeline.families.text.models.networks import language_model
+from pipeline.families.threshold.models.tanh_mlp import tanh_mlp
+from pipeline.families.threshold.settings import TanhMlp
+from pipeline.families.translation.models.common import Sizes
+from pipeline.families.translation.models.networks import inference_of, translation_model
 from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.runtime import Network
 from pipeline.training import make_deterministic
@@ -176,8 +180,13 @@ def test_tables(merge: str, kind: str) -> None:
     make_deterministic(1)
     quantiles = [np.linspace(-2, 2, 257).tolist(), [0.5] * 257]
     features = Features([3, 50, 7], quantiles, [[-1.0, 0.0, 1.5], [0.5]])
-    changes = {"merge": merge, "batch_norm": merge == "concat", "hidden_layers": 2, "embedding_dim": "auto"}
-    model = embedding_mlp(features, Head(kind, 3, 10.0, 4.0), mlp(**changes), members=2 if merge == "piecewise" else 1)
+    changes = {"numeric_encoding": merge, "batch_norm": merge == "concat", "hidden_layers": 2, "embedding_dim": "auto"}
+    model = embedding_mlp(
+        features,
+        KINDS[kind](["a", "b", "c"], 10.0, 4.0),
+        mlp(**changes),
+        ensemble_size=2 if merge == "piecewise" else 1,
+    )
     random = np.random.default_rng(0)
     numeric = random.choice([-9.0, -1.0, 0.0, 0.5, 0.7, 1.5, 9.0, np.nan], size=(40, 2)).astype(np.float32)
     codes = np.stack([random.integers(size, size=40) for size in features.cardinalities], axis=1).astype(np.int32)
@@ -198,8 +207,8 @@ def test_translators(network: str, changes: dict[str, Any]) -> None:
     make_deterministic(1)
     assert network in TRANSLATORS
     section = pairs(network, **{f"model__{key}": value for key, value in changes.items()}).model
-    model = models.translator(Sizes(14, 14, None, None, 50), precision="float32", **section.model_dump())
-    inference = models.inference_of(shaken(model, 2))
+    model = translation_model(Sizes(14, 14, None, None, 50), section, precision="float32")
+    inference = inference_of(shaken(model, 2))
     source = np.array([[2, 5, 6, 7, 3], [2, 9, 3, 0, 0]], np.int32)
     compared(inference.encoder, source=source)
     state = portable(inference.encoder)(source=source)
@@ -217,7 +226,7 @@ def test_translators(network: str, changes: dict[str, Any]) -> None:
 def test_writers(changes: dict[str, Any]) -> None:
     make_deterministic(1)
     section = text(**{f"model__{key}": value for key, value in changes.items()}).model
-    model = shaken(models.writer(9, precision="float32", **section.model_dump()), 3)
+    model = shaken(language_model(9, section, precision="float32"), 3)
     random = np.random.default_rng(0)
     state = {each.name: random.normal(size=(2, 32)).astype(np.float32) for each in model.inputs if each.name != "text"}
     compared(model, text=random.integers(9, size=(2, 6)).astype(np.int32), **state)
@@ -226,12 +235,12 @@ def test_writers(changes: dict[str, Any]) -> None:
 def test_windows() -> None:
     make_deterministic(1)
     section = text("char_window", model__activation="sigmoid").model
-    model = shaken(models.writer(9, precision="float32", **section.model_dump()), 3)
+    model = shaken(language_model(9, section, precision="float32"), 3)
     compared(model, text=np.array([[0, 4, 8], [1, 1, 1]], np.int32))
 
 
 def test_sides() -> None:
-    model = models.tanh_mlp(5, models.TanhMlpSettings(20))
+    model = tanh_mlp(5, TanhMlp(name="tanh_mlp", hidden_units=20))
     compared(shaken(model, 4), point=np.random.default_rng(0).random((7, 5)).astype(np.float32))
 
 
@@ -255,6 +264,6 @@ def test_what_the_runtime_lacks_is_told_at_export(layer: keras.layers.Layer, mes
 
 
 def test_inputs_that_are_missing_are_named() -> None:
-    network = portable(models.tanh_mlp(2, models.TanhMlpSettings(0)))
+    network = portable(tanh_mlp(2, TanhMlp(name="tanh_mlp", hidden_units=0)))
     with pytest.raises(ValueError, match="the network takes point; received x"):
         network(x=np.zeros((1, 2)))

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.portable.search import END, START, beam_search, greedy, penalty
+from pipeline.families.translation.data.tokens import END, START
+from pipeline.families.translation.models.search import beam_search, greedy, penalty
 
 WORDS = 6
 """Padding, unknown, start, end and two words."""

@@ -66,23 +66,26 @@ def test_what_lies_in_an_axis(text: str, inside: list[Any], outside: list[Any]) 
 
 
 def test_the_command_line_adds_replaces_and_takes_out() -> None:
-    params = {"model.dropout": "interval(0,0.5)", "model.merge": "choice(none,bin)", "train.epochs": 7}
-    arguments = ["model.dropout=0.3", "model.merge=concat,wide", "train.ema=0,0.9", "seed=5"]
+    params = {"model.dropout": "interval(0,0.5)", "model.numeric_encoding": "choice(none,bin)", "train.epochs": 7}
+    arguments = ["model.dropout=0.3", "model.numeric_encoding=concat,wide", "train.ema=0,0.9", "seed=5"]
     found, fixed = parse(params, arguments, {})
     assert {axis.key: axis.corners() for axis in found.axes} == {
-        "model.merge": ["concat", "wide"],
+        "model.numeric_encoding": ["concat", "wide"],
         "train.ema": [0, 0.9],
     }
     assert sorted(fixed) == ["model.dropout=0.3", "seed=5", "train.epochs=7"]
 
 
 def test_an_axis_with_a_condition_is_drawn_only_where_it_matters() -> None:
-    axes = {"model.bins": "choice(4,8)", "model.merge": "choice(concat,bin,piecewise)"}
-    found, _ = parse(axes, [], {"model.bins": {"model.merge": ["bin", "piecewise"]}})
-    assert [axis.key for axis in found.axes] == ["model.merge", "model.bins"]
-    assert drawn(found, model__merge="concat", model__bins=4) == {"model.merge": "concat"}
-    assert drawn(found, model__merge="bin", model__bins=4) == {"model.merge": "bin", "model.bins": 4}
-    fixed, _ = parse(axes, ["model.merge=bin"], {"model.bins": {"model.merge": "bin"}})
+    axes = {"model.bins": "choice(4,8)", "model.numeric_encoding": "choice(concat,bin,piecewise)"}
+    found, _ = parse(axes, [], {"model.bins": {"model.numeric_encoding": ["bin", "piecewise"]}})
+    assert [axis.key for axis in found.axes] == ["model.numeric_encoding", "model.bins"]
+    assert drawn(found, model__numeric_encoding="concat", model__bins=4) == {"model.numeric_encoding": "concat"}
+    assert drawn(found, model__numeric_encoding="bin", model__bins=4) == {
+        "model.numeric_encoding": "bin",
+        "model.bins": 4,
+    }
+    fixed, _ = parse(axes, ["model.numeric_encoding=bin"], {"model.bins": {"model.numeric_encoding": "bin"}})
     assert drawn(fixed, model__bins=8) == {}  # by the config, merge is concat
     assert len(found.grid(TREE)) == 1 + 2 + 2
 

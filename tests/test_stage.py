@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import subprocess
 import sys
 import time
@@ -10,13 +9,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-import yaml
 from conftest import ROOT
 
 from pipeline.config.stage import stage
 from pipeline.storage import LockError
-from pipeline.tasks.task import SEARCHED
-from pipeline.train import near_miss
+from pipeline.tasks import explain_new_training
 
 CHILD = "import time; from pipeline.config.stage import stage\nwith stage('preprocess'):\n    time.sleep(60)"
 PARENT = (
@@ -62,31 +59,20 @@ def test_a_second_of_its_name_is_refused(workspace: Path, monkeypatch: pytest.Mo
 
 def kept(folder: Path, name: str, age: float = 0.0, **of: object) -> None:
     folder.mkdir(parents=True)
-    (folder / "key.json").write_text(json.dumps({"name": name, "store": "", "of": of}))
+    (folder / "key.json").write_text(json.dumps({"name": name, "store": "", "inputs": of}))
     (folder / "000001-000000000.npz").write_bytes(b"")
     os.utime(folder / "000001-000000000.npz", (time.time() - age,) * 2)
-
-
-def test_code_that_decides_is_hashed() -> None:
-    """What the listed files of `portable/` import is listed too, for checkpoints and for DVC."""
-    for name in SEARCHED:
-        text = (ROOT / "pipeline" / name).read_text(encoding="utf-8")
-        needed = {f"portable/{each}.py" for each in re.findall(r"^from \.(\w+) import", text, re.MULTILINE)}
-        assert needed <= set(SEARCHED), name
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    for name in ("preprocess", "baseline", "train", "evaluate"):
-        assert {f"pipeline/{each}" for each in SEARCHED} <= set(stages[name]["deps"]), name
 
 
 def test_what_differs_from_the_last_training_is_told(tmp_path: Path) -> None:
     wanted = {"data": "a", "train.batch_size": 64, "seed": 1, "code of models": "x"}
     mine = tmp_path / "mine"
-    assert near_miss(mine, "tiny", wanted) is None
+    assert explain_new_training(mine, "tiny", wanted) is None
     kept(mine, "tiny", **wanted)
     kept(tmp_path / "foreign", "another", **{**wanted, "data": "b"})
-    assert near_miss(mine, "tiny", wanted) is None
+    assert explain_new_training(mine, "tiny", wanted) is None
     kept(tmp_path / "older", "tiny", age=100, **{**wanted, "seed": 2})
     kept(tmp_path / "newer", "tiny", **{**wanted, "train.batch_size": 32, "code of models": "y"})
-    told = near_miss(mine, "tiny", wanted)
+    told = explain_new_training(mine, "tiny", wanted)
     assert told is not None
     assert told.endswith("newer differ in train.batch_size (32 there, 64 now), code of models")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.storage import FolderLock, LockError, code_digest, digest, folder_digest, new_folder, write_bytes
+from pipeline.storage import FolderLock, LockError, digest, folder_digest, new_folder, write_bytes
 
 
 def test_a_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,4 +74,3 @@ def test_folders_are_hashed_as_dvc_hashes_them(tmp_path: Path) -> None:
 
 def test_digests_hang_on_content() -> None:
     assert digest({"a": 1, "b": 2}) == digest({"b": 2, "a": 1}) != digest({"a": 2, "b": 1})
-    assert code_digest("data") != code_digest("models")

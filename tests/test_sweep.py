@@ -14,15 +14,15 @@ from conftest import write_tiny
 from mlflow import MlflowClient
 from omegaconf import OmegaConf
 from optuna.trial import TrialState
+from stages import Stages
 from tiny import committed, tiny
 
-from pipeline.config import ConfigError, PipelineError
-from pipeline.storage import PROCESSED, RAW, is_alive, this_process
+from pipeline.config import ConfigError
+from pipeline.storage import PROCESSED, RAW, PipelineError, is_alive, this_process
 from pipeline.sweep import run_sweep, sweep, worker
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url
-from pipeline.tasks import task_for
 from pipeline.training import TrainingError
 
 AXES = {"model.dropout": "range(0.0,0.6,0.1)", "model.hidden_units": "choice(4,8,16)"}
@@ -33,7 +33,7 @@ def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Data of the synthetic table, and a configuration that composes to it. No sweep sees the test split."""
     write_tiny(RAW)
     config = tiny(train__epochs=2)
-    task_for(config).preprocess()
+    Stages(config).preprocess()
     shutil.rmtree(PROCESSED / "test")
     # What a worker does to its process would hold for all tests after.
     monkeypatch.setattr(gc, "freeze", lambda: None)
@@ -163,7 +163,7 @@ def test_what_pruners_make_of_folds() -> None:
 @pytest.mark.slow
 @pytest.mark.faults
 def test_a_trial_that_is_worse_is_pruned_between_folds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    task_for(tiny(data__folds=3)).preprocess()
+    Stages(tiny(data__folds=3)).preprocess()
     pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
     study = search("data.folds=3", n_trials=4, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
     first = study.trials[0]
@@ -293,7 +293,7 @@ def test_what_cannot_be_searched_is_refused_before_the_first_trial(
 
 
 def test_data_of_another_configuration_are_refused(prepared: Path) -> None:
-    with pytest.raises(PipelineError, match=r"data.min_count: prepared with 1, asked for 3"):
+    with pytest.raises(PipelineError, match=r"data.min_count: prepared with 1, configured as 3"):
         run_sweep(settings(), ["data.min_count=3"], lambda *_: pytest.fail("a worker was started"))
 
 

@@ -19,11 +19,13 @@ def tiny_project(tmp_path: Path) -> Project:
 
 def test_from_a_sweep_to_an_experiment(tiny_project: Project) -> None:
     project = tiny_project
-    shown = project.run(*SWEEP, "+sweep=table", "hydra.sweeper.n_trials=3", "model.merge=concat", "train.epochs=2")
+    shown = project.run(
+        *SWEEP, "+sweep=table", "hydra.sweeper.n_trials=3", "model.numeric_encoding=concat", "train.epochs=2"
+    )
     study = study_of(project)
     assert study is not None
     assert "3 complete" in shown
-    assert {"model.merge", "model.bins"} & set(study.trials[0].params) == set()  # taken out by a plain value
+    assert {"model.numeric_encoding", "model.bins"} & set(study.trials[0].params) == set()  # taken out by a plain value
     assert not (project.folder / "models").exists()
     assert not (project.folder / "outputs").exists()
     assert not (project.folder / "multirun").exists()

@@ -12,12 +12,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from conftest import write_tiny
+from stages import Stages
 from tiny import tiny
 
-from pipeline.data import Arrays, DataError, Schema, guess
+from pipeline.data import DataError
 from pipeline.data.splits import split_given, split_times
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.guessing import guess
+from pipeline.families.table.data.schema import Schema
 from pipeline.storage import MODELS, PROCESSED, RAW
-from pipeline.tasks import Task, TaskError, predictor_for, task_for
+from pipeline.tasks import TaskError, predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
 ROWS = 600
@@ -41,10 +45,10 @@ def write_houses(folder: Path, rows: int = ROWS) -> None:
             writer.writerow([*first, f"{size[i]:.1f}", "", f"{price[i]:.0f}", grade[i], part])
 
 
-def houses(**changes: Any) -> Task:
+def houses(**changes: Any) -> Stages:
     settings = {
         "data__source": {"name": "own", "folder": "data/own", "files": {"houses.csv": None, "new.parquet": None}},
-        "data__main": "houses.csv",
+        "data__main_file": "houses.csv",
         "data__joins": [],
         "data__target": "price",
         "data__id": "house",
@@ -55,7 +59,7 @@ def houses(**changes: Any) -> Task:
         **INFER,
         **changes,
     }
-    return task_for(tiny(**settings))
+    return Stages(tiny(**settings))
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def raw(workspace: Path) -> Path:
     return workspace
 
 
-def trained(task: Task, folder: Path) -> None:
+def trained(task: Stages, folder: Path) -> None:
     task.preprocess()
     make_deterministic(1)
     model = task.build()
@@ -156,7 +160,7 @@ def test_numbers_that_are_codes_are_classes_in_their_order(raw: Path) -> None:
     task = houses(data__target="rooms")
     task.preprocess()
     assert Schema.load(PROCESSED).classes == ["1", "2", "3", "4", "5", "6"]
-    houses(data__target="rooms", data__kind="regression").preprocess()
+    houses(data__target="rooms", data__problem_type="regression").preprocess()
     assert Schema.load(PROCESSED).kind == "regression"
 
 
@@ -177,14 +181,14 @@ def test_a_merge_without_numeric_columns_is_refused(raw: Path) -> None:
     columns = {"data__columns": "listed", "data__calendar": []}
     houses(**columns, data__categorical=["town"], data__numeric=[]).preprocess()
     for merge in ("wide", "bin", "piecewise", "periodic"):
-        task = houses(**columns, data__categorical=["town"], data__numeric=[], model__merge=merge)
-        with pytest.raises(TaskError, match=rf"model.merge: '{merge}' is a way for numeric columns to enter"):
+        task = houses(**columns, data__categorical=["town"], data__numeric=[], model__numeric_encoding=merge)
+        with pytest.raises(TaskError, match=rf"model.numeric_encoding: '{merge}' encodes numeric columns"):
             task.check()
     for merge in ("none", "concat"):
-        houses(**columns, data__categorical=["town"], data__numeric=[], model__merge=merge).check()
+        houses(**columns, data__categorical=["town"], data__numeric=[], model__numeric_encoding=merge).check()
     houses(**columns, data__categorical=[], data__numeric=["rooms"]).preprocess()
     with pytest.raises(TaskError, match="'wide' leaves nothing for the hidden layers"):
-        houses(**columns, data__categorical=[], data__numeric=["rooms"], model__merge="wide").check()
+        houses(**columns, data__categorical=[], data__numeric=["rooms"], model__numeric_encoding="wide").check()
 
 
 def test_time_holds_out_the_latest(raw: Path) -> None:
@@ -222,14 +226,14 @@ def test_rows_without_a_target_get_a_submission(raw: Path) -> None:
     pq.write_table(table.drop_columns(["price", "grade", "part"]), RAW / "new.parquet")
     task = houses(data__unlabelled="new.parquet", train__epochs=1)
     trained(task, raw)
-    write_besides = task.evaluate(MODELS).write_besides
-    assert write_besides is not None
-    assert write_besides(raw) == "submission.csv: 20 rows of new.parquet"
+    write_extras = task.evaluate(MODELS).write_extras
+    assert write_extras is not None
+    assert write_extras(raw) == "submission.csv: 20 rows of new.parquet"
     with (raw / "submission.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["house"] for row in rows] == [f"h{i}" for i in range(20)]
     assert all(10_000 < float(row["price"]) < 500_000 for row in rows)
-    assert houses(train__epochs=1).evaluate(MODELS).write_besides is None
+    assert houses(train__epochs=1).evaluate(MODELS).write_extras is None
 
 
 def test_a_category_may_be_a_number_in_one_file_and_text_in_another(raw: Path) -> None:
@@ -256,7 +260,7 @@ def test_parquet_of_other_tools_is_read(raw: Path) -> None:
     size = pa.array([*table["size"].cast(pa.large_string()).to_pylist()[:-1], "NA"], pa.large_string())
     pq.write_table(table.set_column(5, "size", size), RAW / "houses.PQ")
     source = {"name": "own", "folder": "data/own", "files": {"houses.PQ": None}}
-    houses(data__source=source, data__main="houses.PQ").preprocess()
+    houses(data__source=source, data__main_file="houses.PQ").preprocess()
     found = Arrays.load(PROCESSED / "train").numeric
     assert np.isnan(found[:, 2]).sum() <= 1
     assert np.nanmax(np.abs(found - expected)) < 0.1
@@ -273,7 +277,7 @@ def test_no_number_in_the_first_rows(raw: Path) -> None:
 
 def test_values_may_hold_line_breaks_wherever_a_block_ends(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     data = {"data__columns": "listed", "data__categorical": ["town", "area_code", "rooms"], "data__numeric": ["size"]}
-    task = houses(**data, data__kind="regression", data__drop=[])
+    task = houses(**data, data__problem_type="regression", data__drop=[])
     task.preprocess()
     expected = (PROCESSED / "train" / "categorical.npy").read_bytes()
     lines = (RAW / "houses.csv").read_text(encoding="utf-8").splitlines()
@@ -297,10 +301,12 @@ def test_a_calendar_that_nothing_uses_is_left_alone(raw: Path) -> None:
 def test_drop_wins(raw: Path) -> None:
     when = [{"name": "when", "columns": ["sold"], "parts": ["month"]}]
     listed = {"data__columns": "listed", "data__calendar": when, "data__categorical": ["town", "when_month", "rooms"]}
-    houses(**listed, data__numeric=["size"], data__kind="regression", data__drop=["rooms", "sold", "size"]).preprocess()
+    houses(
+        **listed, data__numeric=["size"], data__problem_type="regression", data__drop=["rooms", "sold", "size"]
+    ).preprocess()
     assert Schema.load(PROCESSED).layout.inputs == ["town"]
     with pytest.raises(DataError, match=r"data\.drop: houses\.csv in data/raw: no column 'twon' \(did you mean 'town'"):
-        houses(**listed, data__kind="regression", data__drop=["twon"]).preprocess()
+        houses(**listed, data__problem_type="regression", data__drop=["twon"]).preprocess()
 
 
 def test_time_wants_dates_whose_order_is_known(raw: Path) -> None:
@@ -317,7 +323,7 @@ def test_parquet_and_csv_give_the_same_arrays(raw: Path) -> None:
     table = pyarrow.csv.read_csv(RAW / "houses.csv", convert_options=pyarrow.csv.ConvertOptions(column_types=text))
     pq.write_table(table, RAW / "houses.parquet")
     source = {"name": "own", "folder": "data/own", "files": {"houses.parquet": None}}
-    houses(data__source=source, data__main="houses.parquet").preprocess()
+    houses(data__source=source, data__main_file="houses.parquet").preprocess()
     for name, array in by_csv.items():
         assert np.array_equal(array, Arrays.load(PROCESSED / "train").inputs[name], equal_nan=True)
 
@@ -354,7 +360,7 @@ def test_a_bad_row_is_named_by_its_line(raw: Path, line: int, old: str, new: str
 def test_a_text_among_numbers_is_named_by_its_line(raw: Path) -> None:
     edited(RAW / "houses.csv", 400, ",,", ",,n/a")
     with pytest.raises(DataError, match=r"houses\.csv: line 400: column 'price': 'n/a.*' is no number. .*data.missing"):
-        houses(data__kind="regression", data__columns="listed", data__categorical=["town"]).preprocess()
+        houses(data__problem_type="regression", data__columns="listed", data__categorical=["town"]).preprocess()
 
 
 def test_a_class_that_training_lacks_is_named(raw: Path) -> None:
@@ -374,8 +380,8 @@ def test_a_very_long_value_is_a_category(raw: Path) -> None:
 
 def test_an_edited_cell_changes_what_is_fetched(workspace: Path) -> None:
     write_tiny(RAW)
-    task_for(tiny()).preprocess()
+    Stages(tiny()).preprocess()
     before = json.loads((PROCESSED / "schema.json").read_text())
     edited(RAW / "shops.csv", 2, "t0", "t9")
-    task_for(tiny()).preprocess()
+    Stages(tiny()).preprocess()
     assert json.loads((PROCESSED / "schema.json").read_text()) != before

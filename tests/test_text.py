@@ -14,19 +14,23 @@ import pyarrow as pa
 import pytest
 import yaml
 from conftest import ROOT
+from stages import Stages
 from texts import text, write_text
 
-from pipeline import models, predict
-from pipeline.config import PipelineError
+from pipeline import predict
 from pipeline.data import DataError, fetch
-from pipeline.data.texts import TextSchema, TextSettings, load_part, prepare_text
-from pipeline.decoding import KerasWriter, Sampling, write
-from pipeline.metrics import TextScores
-from pipeline.portable.sampling import choose
-from pipeline.storage import MODELS, RAW
-from pipeline.tasks import Task, TaskError, predictor_for, task_for
-from pipeline.tasks.text_baselines import n_gram
-from pipeline.training import Checkpoints, StreamExamples, WindowExamples, make_deterministic
+from pipeline.families.text.baseline import n_gram
+from pipeline.families.text.data.prepare import prepare_text
+from pipeline.families.text.data.schema import TextSchema, load_part
+from pipeline.families.text.metrics.scores import TextScores
+from pipeline.families.text.models.examples import StreamExamples, WindowExamples
+from pipeline.families.text.models.keras_writer import KerasWriter
+from pipeline.families.text.models.networks import language_model
+from pipeline.families.text.models.sampling import Sampling, choose, write
+from pipeline.families.text.settings import CharRnn, CharWindow, TextData
+from pipeline.storage import MODELS, RAW, PipelineError
+from pipeline.tasks import TaskError, predictor_for
+from pipeline.training import Checkpoints, make_deterministic
 
 SIGMOID = "sigmoid"
 Vector = np.ndarray[Any, Any]
@@ -35,8 +39,8 @@ WINDOW = {"window": 3, "step": 2, "hidden_units": 128}
 
 
 def window_network(characters: int, activation: str, recurrent: str, units: int = 128) -> keras.Model:
-    settings = {**WINDOW, "hidden_units": units, "activation": activation, "recurrent_activation": recurrent}
-    return models.writer(characters, "char_window", precision="float32", **settings)
+    axes = {**WINDOW, "hidden_units": units, "activation": activation, "recurrent_activation": recurrent}
+    return language_model(characters, CharWindow(name="char_window", **axes), precision="float32")
 
 
 def test_the_weights_are_those_of_the_original() -> None:
@@ -110,7 +114,7 @@ def test_streams_go_through_the_whole_text_and_carry_their_state() -> None:
 def test_losses_side_by_side_are_those_one_after_the_other(cell: str) -> None:
     make_deterministic(1)
     axes = {"cell": cell, "embedding_dim": 4, "hidden_units": 8, "hidden_layers": 2, "dropout": 0.5}
-    writer = KerasWriter(models.writer(7, "char_rnn", precision="float32", **axes))
+    writer = KerasWriter(language_model(7, CharRnn(name="char_rnn", **axes), precision="float32"))
     numbers = np.random.default_rng(0).integers(7, size=2_230).astype(np.int32)
     losses, right = writer.losses(numbers, 30)
     assert losses.shape == right.shape == (2_200,)
@@ -199,9 +203,17 @@ def test_n_grams_count_what_followed() -> None:
     assert sum(after_a) == pytest.approx(1.0)
 
 
-def settings(**changes: Any) -> TextSettings:
-    given = {"file": "t.txt", "lowercase": True, "min_count": 1, "validation_fraction": 0.25, "test_fraction": 0.25}
-    return TextSettings(**{**given, **changes})
+def settings(**changes: Any) -> TextData:
+    source = {"name": "own", "folder": "data/own", "files": {"t.txt": None}}
+    given = {
+        "source": source,
+        "file": "t.txt",
+        "lowercase": True,
+        "min_count": 1,
+        "validation_fraction": 0.25,
+        "test_fraction": 0.25,
+    }
+    return TextData(**{**given, **changes})
 
 
 def prepared(folder: Path, content: bytes, **changes: Any) -> tuple[TextSchema, list[dict[str, str]]]:
@@ -254,14 +266,14 @@ def test_texts_that_come_with_packages(tmp_path: Path, source: str, name: str) -
 
 
 @pytest.fixture
-def task(workspace: Path) -> Task:
+def task(workspace: Path) -> Stages:
     write_text(RAW)
-    made = task_for(text())
+    made = Stages(text())
     made.preprocess()
     return made
 
 
-def saved(task: Task, folder: Path) -> Path:
+def saved(task: Stages, folder: Path) -> Path:
     make_deterministic(1)
     model = task.build()
     task.train(model, None, Checkpoints(folder / "c"), lambda _record: None)
@@ -270,15 +282,15 @@ def saved(task: Task, folder: Path) -> Path:
 
 
 @pytest.fixture
-def trained(task: Task, tmp_path: Path) -> Path:
+def trained(task: Stages, tmp_path: Path) -> Path:
     return saved(task, tmp_path)
 
 
-def test_a_text_too_short_is_told(task: Task) -> None:
+def test_a_text_too_short_is_told(task: Stages) -> None:
     with pytest.raises(
         TaskError, match=r"train.batch_size: the training text of 2,400 characters cannot be read at 2,400"
     ):
-        task_for(text(train__batch_size=2400)).check()
+        Stages(text(train__batch_size=2400)).check()
     task.check()
 
 
@@ -337,7 +349,7 @@ def test_a_line_that_is_no_prompt_is_named(trained: Path, tmp_path: Path) -> Non
 
 def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> None:
     write_text(RAW)
-    window = task_for(text("char_window"))
+    window = Stages(text("char_window"))
     window.preprocess()
     folder = saved(window, tmp_path)
     with pytest.raises(DataError, match="the prompt has 2 characters, and the network reads 3 before it writes"):
@@ -346,29 +358,31 @@ def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> No
 
 def test_a_text_shorter_than_the_window_is_told(workspace: Path) -> None:
     write_text(RAW, 150)
-    short = task_for(text("char_window", model__window=120))
+    short = Stages(text("char_window", model__window=120))
     short.preprocess()
-    with pytest.raises(TaskError, match=r"model.window: a window of 120 characters and the one behind it do not fit"):
+    with pytest.raises(
+        TaskError, match=r"model.window: the training text has 120 characters, too few for a window of 120"
+    ):
         short.check()
 
 
 def test_windows_may_be_wide(workspace: Path, tmp_path: Path) -> None:
     write_text(RAW)
-    wide = task_for(text("char_window", model__window=200, train__epochs=1))
+    wide = Stages(text("char_window", model__window=200, train__epochs=1))
     wide.preprocess()
     evaluation = wide.evaluate(saved(wide, tmp_path))
     assert evaluation.predictions["test"].num_rows == 300
-    assert evaluation.write_besides is not None
-    assert "after the last 200 before the test part" in evaluation.write_besides(tmp_path)
+    assert evaluation.write_extras is not None
+    assert "after the last 200 before the test part" in evaluation.write_extras(tmp_path)
 
 
 def test_the_unknown_character_is_read_and_not_written(workspace: Path, tmp_path: Path) -> None:
     write_text(RAW)
     (RAW / "text.txt").write_text((RAW / "text.txt").read_text(encoding="utf-8") + "é" * 3, encoding="utf-8")
-    rare = task_for(text(data__min_count=10, train__epochs=1))
+    rare = Stages(text(data__min_count=10, train__epochs=1))
     rare.preprocess()
     predictor = predictor_for(saved(rare, tmp_path))
-    found = "".join(predictor.written("é cat %", 2000, Sampling(temperature=50.0)))  # type: ignore[attr-defined]
+    found = "".join(predictor.generator.generate("é cat %", 2000, Sampling(temperature=50.0)))  # type: ignore[attr-defined]
     assert len(set(found)) > 10  # next to all that there is
     assert "\N{REPLACEMENT CHARACTER}" not in found
 
@@ -384,7 +398,7 @@ def test_rows_of_prompts_and_layers(trained: Path, tmp_path: Path) -> None:
     assert predictor.embedding("character").vectors.shape == (len(predictor.embedding("character").names), 8)
 
 
-def test_what_evaluate_says_and_writes(trained: Path, task: Task, tmp_path: Path) -> None:
+def test_what_evaluate_says_and_writes(trained: Path, task: Stages, tmp_path: Path) -> None:
     evaluation = task.evaluate(trained)
     values = evaluation.scores["test"].values
     assert values["perplexity"] == pytest.approx(2 ** values["bits_per_char"])
@@ -392,13 +406,13 @@ def test_what_evaluate_says_and_writes(trained: Path, task: Task, tmp_path: Path
     assert low < values["bits_per_char"] < high
     assert evaluation.predictions["test"].num_rows == 300
     assert "".join(evaluation.predictions["test"]["character"].to_pylist()) == task_text(task)
-    assert evaluation.write_besides is not None
-    assert "sample.txt: 30 characters" in evaluation.write_besides(tmp_path)
+    assert evaluation.write_extras is not None
+    assert "sample.txt: 30 characters" in evaluation.write_extras(tmp_path)
     baselines = dict(task.baselines())
     assert baselines["6-grams"].values["bits_per_char"] < baselines["single characters"].values["bits_per_char"]
 
 
-def task_text(task: Task) -> str:
+def task_text(task: Stages) -> str:
     return (RAW / "text.txt").read_text(encoding="utf-8").lower()[-300:]
 
 

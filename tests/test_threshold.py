@@ -8,16 +8,18 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pytest
 from points import points
+from stages import Stages
 
 from pipeline import predict
 from pipeline.config import ConfigError
 from pipeline.data import DataError
-from pipeline.data.points import Points
-from pipeline.metrics import ThresholdScores
-from pipeline.models import TanhMlpSettings, hinge_loss, tanh_mlp
+from pipeline.families.threshold.data.points import Points
+from pipeline.families.threshold.metrics.scores import ThresholdScores
+from pipeline.families.threshold.models.tanh_mlp import hinge_loss, tanh_mlp
+from pipeline.families.threshold.predictor import calculation
+from pipeline.families.threshold.settings import TanhMlp
 from pipeline.storage import MODELS, PROCESSED
-from pipeline.tasks import Task, predictor_for, task_for
-from pipeline.tasks.threshold_predictor import calculation
+from pipeline.tasks import predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
 PRINTED: list[Any] = [
@@ -33,7 +35,7 @@ PRINTED: list[Any] = [
 
 
 def original() -> Any:
-    model = tanh_mlp(2, TanhMlpSettings(5))
+    model = tanh_mlp(2, TanhMlp(name="tanh_mlp", hidden_units=5))
     model.set_weights([np.array(each, np.float32) for each in PRINTED])
     return model
 
@@ -55,7 +57,7 @@ def test_the_original_s_own_numbers() -> None:
 
 
 def test_the_network_built_by_hand_is_always_right() -> None:
-    model = tanh_mlp(2, TanhMlpSettings(0))
+    model = tanh_mlp(2, TanhMlp(name="tanh_mlp", hidden_units=0))
     model.set_weights([np.array([[1.0], [1.0]]), np.array([-0.5])])
     drawn = np.random.default_rng(0).random((10_000, 2)).astype(np.float32)
     labels = np.where(drawn.sum(axis=1, dtype=np.float64) > 0.5, 1.0, -1.0)
@@ -77,19 +79,19 @@ def test_hinge_is_that_of_its_definition() -> None:
 
 
 def test_points_hang_on_the_seed_alone(workspace: Path) -> None:
-    said = task_for(points()).preprocess()
+    said = Stages(points()).preprocess()
     assert said.startswith("points in 2 dimensions, threshold 0.5: train 304 (8")
     first = Points.load(PROCESSED / "train")
     assert first.points.shape == (304, 2)
     assert set(first.labels.tolist()) == {1.0, -1.0}
-    task_for(points(seed=2)).preprocess()
+    Stages(points(seed=2)).preprocess()
     assert np.array_equal(Points.load(PROCESSED / "train").points, first.points)
-    task_for(points(data__split_seed=2)).preprocess()
+    Stages(points(data__split_seed=2)).preprocess()
     assert not np.array_equal(Points.load(PROCESSED / "train").points, first.points)
     with pytest.raises(
         DataError, match=r"data.threshold: all 304 points are below 2; sums of 2 coordinates are between"
     ):
-        task_for(points(data__threshold=2.0)).preprocess()
+        Stages(points(data__threshold=2.0)).preprocess()
 
 
 @pytest.mark.parametrize(
@@ -115,8 +117,8 @@ def test_what_contradicts_itself_is_refused(changes: dict[str, Any], message: st
 
 
 @pytest.fixture
-def trained(workspace: Path, tmp_path: Path) -> Task:
-    task = task_for(points(train__epochs=60, train__monitor="hinge"))
+def trained(workspace: Path, tmp_path: Path) -> Stages:
+    task = Stages(points(train__epochs=60, train__monitor="hinge"))
     task.preprocess()
     make_deterministic(1)
     model = task.build()
@@ -125,20 +127,20 @@ def trained(workspace: Path, tmp_path: Path) -> Task:
     return task
 
 
-def test_it_learns_where_the_line_is(trained: Task, tmp_path: Path) -> None:
+def test_it_learns_where_the_line_is(trained: Stages, tmp_path: Path) -> None:
     evaluation = trained.evaluate(MODELS)
     values = evaluation.scores["test"].values
     assert values["accuracy"] > 0.97
     baselines = {name: scores.values["accuracy"] for name, scores in trained.baselines()}
     assert values["accuracy"] > baselines["the more frequent side"]
-    assert evaluation.write_besides is not None
-    assert evaluation.write_besides(tmp_path) == "decision.png, by_hand.txt"
+    assert evaluation.write_extras is not None
+    assert evaluation.write_extras(tmp_path) == "decision.png, by_hand.txt"
     assert (tmp_path / "decision.png").stat().st_size > 10_000
     assert (tmp_path / "by_hand.txt").read_text(encoding="utf-8").count("tanh(") == 2 * 6
     assert evaluation.curves["accuracy_by_distance"]["accuracy"][-1] == 1.0
 
 
-def test_prediction_and_calculation_agree(trained: Task, tmp_path: Path) -> None:
+def test_prediction_and_calculation_agree(trained: Stages, tmp_path: Path) -> None:
     (tmp_path / "in.csv").write_text("x2,x1\n0.1,0.3\n0.9,0.8\n0.01,0.02\n", encoding="utf-8")
     predict.predict(tmp_path / "in.csv", tmp_path / "out.csv", {}, str(MODELS))
     table = csv.read_csv(tmp_path / "out.csv")
@@ -164,7 +166,7 @@ def test_prediction_and_calculation_agree(trained: Task, tmp_path: Path) -> None
         ("x1,x2,x2\n0.3,0.1,0.2\n", "more than one column x2"),
     ],
 )
-def test_points_that_are_none(trained: Task, tmp_path: Path, content: str, message: str) -> None:
+def test_points_that_are_none(trained: Stages, tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "in.csv").write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=message):
         predict.predict(tmp_path / "in.csv", tmp_path / "out.csv", {}, str(MODELS))

@@ -125,7 +125,7 @@ def test_a_slow_server_that_is_asked_again_makes_one_run(store: Path, monkeypatc
 
 @pytest.mark.slow
 def test_a_strange_file_name_is_no_obstacle(store: Path) -> None:
-    data = {**CONFIG.tree["data"], "main": "rows (1).csv"}
+    data = {**CONFIG.tree["data"], "main_file": "rows (1).csv"}
     data["source"] = {**data["source"], "files": {"rows (1).csv": None, "shops.csv": None}}
     with training_run(CONFIG, "key") as run:
         run.log_config(tiny(data=data))
@@ -146,7 +146,7 @@ def test_an_evaluation_joins_the_run_of_its_training_once(store: Path) -> None:
     with evaluation_run(CONFIG, "another") as (child, lacks_training):
         assert lacks_training
         tags = open_store(None).get_run(child.id).data.tags
-        assert tags["restored_from"] == tags["mlflow.parentRunId"] == run_id
+        assert tags["onehot.restored_from"] == tags["mlflow.parentRunId"] == run_id
     with evaluation_run(CONFIG, "another") as (again, _):
         assert again.id == child.id
     assert len(stored(open_store(None))) == 2
@@ -167,7 +167,7 @@ def test_a_run_of_another_store_is_restored_into_a_new_one(store: Path) -> None:
     with evaluation_run(CONFIG, "digest") as (run, lacks_training):
         assert lacks_training
         tags = open_store(None).get_run(run.id).data.tags
-        assert tags["restored_from"] == "0" * 32
+        assert tags["onehot.restored_from"] == "0" * 32
         assert "mlflow.parentRunId" not in tags
     with evaluation_run(CONFIG, "digest") as (again, _):
         assert again.id == run.id

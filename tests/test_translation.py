@@ -13,23 +13,29 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from pairs import NETWORKS, pairs, write_pairs
+from stages import Stages
+from tiny import committed, train_settings
 
 from pipeline import models, predict
-from pipeline.config import PipelineError
-from pipeline.config.config import FAMILIES
+from pipeline.config import family_of
 from pipeline.data import DataError
-from pipeline.data.corpora import Sentences
-from pipeline.decoding import KerasDecoder, SearchSettings, translate
-from pipeline.metrics import TranslationScores, bleu_by_length
-from pipeline.models import SequenceLSTM, Sizes, inference_of
-from pipeline.storage import MODELS, PROCESSED, RAW
-from pipeline.tasks import Task, predictor_for, task_for
-from pipeline.tasks.translation_predictor import TranslationPredictor
+from pipeline.families.translation.data.sentences import Sentences
+from pipeline.families.translation.data.tokens import PADDING
+from pipeline.families.translation.metrics.scores import TranslationScores, bleu_by_length
+from pipeline.families.translation.models.common import Sizes
+from pipeline.families.translation.models.examples import SentenceExamples
+from pipeline.families.translation.models.keras_decoder import KerasDecoder
+from pipeline.families.translation.models.networks import inference_of, translation_model
+from pipeline.families.translation.models.translate import SearchSettings, translate
+from pipeline.families.translation.predictor import TranslationPredictor
+from pipeline.families.translation.settings import Seq2Seq
+from pipeline.models import SequenceLSTM
+from pipeline.models.losses import token_loss
+from pipeline.storage import MODELS, PROCESSED, RAW, PipelineError
+from pipeline.tasks import predictor_for
 from pipeline.training import (
     Checkpoints,
     Objective,
-    Schedule,
-    SentenceExamples,
     Training,
     make_deterministic,
 )
@@ -49,12 +55,12 @@ def sentences(count: int = 6, words: int = 14) -> tuple[Any, Any]:
 
 def small(network: str, precision: str = "float32", **changes: Any) -> keras.Model:
     section = pairs(network, **{f"model__{key}": value for key, value in changes.items()}).model
-    return models.translator(Sizes(14, 14, None, None, 50), precision=precision, **section.model_dump())
+    return translation_model(Sizes(14, 14, None, None, 50), section, precision=precision)
 
 
 def original(sizes: Sizes, mask: bool) -> keras.Model:
-    axes = {"embedding_dim": 256, "hidden_units": 1024, "hidden_layers": 1, "dropout": 0.0, "mask": mask}
-    return models.translator(sizes, "seq2seq", precision="float32", **axes)
+    settings = Seq2Seq(**committed("model/seq2seq.yaml", mask=mask))
+    return translation_model(sizes, settings, precision="float32")
 
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -94,11 +100,12 @@ def test_the_original_to_the_letter_trains_a_step(tmp_path: Path) -> None:
     Training(
         model,
         examples,
-        Objective(models.word_loss(0.0, trimmed=False), lambda _: ({"loss": 0.0}, ""), "loss", False),
-        Schedule(1, 1e-3, seed=1, rests=False),
+        Objective(token_loss(0.0), lambda _: ({"loss": 0.0}, ""), "loss", False),
+        train_settings(1, 1e-3),
+        1,
         Checkpoints(tmp_path),
-        records.append,
-        lambda _: None,
+        on_epoch=records.append,
+        save_network=lambda _: None,
     ).run(None)
     # Untrained, each of the 8,778 words is as probable; padding counts.
     assert records[0].scores["loss"] == pytest.approx(np.log(8778), abs=0.05)
@@ -224,11 +231,11 @@ def test_batches_of_like_length() -> None:
 def test_the_loss_by_hand() -> None:
     logits = np.log(np.array([[[0.7, 0.2, 0.1], [0.1, 0.8, 0.1], [0.3, 0.3, 0.4]]], "float32"))
     target = np.array([[1, 2, 0]])
-    plain = models.word_loss(0.0, trimmed=True)(target, logits)
+    plain = token_loss(0.0, PADDING)(target, logits)
     assert float(plain) == pytest.approx(-(np.log(0.2) + np.log(0.1)) / 2)
-    whole = models.word_loss(0.0, trimmed=False)(target, logits)
+    whole = token_loss(0.0)(target, logits)
     assert float(whole) == pytest.approx(-(np.log(0.2) + np.log(0.1) + np.log(0.3)) / 3)
-    spread = models.word_loss(0.3, trimmed=True)(target[:, :1], logits[:, :1])
+    spread = token_loss(0.3, PADDING)(target[:, :1], logits[:, :1])
     assert float(spread) == pytest.approx(-0.7 * np.log(0.2) - 0.3 * np.mean(np.log([0.7, 0.2, 0.1])))
 
 
@@ -261,11 +268,11 @@ SMALL = {"train__epochs": 4, "train__save_every": 2, "model__embedding_dim": 32}
 @pytest.fixture
 def prepared(workspace: Path) -> Path:
     write_pairs(RAW)
-    task_for(pairs()).preprocess()
+    Stages(pairs()).preprocess()
     return workspace
 
 
-def learn(task: Task, folder: Path) -> Any:
+def learn(task: Stages, folder: Path) -> Any:
     make_deterministic(task.config.seed)
     model = task.build()
     task.train(model, None, Checkpoints(folder), lambda _record: None)
@@ -288,7 +295,7 @@ TRANSFORMER = {"train__epochs": 20, "train__learning_rate": 0.003, "train__warmu
 def test_it_learns_to_read_backwards(network: str, changes: dict[str, Any], prepared: Path, tmp_path: Path) -> None:
     # Kept is the network of the lowest loss: BLEU of 50 sentences is 100 long before the end.
     schedule = {"train__monitor": "loss", "train__schedule": "linear", "train__decode_sentences": 1}
-    task = task_for(pairs(network, model__embedding_dim=64, **schedule, **changes))
+    task = Stages(pairs(network, model__embedding_dim=64, **schedule, **changes))
     learn(task, tmp_path / "c")
     found = pa.concat_tables(task.evaluate(MODELS).predictions[split] for split in ("test", "val"))
     right = [a == b for a, b in zip(found["translation"].to_pylist(), found["reference"].to_pylist(), strict=True)]
@@ -302,20 +309,20 @@ def trained_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         write_pairs(RAW)
-        small = task_for(pairs(**SMALL))
+        small = Stages(pairs(**SMALL))
         small.preprocess()
         learn(small, folder / "c")
     return folder
 
 
 @pytest.fixture
-def trained(trained_once: Path, workspace: Path) -> Task:
+def trained(trained_once: Path, workspace: Path) -> Stages:
     """A small network in models/, with data and checkpoints (in `c`), in a folder of its own."""
     shutil.copytree(trained_once, workspace, dirs_exist_ok=True)
-    return task_for(pairs(**SMALL))
+    return Stages(pairs(**SMALL))
 
 
-def test_sentences_from_a_file(trained: Task, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_sentences_from_a_file(trained: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source, output = tmp_path / "in.txt", tmp_path / "out.txt"
     long = " ".join(["4"] * 10_000)
     source.write_text(f"1 2 3\n\nzebra 4\n{long}\n7", encoding="utf-8")
@@ -342,7 +349,7 @@ def test_sentences_from_a_file(trained: Task, tmp_path: Path, capsys: pytest.Cap
 
 
 def test_sentences_from_standard_input(
-    trained: Task, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    trained: Stages, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Input:
         buffer = io.BytesIO(b"1 2 3\n\n5 6\n")
@@ -355,7 +362,7 @@ def test_sentences_from_standard_input(
     assert lines[1] == ""
 
 
-def test_what_the_record_s_model_and_inspect_ask_for(trained: Task, tmp_path: Path) -> None:
+def test_what_the_record_s_model_and_inspect_ask_for(trained: Stages, tmp_path: Path) -> None:
     predictor = predictor_for(MODELS)
     assert isinstance(predictor, TranslationPredictor)
     found = predictor(pa.table({"source": ["1 2", None, "3"]}))
@@ -368,24 +375,24 @@ def test_what_the_record_s_model_and_inspect_ask_for(trained: Task, tmp_path: Pa
     assert batch["source"].shape == (1, 5)
     outputs = models.Probe(predictor.model, models.output_names(predictor.model))(batch, training=False)
     assert outputs["encoder_1"].shape == (1, 5, 32)
-    (words, written, weights), *_ = predictor.looks(["1 2 3"])
+    (words, written, weights), *_ = predictor.translator.looks(["1 2 3"])
     assert words == ["<start>", "1", "2", "3", "<end>"]
     assert weights.shape == (len(written), 5)
 
 
-def test_what_evaluate_writes_besides(trained: Task, tmp_path: Path) -> None:
+def test_what_evaluate_writes_besides(trained: Stages, tmp_path: Path) -> None:
     import pyarrow.parquet as pq
 
     evaluation = trained.evaluate(MODELS)
     assert set(evaluation.scores["test"].values) == {"bleu", "chrf", "token_accuracy", "loss"}
     pq.write_table(evaluation.predictions["test"], tmp_path / "test.parquet")
-    assert evaluation.write_besides is not None
-    assert evaluation.write_besides(tmp_path) == "examples.md, 4 attention maps"
+    assert evaluation.write_extras is not None
+    assert evaluation.write_extras(tmp_path) == "examples.md, 4 attention maps"
     assert "## The worst by sentence chrF" in (tmp_path / "examples.md").read_text(encoding="utf-8")
     assert (tmp_path / "attention_1.svg").read_text(encoding="utf-8").count("&lt;start&gt;") == 1
 
 
-def test_networks_of_single_epochs_are_kept(trained: Task, tmp_path: Path) -> None:
+def test_networks_of_single_epochs_are_kept(trained: Stages, tmp_path: Path) -> None:
     kept = sorted(path.name for path in Checkpoints(tmp_path / "c").kept.iterdir())
     assert kept == ["002", "004"]
     (tmp_path / "in.txt").write_text("1 2 3\n", encoding="utf-8")
@@ -402,7 +409,7 @@ def test_networks_of_single_epochs_are_kept(trained: Task, tmp_path: Path) -> No
 def test_a_network_of_one_length_validates_scores_and_predicts(
     prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    task = task_for(pairs("seq2seq", model__mask=False, train__epochs=2))
+    task = Stages(pairs("seq2seq", model__mask=False, train__epochs=2))
     model = learn(task, tmp_path / "c")
     assert [tuple(tensor.shape) for tensor in model.inputs] == [(None, 8), (None, 7)]
     assert task.evaluate(MODELS).scores["test"].values["loss"] < np.log(14)
@@ -412,7 +419,7 @@ def test_a_network_of_one_length_validates_scores_and_predicts(
     assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_vocabularies_of_another_network_are_refused(trained: Task) -> None:
+def test_vocabularies_of_another_network_are_refused(trained: Stages) -> None:
     schema = MODELS / "schema.json"
     schema.write_text(schema.read_text(encoding="utf-8").replace("14", "15"), encoding="utf-8")
     with pytest.raises(DataError, match=r"the network knows 14 and 14 words, schema\.json says 15 and 15"):
@@ -420,7 +427,7 @@ def test_vocabularies_of_another_network_are_refused(trained: Task) -> None:
 
 
 def test_simple_models_beside_it(prepared: Path) -> None:
-    found = dict(task_for(pairs()).baselines())
+    found = dict(Stages(pairs()).baselines())
     test = Sentences.load(PROCESSED / "test")
     assert list(found) == ["translation memory", "the source itself"]
     assert found["the source itself"].values["bleu"] < found["translation memory"].values["bleu"]
@@ -428,4 +435,4 @@ def test_simple_models_beside_it(prepared: Path) -> None:
 
 
 def test_committed_networks_have_small_ones_beside_them() -> None:
-    assert set(FAMILIES["translation"].models) == set(NETWORKS)
+    assert set(family_of("translation").models) == set(NETWORKS)

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
+from stages import Stages
 from test_export import FAMILIES, exported
 from texts import write_text
 
 from pipeline.exporting import ExportError
 from pipeline.exporting.to_web import runtime_folder
-from pipeline.portable import rows
+from pipeline.families.table.bundle import reader as rows
+from pipeline.families.text.models.sampling import Sampling, choose
+from pipeline.families.translation.models.translate import SearchSettings
 from pipeline.portable.bundle import BundleError
-from pipeline.portable.sampling import Sampling, choose
-from pipeline.portable.translate import SearchSettings
 from pipeline.storage import MODELS, RAW
-from pipeline.tasks import Task, task_for
 from pipeline.training import make_deterministic
 
 pytest.importorskip("selenium")  # for Linux and macOS on Apple silicon
@@ -118,7 +118,7 @@ def page(driver: webdriver.Chrome) -> Iterator[Any]:
         each.close()
 
 
-def written(task: Task, folder: Path) -> tuple[Path, dict[str, Any]]:
+def written(task: Stages, folder: Path) -> tuple[Path, dict[str, Any]]:
     """Export a network of random weights as a page; return its folder, and the example."""
     for write in (write_tiny, write_pairs, write_text):
         write(RAW)
@@ -213,15 +213,15 @@ def test_a_text_goes_on(kind: str, workspace: Path, tmp_path: Path, page: Any) -
     folder, example = written(task, tmp_path / "export")
     shown = page(folder)
     shown.driver.execute_script("Math.random = () => 0.5;")
-    predictor: Any = task.predictor(MODELS)
+    predictor: Any = task.trained_predictor(MODELS)
     for temperature in (0.7, 0.05):
         shown.enter(prompt=example["input"], length=60, temperature=temperature)
-        numbers, expected = predictor._schema.numbers(example["input"]), []
-        logits, state = predictor.writer.start(np.asarray(numbers))
+        numbers, expected = predictor.schema.numbers(example["input"]), []
+        logits, state = predictor.generator.writer.start(np.asarray(numbers))
         for _ in range(60):
             expected.append(choose(logits, 0.5, Sampling(temperature=temperature)))
-            logits, state = predictor.writer.step(state, expected[-1])
-        text = "".join(predictor._schema.characters[number] for number in expected)
+            logits, state = predictor.generator.writer.step(state, expected[-1])
+        text = "".join(predictor.schema.characters[number] for number in expected)
         assert shown.submit().get_property("textContent") == text
     shown.enter(prompt="§ € §")
     assert shown.submit().text == "Not done. The network does not know these characters: § €"
@@ -250,16 +250,16 @@ def test_a_sentence_is_translated_and_the_attention_shown(
     network: str, workspace: Path, tmp_path: Path, page: Any
 ) -> None:
     changes: dict[str, Any] = {"model__mask": False} if network == "seq2seq" else {}
-    task = task_for(pairs(network, **changes))
+    task = Stages(pairs(network, **changes))
     folder, example = written(task, tmp_path / "export")
     shown = page(folder)
-    predictor: Any = task.predictor(MODELS)
+    predictor: Any = task.trained_predictor(MODELS)
     sentences = [*example["input"], "4 0 7 ?", "1 2 3 4 5 6"]
     for sentence in sentences:
-        (best,) = predictor.translated([sentence], SearchSettings(min_length=1, attention=True))[0]
+        (best,) = predictor.translator.translated([sentence], SearchSettings(min_length=1, attention=True))[0]
         shown.enter(sentence=sentence)
         result = shown.submit()
-        assert shown.one("#translation").text == predictor._text(best)
+        assert shown.one("#translation").text == predictor.translator.text(best)
         assert ("Unknown words: ?." in result.text) is ("?" in sentence)
         if network == "seq2seq":
             assert not shown.all("#attention")
@@ -289,8 +289,8 @@ def test_points_and_their_border(workspace: Path, tmp_path: Path, page: Any) -> 
     WebDriverWait(shown.driver, WAIT).until(lambda _: shown.one("canvas").get_attribute("data-above"))
     cells = (np.arange(60) + 0.5) / 60
     grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2).astype(np.float32)
-    predictor: Any = task.predictor(MODELS)
-    above = int((predictor.outputs(grid) > 0).sum())
+    predictor: Any = task.trained_predictor(MODELS)
+    above = int((predictor.output(grid) > 0).sum())
     assert abs(int(shown.one("canvas").get_attribute("data-above")) - above) <= 1
 
 
@@ -373,7 +373,7 @@ def test_what_the_page_needs_is_told_at_export(
 ) -> None:
     pieces = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
     with pytest.raises(ExportError, match=r"web: the page cannot cut words into the pieces of sentencepiece \(bpe\)"):
-        written(task_for(pairs("attention", **pieces)), tmp_path / "export")
+        written(Stages(pairs("attention", **pieces)), tmp_path / "export")
     monkeypatch.setattr("pipeline.exporting.to_web.RUNTIME", Path("nowhere"))
     with pytest.raises(
         ExportError, match=r"ort.wasm.min.mjs is not there; `make web` brings it, once \(it needs npm\)"

@@ -31,7 +31,7 @@ def text(network: str = "char_rnn", **changes: Any) -> Config:
         "validation_fraction": 0.1,
         "test_fraction": 0.1,
     }
-    train = {"batch_size": 4, "sequence": 32, "epochs": 3, "learning_rate": 0.01, "patience": 0, "sample_length": 20}
+    train = {"batch_size": 4, "bptt_length": 32, "epochs": 3, "learning_rate": 0.01, "patience": 0, "sample_length": 20}
     tree: dict[str, Any] = {
         "name": "writes",
         "task": "text",

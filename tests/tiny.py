@@ -1,22 +1,20 @@
 """The configuration of the synthetic table, for tests within this process; the rest is as committed in conf/."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 from conftest import DATA, ROOT
 
-from pipeline.config import Config
+from pipeline.config import Config, Train, section_of
 from pipeline.config.config import check
-
-if TYPE_CHECKING:
-    from pipeline.models import MlpSettings
+from pipeline.families.table.settings import EmbeddingMlp
 
 
 def committed(path: str, **changes: Any) -> dict[str, Any]:
     """Return a file of conf/ with some keys changed."""
-    content: dict[str, Any] = yaml.safe_load((ROOT / "conf" / path).read_text(encoding="utf-8"))
+    content = section_of(ROOT / "conf" / path)
+    assert content is not None
     return {**content, **changes}
 
 
@@ -38,7 +36,9 @@ def tiny(**changes: Any) -> Config:
         "task": "table",
         "seed": 1,
         "data": yaml.safe_load(DATA),
-        "model": committed("model/embedding_mlp.yaml", embedding_dim=4, hidden_units=8, bins=8, number_dim=3),
+        "model": committed(
+            "model/embedding_mlp.yaml", embedding_dim=4, hidden_units=8, bins=8, numeric_embedding_dim=3
+        ),
         "train": committed("train/default.yaml", batch_size=64, epochs=3, learning_rate=0.01, patience=0),
         "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
         "export": committed("export/default.yaml"),
@@ -47,10 +47,20 @@ def tiny(**changes: Any) -> Config:
     return changed(tree, changes)
 
 
-def mlp(**changes: Any) -> "MlpSettings":
-    """Return the axes of a small network."""
-    from pipeline.models import MlpSettings
+def train_settings(epochs: int, learning_rate: float, **changes: Any) -> Train:
+    """Return the settings of a training loop, as committed but for what is given."""
+    given = {"batch_size": 1, "epochs": epochs, "learning_rate": learning_rate, "patience": 0}
+    return Train(**committed("train/base.yaml", **given) | changes)
 
-    small = {"embedding_dim": 4, "hidden_layers": 2, "hidden_units": 8, "bins": 4, "number_dim": 3, "frequencies": 5}
-    content = {**committed("model/embedding_mlp.yaml", **small), **changes}
-    return MlpSettings(**{field.name: content[field.name] for field in fields(MlpSettings)})
+
+def mlp(**changes: Any) -> EmbeddingMlp:
+    """Return the axes of a small network."""
+    small = {
+        "embedding_dim": 4,
+        "hidden_layers": 2,
+        "hidden_units": 8,
+        "bins": 4,
+        "numeric_embedding_dim": 3,
+        "frequencies": 5,
+    }
+    return EmbeddingMlp(**committed("model/embedding_mlp.yaml", **small) | changes)

@@ -16,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.config.config import Config, check
 from pipeline.config.errors import ConfigError, did_you_mean
+from pipeline.config.registry import family_names, family_of
+from pipeline.config.sections import Section
 from pipeline.storage import CONF
 
 PARAMS = Path("params.yaml")
@@ -92,16 +94,28 @@ def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
 
 
 def _files_of(group: str) -> dict[str, Any]:
-    """Return the sections of a group, by their choice; files that are none belong to somebody else's work."""
+    """Return the sections that the files of a group give, by their names; files that are none are left out."""
     found = {}
     for path in (CONF / group).glob("*.yaml"):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            continue
-        if isinstance(content, dict):
-            found[path.stem] = content
+        section = section_of(path)
+        if section is not None:
+            found[path.stem] = section
     return found
+
+
+def section_of(path: Path) -> dict[str, Any] | None:
+    """Return the section that a file of a group gives, with the files that its defaults name; None if it gives none."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    if not isinstance(content, dict):
+        return None
+    section: dict[str, Any] = {}
+    for name in content.pop("defaults", []):
+        if isinstance(name, str) and name != "_self_":
+            section |= section_of(path.parent / f"{name.partition('@')[0]}.yaml") or {}
+    return {**section, **content}
 
 
 def _differences(section: Any, other: Any) -> int:
@@ -207,8 +221,26 @@ def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], fol
         return None
     if override.is_add() and "." in key and OmegaConf.select(OmegaConf.create(base), key.rsplit(".", 1)[0]) is not None:
         return None  # the section's own check tells whether it may hold this key
+    if name := _new_name(key, base):
+        return f"{override.input_line}: this key is now called {name}"
     leaves = [path for path, _ in flatten(base)]
     return f"{override.input_line}: unknown key{did_you_mean(key, [*leaves, *groups])}"
+
+
+def _new_name(key: str, base: dict[str, Any]) -> str | None:
+    """Return what a key of an earlier version is called now."""
+    section, _, name = key.partition(".")
+    task = str(base.get("task"))
+    if task not in family_names():
+        return None
+    family = family_of(task)
+    types: dict[str, list[type[Section]]] = {
+        "data": [family.data],
+        "train": [family.train],
+        "model": [*family.models.values()],
+    }
+    new = next((kind.renamed[name] for kind in types.get(section, []) if name in kind.renamed), None)
+    return f"{section}.{new}" if new else None
 
 
 def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:

@@ -6,55 +6,18 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from pipeline.config.errors import ConfigError, did_you_mean
-from pipeline.config.language import TEXT_MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
-from pipeline.config.sections import Evaluate, Export, Head, Section, Tracking, Train
-from pipeline.config.table import MONITORS, EmbeddingMlp, TableData, TableTrain
-from pipeline.config.threshold import THRESHOLD_MONITORS, TanhMlp, ThresholdData, ThresholdTrain
-from pipeline.config.translation import (
-    TRANSLATION_MONITORS,
-    Attention,
-    Seq2Seq,
-    Transformer,
-    TranslationData,
-    TranslationEvaluate,
-    TranslationTrain,
-)
+from pipeline.config.registry import Family, family_names, family_of
+from pipeline.config.sections import Export, Head, Section, Tracking, Train
 
 Kind = TypeVar("Kind", bound=Section)
 SECTIONS = ("data", "model", "train", "evaluate", "export", "tracking")
 
 
 @dataclass(frozen=True)
-class Family:
-    """The sections of a family (`task:`), its networks by their names, and the scores that may be monitored."""
-
-    data: type[Section]
-    models: dict[str, type[Section]]
-    train: type[Train]
-    evaluate: type[Evaluate]
-    monitors: tuple[str, ...]
-
-
-TABLE_MONITORS = tuple(dict.fromkeys(name for names in MONITORS.values() for name in names))
-FAMILIES = {
-    "table": Family(TableData, {"embedding_mlp": EmbeddingMlp}, TableTrain, Evaluate, TABLE_MONITORS),
-    "translation": Family(
-        TranslationData,
-        {"seq2seq": Seq2Seq, "attention": Attention, "transformer": Transformer},
-        TranslationTrain,
-        TranslationEvaluate,
-        TRANSLATION_MONITORS,
-    ),
-    "threshold": Family(ThresholdData, {"tanh_mlp": TanhMlp}, ThresholdTrain, Evaluate, THRESHOLD_MONITORS),
-    "text": Family(TextData, {"char_window": CharWindow, "char_rnn": CharRnn}, TextTrain, TextEvaluate, TEXT_MONITORS),
-}
-
-
-@dataclass(frozen=True)
 class Config:
     """What one experiment is. `tree` holds the same as plain dictionaries, for records and comparisons.
 
-    Which type `data`, `model`, `train` and `evaluate` have hangs on the family; each task names its own.
+    The types of `data`, `model`, `train` and `evaluate` depend on the family; see `Family`.
     """
 
     name: str
@@ -68,6 +31,11 @@ class Config:
     tracking: Tracking
     tree: dict[str, Any]
 
+    @property
+    def family(self) -> Family:
+        """The family of networks that `task` names."""
+        return family_of(self.task)
+
 
 def check(tree: dict[str, Any]) -> Config:
     """Turn composed settings into a typed `Config`.
@@ -75,11 +43,12 @@ def check(tree: dict[str, Any]) -> Config:
     Raises:
         ConfigError: With all faults: unknown or absent keys, wrong types, values out of range, contradictions.
     """
-    family = FAMILIES.get(str(tree.get("task")))
+    task = str(tree.get("task"))
+    family = family_of(task) if task in family_names() else None
     faults: list[str] = []
     head = _section("", Head, {k: v for k, v in tree.items() if k in Head.model_fields}, faults)
     if isinstance(head, Head) and family is None:
-        faults.append(f"task: no family of this name, received {head.task!r}{did_you_mean(head.task, FAMILIES)}")
+        faults.append(f"task: no family of this name, received {head.task!r}{did_you_mean(head.task, family_names())}")
     known = [*Head.model_fields, *SECTIONS]
     faults += [f"{key}: unknown key{did_you_mean(key, known)}" for key in tree if key not in known]
     kinds: dict[str, type[Section]] = {"export": Export, "tracking": Tracking}
@@ -135,6 +104,8 @@ def _fault(prefix: str, fault: Any, kind: type[Section]) -> str:
     path = prefix + ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         here = kind.model_fields if len(fault["loc"]) == 1 else []
+        if here and (name := kind.renamed.get(str(fault["loc"][-1]))):
+            return f"{path}: this key is now called {prefix}{name}"
         return f"{path}: unknown key{did_you_mean(str(fault['loc'][-1]), here)}"
     if fault["type"] == "missing":
         return f"{path}: the key is missing; `python -m pipeline.compose` writes a whole params.yaml"

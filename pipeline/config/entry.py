@@ -12,7 +12,6 @@ from typing import Any
 
 import hydra
 import yaml
-from hydra._internal.utils import get_args_parser
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -22,6 +21,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.config.compose import flatten, load, nearest, unknown_choice
 from pipeline.config.config import Config
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
+from pipeline.config.hydra_internals import argument_parser
 from pipeline.config.stage import stage
 from pipeline.storage import CONF, PipelineError
 
@@ -85,7 +85,7 @@ def _of_the_machine(error: Exception) -> str | None:
         first = (str(error).strip().splitlines() or ["an allocation failed"])[0]
         return (
             f"the memory is not enough: {first}. Give the process more, or ask for less (train.batch_size, "
-            "train.members, model.embedding_dim), and run the same command again"
+            "train.ensemble_size, model.embedding_dim), and run the same command again"
         )
     return None
 
@@ -96,7 +96,7 @@ def _terminated(_number: int, _frame: FrameType | None) -> None:
 
 
 def _run(main: Command, sweeps: bool) -> None:
-    given = get_args_parser().parse_args()
+    given = argument_parser().parse_args()
     if given.help:
         print(usage())
         return

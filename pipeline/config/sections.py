@@ -1,8 +1,9 @@
 """Types and ranges of the sections that every family shares. Defaults and meanings stand in `conf/`."""
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -16,6 +17,8 @@ class Section(BaseModel):
     """A section refuses unknown keys and does not turn one type into another."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    renamed: ClassVar[Mapping[str, str]] = {}
+    """Keys of earlier versions → what they are called now."""
 
     def contradictions(self) -> list[str]:
         """Return faults that only several keys together show; `key: reason` each."""
@@ -83,9 +86,7 @@ class Export(Section):
     def contradictions(self) -> list[str]:
         """Return a format that is named twice."""
         return [
-            f"formats: {name!r} stands there twice"
-            for name in sorted(set(self.formats))
-            if self.formats.count(name) > 1
+            f"formats: {name!r} is listed twice" for name in sorted(set(self.formats)) if self.formats.count(name) > 1
         ]
 
 

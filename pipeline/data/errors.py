@@ -1,6 +1,6 @@
 """What can be wrong with data."""
 
-from pipeline.config import PipelineError
+from pipeline.storage import PipelineError
 
 
 class DataError(PipelineError):

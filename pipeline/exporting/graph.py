@@ -7,8 +7,9 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import models
 from pipeline.exporting.errors import ExportError
+from pipeline.models import EmbeddingDense
+from pipeline.models.keras_internals import inner_layers, origin_of, outputs_of
 from pipeline.models.structure import nodes_of
 from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.layers import LAYERS
@@ -49,7 +50,7 @@ def graph_of(model: keras.Model, prefix: str = "") -> tuple[dict[str, Any], Arra
             }
         )
     inputs = {tensor.name: str(keras.backend.standardize_dtype(tensor.dtype)) for tensor in model.inputs}
-    return {"inputs": inputs, "nodes": nodes, "outputs": _places(model._outputs_struct, names)}, arrays
+    return {"inputs": inputs, "nodes": nodes, "outputs": _places(outputs_of(model), names)}, arrays
 
 
 def _without_last_nones(arguments: Sequence[Any]) -> Sequence[Any]:
@@ -61,8 +62,8 @@ def _without_last_nones(arguments: Sequence[Any]) -> Sequence[Any]:
 def _places(content: Any, names: Mapping[int, str]) -> Any:
     """Put the place of each tensor in its stead."""
     if isinstance(content, keras.KerasTensor):
-        layer, use, output = content._keras_history
-        return {"node": names[id(layer._inbound_nodes[use])], "output": output}
+        node, output = origin_of(content)
+        return {"node": names[id(node)], "output": output}
     if isinstance(content, dict):
         return {name: _places(each, names) for name, each in content.items()}
     if isinstance(content, list | tuple):
@@ -175,15 +176,13 @@ def _batch_normalization(layer: Any) -> Described:
 
 
 def _block(layer: Any) -> Described:
-    weights = {
-        f"{part.name}/{each.name}": each for part in layer._flatten_layers(include_self=False) for each in part.weights
-    }
+    weights = {f"{part.name}/{each.name}": each for part in inner_layers(layer) for each in part.weights}
     settings = {"width": layer.width, "heads": layer.heads, "epsilon": 1e-6}
     # The states of dropout's generator are no weights of the network.
     return settings, {role: each for role, each in weights.items() if "seed" not in role}
 
 
-def _embedding_dense(layer: models.EmbeddingDense) -> Described:
+def _embedding_dense(layer: EmbeddingDense) -> Described:
     settings = {"dims": layer.dims, "offsets": layer.offsets.tolist(), "columns": layer.columns.tolist()}
     tables = {f"table_{dim}": table for dim, table in layer.tables.items()}
     return settings, {**tables, **_held(layer, "kernel", "bias")}

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 
 from pipeline.exporting.errors import ExportError
-from pipeline.portable.opened import NEXT
+from pipeline.portable.external_runtime import NEXT
 
 
 def to_litert(model: keras.Model, weights: str = "float32") -> bytes:

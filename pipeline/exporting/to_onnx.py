@@ -10,7 +10,7 @@ from pipeline.exporting.errors import ExportError
 from pipeline.exporting.graph import graph_of
 from pipeline.exporting.onnx_graph import Graph, Value
 from pipeline.exporting.onnx_layers import LAYERS
-from pipeline.portable.opened import NEXT
+from pipeline.portable.external_runtime import NEXT
 from pipeline.portable.runtime import filled
 
 

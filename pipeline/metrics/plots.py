@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.metrics.curves import Curve
+from pipeline.metrics.curve import Curve
 
 
 def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import keras
 
+from pipeline.models.keras_internals import inner_layers
+
 MIXED = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
 """Precision → Keras' name of it."""
 FLAGS = {"avx512_bf16", "amx_bf16"}
@@ -18,7 +20,7 @@ def resolved(precision: str) -> str:
 
 def to_float32(model: keras.Model) -> None:
     """Let every layer compute in float32 from now on; graphs made before keep the precision that they were made in."""
-    for layer in model._flatten_layers(include_self=False):
+    for layer in inner_layers(model):
         if layer.dtype_policy.name == MIXED["bfloat16"]:
             layer.dtype_policy = keras.dtype_policies.DTypePolicy("float32")
 

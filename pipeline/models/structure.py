@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from pipeline.models.embedding import EmbeddingDense
+from pipeline.models.keras_internals import uses_of
 from pipeline.models.members import shown_of
 
 
@@ -40,9 +41,7 @@ def nodes_of(model: keras.Model) -> dict[str, tuple[Any, Any]]:
     names: dict[int, str] = {}
     waiting: dict[str, tuple[Any, Any]] = {}
     for layer in model.layers:
-        # Keras' own drawing goes the same way: a layer may be part of other networks too.
-        nodes = [n for i, n in enumerate(layer._inbound_nodes) if f"{id(layer)}_ib-{i}" in model._nodes]
-        for use, node in enumerate(nodes, start=1):
+        for use, node in enumerate(uses_of(layer, model), start=1):
             names[id(node)] = layer.name if use == 1 else f"{layer.name}:{use}"
             waiting[names[id(node)]] = layer, node
     found: dict[str, tuple[Any, Any]] = {}

@@ -8,29 +8,30 @@ of another runtime, whose package it takes besides; all the rest is the same.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from .errors import BundleError
-from .opened import OpenedNetwork, open_network
-from .points import Points
-from .rows import Rows
+from .external_runtime import OpenedNetwork, open_network
 from .runtime import Network
-from .sentences import Sentences
-from .texts import Texts
 
-__all__ = ["ABOUT", "FORMAT", "WEIGHTS", "Bundle", "BundleError", "checksum", "load", "networks"]
+__all__ = ["ABOUT", "FORMAT", "WEIGHTS", "BundleError", "Reader", "checksum", "load", "networks"]
 
-FORMAT = 1
+FORMAT = 2
 ABOUT, WEIGHTS = "bundle.json", "weights.npz"
 
 
-def load(folder: str | Path) -> Bundle:
+Reader = Any
+"""What takes raw input: called with rows, points, sentences or a prompt, by the family."""
+
+
+def load(folder: str | Path) -> Reader:
     """Read a bundle.
 
     Args:
@@ -40,8 +41,8 @@ def load(folder: str | Path) -> Bundle:
         BundleError: It is not there, damaged, or of another version; or its runtime is not installed.
     """
     content, found = _read(Path(folder))
-    made: Bundle = KINDS[content["task"]](found, content["facts"], Path(folder))
-    return made
+    reader: Reader = _reader_class(content)(found, content["facts"], Path(folder))
+    return reader
 
 
 def networks(folder: str | Path) -> dict[str, Network | OpenedNetwork]:
@@ -98,5 +99,10 @@ def checksum(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
 
-Bundle = Rows | Points | Sentences | Texts
-KINDS: dict[str, Any] = {"table": Rows, "threshold": Points, "translation": Sentences, "text": Texts}
+def _reader_class(content: Mapping[str, Any]) -> Callable[..., Reader]:
+    """Return the class that takes raw input: beside this file in a bundle, with its family in the project."""
+    module, _, name = content["reader"].partition(":")
+    is_copy = Path(__file__).with_name(f"{module}.py").is_file()
+    package = __package__ if is_copy else f"pipeline.families.{content['task']}.bundle"
+    reader: Callable[..., Reader] = getattr(importlib.import_module(f"{package}.{module}"), name)
+    return reader

@@ -16,7 +16,8 @@ from pipeline.storage.atomic import (
     write_json,
     write_text,
 )
-from pipeline.storage.digest import code_digest, digest, file_digests, folder_digest, md5, sha256
+from pipeline.storage.code import code_digest, code_files, imported_modules
+from pipeline.storage.digest import digest, file_digests, folder_digest, md5, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
 from pipeline.storage.process import THREADS, is_alive, processors, repeated, this_process
@@ -52,11 +53,13 @@ __all__ = [
     "PipelineError",
     "checkpoints",
     "code_digest",
+    "code_files",
     "csv_text",
     "digest",
     "file_digests",
     "folder_digest",
     "half_written",
+    "imported_modules",
     "is_alive",
     "link_or_copy",
     "md5",

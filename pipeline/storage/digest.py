@@ -1,11 +1,9 @@
-"""Hashes of files, folders, settings and code."""
+"""Hashes of files, folders and settings."""
 
 import hashlib
 import json
 from pathlib import Path
 from typing import Any
-
-from pipeline.storage.root import PROJECT
 
 
 def sha256(path: Path) -> str:
@@ -34,16 +32,6 @@ def folder_digest(folder: Path) -> str:
     entries = [{"md5": md5(files[name]), "relpath": name} for name in sorted(files)]
     listing = json.dumps(entries, sort_keys=True).encode()
     return hashlib.md5(listing, usedforsecurity=False).hexdigest() + ".dir"
-
-
-def code_digest(*names: str) -> str:
-    """Hash the named Python files of `pipeline/`, and those of the named libraries."""
-    hashed = hashlib.sha256()
-    for name in names:
-        named = PROJECT / "pipeline" / name
-        for path in [named] if named.is_file() else sorted(named.rglob("*.py")):
-            hashed.update(path.relative_to(PROJECT).as_posix().encode() + b"\0" + path.read_bytes())
-    return hashed.hexdigest()
 
 
 def digest(content: Any) -> str:

@@ -13,8 +13,9 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.config import PipelineError, did_you_mean
-from pipeline.storage import is_alive, private_file, root
+from pipeline.config import did_you_mean
+from pipeline.storage import PipelineError, is_alive, private_file, root
+from pipeline.sweep.optuna_internals import live_trial
 from pipeline.sweep.plan import Plan
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -235,7 +236,7 @@ def recover(study: Study, end_run: Callable[[str], None]) -> list[str]:
             if run := attributes.get(RUN):
                 end_run(run)
             again = attributes.get(RETRY_OF) is None or attributes.get("after") == INTERRUPTED
-            Trial(study, trial._trial_id).set_user_attr(ENDED, KILLED if again else FAILED)
+            live_trial(study, trial).set_user_attr(ENDED, KILLED if again else FAILED)
             study.tell(trial.number, state=TrialState.FAIL)
             told.append(
                 f"trial {trial.number}: its process is gone; {'it is repeated' if again else 'it failed twice'}"

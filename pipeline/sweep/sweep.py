@@ -9,14 +9,14 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, load
+from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, higher_is_better, load
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
 from pipeline.sweep.plan import COSTS, Plan
 from pipeline.sweep.settings import SweepSettings
 from pipeline.sweep.space import Space, check_space, parse
 from pipeline.sweep.study import UID, SweepError, counted, failures, open_study, pruner_of, sampler_of, storage_url
 from pipeline.sweep.worker import Worker, too_many_failed
-from pipeline.tasks import CODE, Task, task_for
+from pipeline.tasks import TrainingTask, training_code
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
 RESTARTS = 20
@@ -40,13 +40,15 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     _refuse_overrides(overrides)
     config = load([text for text in overrides if not text.startswith("hydra")])
     check_space(space, config.tree)
-    task = task_for(config)
+    task: TrainingTask = config.family.load("training")(config)
     task.require_prepared()
     plan = _plan(asked, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
     about = {"experiment": config.name, "overrides": list(plan.overrides), "metrics": list(plan.metrics)}
     study = open_study(plan, _identity(plan), about)
-    mark = digest([study.user_attrs[UID], code_digest(*CODE)])[:8]
+    mark = digest(
+        [study.user_attrs[UID], code_digest(path for files in training_code(config.family).values() for path in files)]
+    )[:8]
     plan = replace(plan, failed_before=len(failures(study)), mark=mark)
 
     # Late: whatever is wrong is told before MLflow has loaded.
@@ -143,9 +145,9 @@ def _is_death(error: Exception) -> bool:
     return type(error).__name__ in ("TerminatedWorkerError", "BrokenProcessPool")
 
 
-def _plan(asked: SweepSettings, space: Space, overrides: Sequence[str], config: Config, task: Task) -> Plan:
+def _plan(asked: SweepSettings, space: Space, overrides: Sequence[str], config: Config, task: TrainingTask) -> Plan:
     metrics = [f"val/{task.monitor}" if name == "auto" else name for name in asked.metrics]
-    legal = [*(f"val/{name}" for name in task.monitors), "train/loss", *COSTS]
+    legal = [*(f"val/{name}" for name in task.schema.monitors), "train/loss", *COSTS]
     if unknown := [name for name in metrics if name not in legal]:
         raise ConfigError([f"hydra.sweeper.metric: no metric {name!r}{did_you_mean(name, legal)}" for name in unknown])
     given = asked.directions if asked.direction != "auto" else ["auto"] * len(metrics)
@@ -189,9 +191,7 @@ def _identity(plan: Plan) -> dict[str, Any]:
 
 
 def _direction(metric: str) -> str:
-    from pipeline.metrics import HIGHER_IS_BETTER
-
-    return "maximize" if HIGHER_IS_BETTER.get(metric.removeprefix("val/"), False) else "minimize"
+    return "maximize" if higher_is_better(metric.removeprefix("val/")) else "minimize"
 
 
 def _refuse_overrides(overrides: Sequence[str]) -> None:

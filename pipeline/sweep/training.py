@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.config import Config
 
 if TYPE_CHECKING:
-    from pipeline.tasks import Task
+    from pipeline.tasks import TrainingTask
     from pipeline.training import EpochRecord
 
 LOG = "log.txt"
@@ -54,9 +54,6 @@ def trained(
     """
     import keras
 
-    from pipeline.tasks import task_for
-    from pipeline.training import EpochRecord
-
     # Keras keeps names and graphs of every network until it is told; it collects garbage too.
     keras.backend.clear_session()
     folder.mkdir(parents=True, exist_ok=True)
@@ -66,43 +63,58 @@ def trained(
         return seconds is None or time.monotonic() - began <= seconds * share
 
     with (folder / LOG).open("a", encoding="utf-8") as log, redirect_stdout(log):
-        task = task_for(config)
+        task: TrainingTask = config.family.load("training")(config)
         task.check()
         folds = task.folds()
         if len(folds) == 1:
-            records, parameters = _records(task, folder / "checkpoints", on_step, has_time)
-            best = _best(task, records)
+            records, parameters = _train(task, folder / "checkpoints", on_step, has_time)
+            best = task.best_epoch(records)
             scores, when = _scores(best), f"at epoch {best.epoch}/{len(records)}"
         else:
-            each: list[Scores] = []
-            parameters = 0
-            for number, fold in enumerate(folds, 1):
-                # Each fold has its part of the time: trials are compared over all of them.
-                in_time = partial(has_time, number / len(folds))
-                records, size = _records(fold, folder / "checkpoints" / f"fold_{number}", _tell_nobody, in_time)
-                best, parameters = _best(task, records), parameters + size
-                _scores(best)  # refuses what is no number, before it is told
-                each.append(best.scores)
-                mean = {name: sum(found[name] for found in each) / len(each) for name in best.scores}
-                step = EpochRecord(number, mean, best.timestamp)
-                on_step(step)
-            scores, when = _scores(step), f"over {len(folds)} folds"
+            scores, parameters = _train_folds(folds, folder / "checkpoints", on_step, has_time)
+            when = f"over {len(folds)} folds"
     return Outcome(scores, when, parameters, time.monotonic() - began)
 
 
-def _tell_nobody(_record: "EpochRecord") -> None:
-    return
+def _train_folds(
+    folds: "Sequence[TrainingTask]",
+    folder: Path,
+    on_step: "Callable[[EpochRecord], None]",
+    has_time: Callable[[float], bool],
+) -> tuple[Scores, int]:
+    """Return the mean of the folds' best scores, and the number of all their weights."""
+    from pipeline.tasks import train_each_fold
+    from pipeline.training import EpochRecord
+
+    best_scores: list[Scores] = []
+    parameters = 0
+
+    def train_fold(number: int, fold: "TrainingTask") -> "Sequence[EpochRecord]":
+        nonlocal parameters
+        # Each fold gets its share of the time: trials are compared over all of them.
+        in_time = partial(has_time, number / len(folds))
+        records, size = _train(fold, folder / f"fold_{number}", lambda _record: None, in_time)
+        parameters += size
+        return records
+
+    for number, _, best in train_each_fold(folds, train_fold):
+        _scores(best)  # refuses scores that are not finite before they are reported
+        best_scores.append(best.scores)
+        mean = {name: sum(found[name] for found in best_scores) / len(best_scores) for name in best.scores}
+        step = EpochRecord(number, mean, best.timestamp)
+        on_step(step)
+    return _scores(step), parameters
 
 
-def _records(
-    task: "Task", folder: Path, on_epoch: "Callable[[EpochRecord], None]", has_time: Callable[[], bool]
+def _train(
+    task: "TrainingTask", folder: Path, on_epoch: "Callable[[EpochRecord], None]", has_time: Callable[[], bool]
 ) -> "tuple[list[EpochRecord], int]":
     """Train; return the scores by epoch, and the number of weights that are trained."""
     from pipeline.training import Checkpoints, make_deterministic
 
     records = []
 
-    def told(record: "EpochRecord") -> None:
+    def on_epoch_end(record: "EpochRecord") -> None:
         records.append(record)
         on_epoch(record)
         if not has_time():
@@ -112,17 +124,10 @@ def _records(
     model = task.build()
     checkpoints = Checkpoints(folder)
     try:
-        task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, told)
+        task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, on_epoch_end)
     except _BudgetSpent:
         print("ended, as its time was over")
     return records, sum(math.prod(weight.shape) for weight in model.trainable_weights)
-
-
-def _best(task: "Task", records: "Sequence[EpochRecord]") -> "EpochRecord":
-    from pipeline.metrics import HIGHER_IS_BETTER
-
-    sign = 1 if HIGHER_IS_BETTER[task.monitor] else -1
-    return max(records, key=lambda record: sign * record.scores[f"val_{task.monitor}"])
 
 
 def _scores(record: "EpochRecord") -> Scores:

@@ -4,9 +4,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from pipeline.config import PipelineError
+from pipeline.tasks.column import Column
+from pipeline.tasks.task import TaskError
 
 if TYPE_CHECKING:
     import keras
@@ -14,16 +15,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import pyarrow as pa
 
-    from pipeline.exporting import Portable
+    from pipeline.models.bundle_spec import BundleSpec
 
 Batches = dict[str, list[dict[str, Any]]]
 """Network → batches of its inputs, arrays by name."""
-MODEL = "model.keras"
-"""The network's file, in a folder that `Task.save` wrote."""
-
-
-class TaskError(PipelineError):
-    """A stage cannot do its work on what lies in the folders."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +37,43 @@ class Embedding:
 
 
 class Predictor(ABC):
-    """A network that takes raw input."""
+    """A network that takes raw input.
 
-    model: "keras.Model"
-    has_sentences = False
-    """Whether examples are sentences: of different length, and each with many outputs."""
+    Args:
+        schema: The schema of the data it was trained on, of the family's own type.
+        model: The network.
+    """
+
+    def __init__(self, schema: Any, model: "keras.Model") -> None:
+        self.schema, self.model = schema, model
+
+    is_sequence_model = False
+    """Whether examples are sequences, of different lengths and with an output per position."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, folder: Path) -> Self:
+        """Load what `TrainingTask.save` wrote.
+
+        Raises:
+            PipelineError: The files are damaged or do not belong together.
+        """
+
+    @abstractmethod
+    def columns(self) -> list[Column]:
+        """Return the columns of raw input."""
+
+    @abstractmethod
+    def outputs(self) -> list[Column]:
+        """Return the columns of a prediction."""
+
+    @abstractmethod
+    def example(self, processed: Path) -> list[dict[str, Any]]:
+        """Return a few raw rows of prepared data.
+
+        Args:
+            processed: The folder of the prepared data.
+        """
 
     @abstractmethod
     def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:
@@ -72,15 +99,12 @@ class Predictor(ABC):
         """Return how the output for a file's first example comes about, in all its sums; None where they are many."""
         return None
 
-    options: tuple[str, ...]
-    """Options of `predict_file` that mean something to this family."""
-
     @abstractmethod
-    def portable(self) -> "Portable":
+    def bundle(self) -> "BundleSpec":
         """Return networks and facts for a bundle that runs without a framework."""
 
     @abstractmethod
-    def bundled(self, rows: "list[dict[str, Any]]") -> dict[str, Any]:
+    def bundle_example(self, rows: "list[dict[str, Any]]") -> dict[str, Any]:
         """Return, as JSON, the `input` of a bundle that asks what raw rows ask, and the `output` that it must give."""
 
     @abstractmethod
@@ -94,7 +118,7 @@ class Predictor(ABC):
         Args:
             source: Raw input.
             output: Appears whole or not at all.
-            options: Those of `options` that are given.
+            options: The options that are given, by name; the family declares which there are.
         """
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:

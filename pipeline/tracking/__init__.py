@@ -7,7 +7,6 @@ from pipeline.tracking.lifecycle import (
     FAILED,
     FINISHED,
     FOLD_SCORE,
-    HEADLINE,
     KILLED,
     evaluation_run,
     flush,
@@ -19,18 +18,18 @@ from pipeline.tracking.lifecycle import (
     training_run,
 )
 from pipeline.tracking.listing import listed
-from pipeline.tracking.logged_model import download_model, log_model
+from pipeline.tracking.logged_model import download_model
 from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
+from pipeline.tracking.training import record_end, record_epoch, record_network, record_start
 
 __all__ = [
     "EVALUATED_WITH",
     "FAILED",
     "FINISHED",
     "FOLD_SCORE",
-    "HEADLINE",
     "KILLED",
     "Evidence",
     "Run",
@@ -46,7 +45,6 @@ __all__ = [
     "fold_run",
     "leftovers",
     "listed",
-    "log_model",
     "log_to_training",
     "lost_runs",
     "machine",
@@ -54,6 +52,10 @@ __all__ = [
     "open_store",
     "pending",
     "reap",
+    "record_end",
+    "record_epoch",
+    "record_network",
+    "record_start",
     "reference_to",
     "refused",
     "store_uri",

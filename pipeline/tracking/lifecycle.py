@@ -35,7 +35,7 @@ from pipeline.tracking.store import (
 )
 
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
-EVALUATED, RESTORED = "onehot.evaluated", "restored_from"
+EVALUATED, RESTORED = "onehot.evaluated", "onehot.restored_from"
 PARENT = "mlflow.parentRunId"
 PLACE = "onehot.place"
 """Whose checkpoints a run goes with."""
@@ -48,8 +48,8 @@ FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """Logged with every epoch, by every family."""
 ASKED_AGAIN_SECONDS = float(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
-FOLD_SCORE = "folds/val"
-"""The monitor of each fold's best epoch, by fold: in the run of the whole."""
+FOLD_SCORE = "fold_val"
+"""`fold_val/SCORE`: the monitored score of each fold's best epoch, by fold; in the run of the whole."""
 
 
 @contextmanager
@@ -67,7 +67,10 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
     """
     client = open_store(config.tracking.uri)
     tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _place()}
-    foreign = [*([] if all(begun) else [FIRST_SCORE]), *([] if any(begun) else [FOLD_SCORE])]
+    foreign = [
+        *([] if all(begun) else [FIRST_SCORE]),
+        *([] if any(begun) else [f"{FOLD_SCORE}/{name}" for name in config.family.monitors]),
+    ]
     with answering(config.tracking.uri):
         for line in reap(client):
             print(line, flush=True)

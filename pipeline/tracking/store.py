@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.config import PipelineError
-from pipeline.storage import FolderLock, LockError, digest, private_file, private_folder, root, sync_file
+from pipeline.storage import FolderLock, LockError, PipelineError, digest, private_file, private_folder, root, sync_file
 from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.

@@ -4,8 +4,8 @@ import pipeline.models  # noqa: F401  (first: it loads Keras without its notices
 from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.determinism import epoch_order, make_deterministic
 from pipeline.training.errors import TrainingError
-from pipeline.training.examples import ArrayExamples, Examples, SentenceExamples, StreamExamples, WindowExamples
-from pipeline.training.loop import Objective, Schedule, Training
+from pipeline.training.examples import ArrayExamples, Examples
+from pipeline.training.loop import Objective, Training
 from pipeline.training.progress import EpochRecord, Progress, mean_history
 
 __all__ = [
@@ -16,12 +16,8 @@ __all__ = [
     "Examples",
     "Objective",
     "Progress",
-    "Schedule",
-    "SentenceExamples",
-    "StreamExamples",
     "Training",
     "TrainingError",
-    "WindowExamples",
     "epoch_order",
     "make_deterministic",
     "mean_history",

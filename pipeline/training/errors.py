@@ -1,6 +1,6 @@
 """What can end a training."""
 
-from pipeline.config import PipelineError
+from pipeline.storage import PipelineError
 
 
 class TrainingError(PipelineError):

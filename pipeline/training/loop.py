@@ -3,19 +3,20 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import InterruptedRunError, figure
+from pipeline.config import InterruptedRunError, Train, figure
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.errors import TrainingError
 from pipeline.training.examples import Examples
 from pipeline.training.interruption import interruptible
 from pipeline.training.optimizer import LearningRate, optimizer_for
+from pipeline.training.pause import PAUSE_AT, Pause
 from pipeline.training.progress import EpochRecord, Progress
 from pipeline.training.steps import Loss, Steps
 
@@ -27,13 +28,13 @@ Weights = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True)
 class Objective:
-    """What is learned: a loss for the steps, scores of the validation examples, and the one among them that decides.
+    """The loss, the validation, and the validation score that decides.
 
     Attributes:
-        loss: Of a batch.
-        validate: Network → scores by name, and what else is worth to be shown, as text.
-        monitor: Name of the score that decides.
-        higher_is_better: Of that score.
+        loss: Targets and outputs of one batch → mean loss, shape ().
+        validate: Network → validation scores by name, and a text to show after the epoch.
+        monitor: Name of the score that decides when to stop and which epoch to keep.
+        higher_is_better: Whether more of that score is better.
     """
 
     loss: Loss
@@ -42,74 +43,20 @@ class Objective:
     higher_is_better: bool
 
 
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast.
-
-    Attributes:
-        epochs: At most.
-        learning_rate: The highest.
-        seed: Of the order of examples.
-        patience: Epochs without a better monitor before it stops; 0 for never.
-        checkpoint_minutes: Between checkpoints within an epoch.
-        shape: Of the learning rate: see `LearningRate`.
-        warmup: Share of all steps during which the learning rate rises.
-        weight_decay: See `RowSparseAdam`.
-        ema: Decay of the weights' moving average; 0 for none.
-        clip_norm: Length at most of a step's gradient; 0 for any.
-        average_last: Epochs at the end whose weights are averaged; 0 for none.
-        rests: See `RowSparseAdam`.
-        optimizer: `adam` or `rmsprop`.
-        save_every: Epochs after which the network is kept besides; 0 for never.
-    """
-
-    epochs: int
-    learning_rate: float
-    seed: int
-    patience: int = 0
-    checkpoint_minutes: float = 5.0
-    shape: str = "constant"
-    warmup: float = 0.0
-    weight_decay: float = 0.0
-    ema: float = 0.0
-    clip_norm: float = 0.0
-    average_last: int = 0
-    save_every: int = 0
-    rests: bool = True
-    optimizer: str = "adam"
-
-    @classmethod
-    def of(cls, settings: Any, seed: int, *, rests: bool, optimizer: str = "adam") -> Self:
-        """Return the schedule of a `train` section; `rests` and `optimizer` as for `optimizer_for`."""
-        return cls(
-            settings.epochs,
-            settings.learning_rate,
-            seed=seed,
-            patience=settings.patience,
-            checkpoint_minutes=settings.checkpoint_minutes,
-            shape=settings.schedule,
-            warmup=settings.warmup,
-            weight_decay=settings.weight_decay,
-            ema=settings.ema,
-            clip_norm=settings.clip_norm,
-            average_last=settings.average_last,
-            save_every=settings.save_every,
-            rests=rests,
-            optimizer=optimizer,
-        )
-
-
 class Training:
     """One training of one network.
 
     Args:
-        model: To train, in place; in the end it has the weights of its best epoch.
-        examples: To learn from.
-        objective: What is learned.
-        schedule: How long and how fast.
-        checkpoints: Where to save; an earlier training of the same key goes on from there.
-        on_epoch: Told of every epoch, after its checkpoint is safe; of earlier ones too when resumed.
-        keep: Keeps the network as it is after an epoch, where the schedule says so.
+        model: The network; trained in place. After `run` it has the weights of its best epoch.
+        examples: The training examples.
+        objective: The loss and the validation.
+        settings: The `train` section.
+        seed: Seed of the order of examples.
+        checkpoints: Where to save checkpoints.
+        on_epoch: Called after every epoch, once its checkpoint is safe; on resuming, for the earlier epochs too.
+        save_network: Saves the network as it is after an epoch, every `train.save_every` epochs.
+        lazy: Whether rows of embedding tables that a batch did not use are left alone; see `RowSparseAdam`.
+        optimizer: `adam` or `rmsprop`.
     """
 
     def __init__(
@@ -117,24 +64,30 @@ class Training:
         model: keras.Model,
         examples: Examples,
         objective: Objective,
-        schedule: Schedule,
+        settings: Train,
+        seed: int,
         checkpoints: Checkpoints,
+        *,
         on_epoch: Callable[[EpochRecord], None],
-        keep: Callable[[int], None],
+        save_network: Callable[[int], None],
+        lazy: bool = False,
+        optimizer: str = "adam",
     ) -> None:
-        self._model, self._objective, self._schedule = model, objective, schedule
-        self._checkpoints, self._on_epoch, self._keep, self._unit = checkpoints, on_epoch, keep, examples.unit
-        steps = schedule.epochs * examples.per_epoch
-        rate = LearningRate(schedule.learning_rate, schedule.shape, round(schedule.warmup * steps), steps)
+        self._model, self._objective, self._settings, self._seed = model, objective, settings, seed
+        self._checkpoints, self._on_epoch, self._save_network = checkpoints, on_epoch, save_network
+        self._unit = examples.unit
+        steps = settings.epochs * examples.per_epoch
+        rate = LearningRate(settings.learning_rate, settings.schedule, round(settings.warmup * steps), steps)
         self._carried = examples.carried
-        self._optimizer = optimizer_for(schedule.optimizer, rate, schedule.weight_decay, rests=schedule.rests)
-        self._average = WeightAverage(model.trainable_variables, schedule.ema)
-        self._steps = Steps(model, self._optimizer, objective.loss, examples, self._average, schedule.clip_norm)
+        self._optimizer = optimizer_for(optimizer, rate, settings.weight_decay, lazy=lazy)
+        self._average = WeightAverage(model.trainable_variables, settings.ema)
+        self._steps = Steps(model, self._optimizer, objective.loss, examples, self._average, settings.clip_norm)
         self._best: Weights = {}
         self._last: dict[int, Weights] = {}
         self._progress = Progress()
         self._saved_at = self._reported_at = time.monotonic()
         self._chunk = 8
+        self._pause = Pause.from_environment()
 
     def run(self, start: Checkpoint | None) -> list[EpochRecord]:
         """Train to the end, from a checkpoint where there is one.
@@ -150,17 +103,17 @@ class Training:
             self._on_epoch(record)
         with interruptible() as interruption:
             self._stop = interruption.reason
-            while self._progress.epoch < self._schedule.epochs and not self._progress.stopped:
+            while self._progress.epoch < self._settings.epochs and not self._progress.stopped:
                 self._epoch()
                 self._stop_if_told()
         self._assign(self._best)
-        if self._schedule.average_last > 1:
+        if self._settings.average_last > 1:
             self._try_average()
         return self._progress.history
 
     def _epoch(self) -> None:
         progress = self._progress
-        self._steps.begin(self._schedule.seed, progress.epoch)
+        self._steps.begin(self._seed, progress.epoch)
         if progress.step == 0:
             self._steps.forget()
         began, first = time.monotonic(), progress.step
@@ -172,23 +125,24 @@ class Training:
             scores = {"loss": self._steps.loss, **found}
             monitored = scores[f"val_{self._objective.monitor}"]
             sign = 1.0 if self._objective.higher_is_better else -1.0
-            if progress.finish_epoch(scores, note, sign * monitored, self._schedule.patience):
+            if progress.finish_epoch(scores, note, sign * monitored, self._settings.patience):
                 self._best = self._weights()
-            if self._schedule.average_last > 1:
+            if self._settings.average_last > 1:
                 self._last[progress.epoch] = self._weights()
-                self._last.pop(progress.epoch - self._schedule.average_last, None)
-            if self._schedule.save_every and progress.epoch % self._schedule.save_every == 0:
-                self._keep(progress.epoch)
+                self._last.pop(progress.epoch - self._settings.average_last, None)
+            if self._settings.save_every and progress.epoch % self._settings.save_every == 0:
+                self._save_network(progress.epoch)
         self._save()
         self._on_epoch(progress.history[-1])
         shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {figure(monitored)}"
-        print(f"epoch {progress.epoch}/{self._schedule.epochs}  {shown}  {rate:,.0f} {self._unit}/s", flush=True)
+        print(f"epoch {progress.epoch}/{self._settings.epochs}  {shown}  {rate:,.0f} {self._unit}/s", flush=True)
         if note:
             print("\n".join(f"  {line}" for line in note.splitlines()), flush=True)
 
     def _run_chunk(self) -> None:
         progress = self._progress
         last = min(progress.step + self._chunk, self._steps.per_epoch)
+        last = self._pause.limit(progress.epoch, progress.step, last)
         began = time.monotonic()
         self._steps.run(progress.step, last)
         self._refuse_nan()
@@ -200,20 +154,29 @@ class Training:
 
     def _between_chunks(self) -> None:
         self._stop_if_told()
+        if self._pause.is_reached(self._progress.epoch, self._progress.step):
+            self._wait_to_be_ended()
         now, progress = time.monotonic(), self._progress
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
             share = progress.step / self._steps.per_epoch
-            print(f"  … epoch {progress.epoch + 1}/{self._schedule.epochs}: {share:.0%}", flush=True)
-        if now - self._saved_at > 60 * self._schedule.checkpoint_minutes and progress.step < self._steps.per_epoch:
+            print(f"  … epoch {progress.epoch + 1}/{self._settings.epochs}: {share:.0%}", flush=True)
+        if now - self._saved_at > 60 * self._settings.checkpoint_minutes and progress.step < self._steps.per_epoch:
             self._save()
+
+    def _wait_to_be_ended(self) -> None:
+        self._save()
+        print(f"paused at epoch {self._pause.epoch}, step {self._pause.step} ({PAUSE_AT})", flush=True)
+        while True:
+            time.sleep(0.05)
+            self._stop_if_told()
 
     def _stop_if_told(self) -> None:
         progress = self._progress
         if reason := self._stop():
             self._save()
             raise InterruptedRunError(
-                f"{reason} at epoch {min(progress.epoch + 1, self._schedule.epochs)}/{self._schedule.epochs}, "
+                f"{reason} at epoch {min(progress.epoch + 1, self._settings.epochs)}/{self._settings.epochs}, "
                 f"step {progress.step}/{self._steps.per_epoch}; the same command goes on from here"
             )
 
@@ -253,7 +216,7 @@ class Training:
             raise TrainingError(
                 f"the loss is not finite at epoch {self._progress.epoch + 1}, step {step + 1} of "
                 f"{self._steps.per_epoch}{shown}; the largest weight is {weight:.3g}, in {name}. Lower "
-                f"train.learning_rate ({self._schedule.learning_rate}), set train.clip_norm"
+                f"train.learning_rate ({self._settings.learning_rate}), set train.clip_norm"
                 f"{', and look for extreme values among the numeric columns' if given else ''}"
             )
 

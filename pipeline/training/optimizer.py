@@ -20,22 +20,22 @@ def summed(gradient: tf.IndexedSlices) -> tf.IndexedSlices:
 class RowSparseAdam(keras.optimizers.Adam):
     """Keras' Adam, where the gradient of a table comes as rows: moments and weights of other rows stay as they are.
 
-    A row that occurs in every batch moves exactly as under Adam. One that does not rests, where Adam would go on moving
-    it by its old moments ("lazy Adam"). Keras' own optimizer works through the whole table at each step, and squares
-    the gradients of a row's occurrences one by one, not their sum.
+    A row that occurs in every batch moves exactly as under Adam. One that does not is left alone, where Adam would keep
+    moving it by its old moments ("lazy Adam"). Keras' own optimizer works through the whole table at each step, and
+    squares the gradients of a row's occurrences one by one, not their sum.
 
     Args:
         learning_rate: A number or a schedule.
         decay: Weight decay apart from the gradient (Loshchilov, Hutter: Decoupled Weight Decay Regularization, 2019),
             of matrices and tables, of tables that are looked up the rows that a batch used; biases, scales and
             frequencies have none.
-        rests: False: rows that a batch did not use move on as under Adam. A rare word learns several times as fast for
-            it: one gradient moves its row for some dozen steps, and here for one.
+        lazy: Whether rows that a batch did not use are left alone. Otherwise they keep moving as under Adam, and rare
+            words learn several times as fast: one gradient moves its row for some dozen steps instead of one.
     """
 
-    def __init__(self, learning_rate: Any, decay: float = 0.0, *, rests: bool = True) -> None:
+    def __init__(self, learning_rate: Any, decay: float = 0.0, *, lazy: bool = False) -> None:
         super().__init__(learning_rate)
-        self._rests = rests
+        self._lazy = lazy
         # Not Keras' own weight_decay, which works through whole tables.
         self._decay = decay
 
@@ -47,7 +47,7 @@ class RowSparseAdam(keras.optimizers.Adam):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Update a variable and its moments."""
         kept = 1 - self._decay * tf.cast(learning_rate, variable.dtype)
-        if not self._rests:
+        if not self._lazy:
             gradient = tf.convert_to_tensor(gradient)
         if not isinstance(gradient, tf.IndexedSlices):
             index = self._get_variable_index(variable)
@@ -96,16 +96,16 @@ class RMSprop(keras.optimizers.RMSprop):
         super().update_step(tf.convert_to_tensor(gradient), variable, learning_rate)
 
 
-def optimizer_for(name: str, rate: Any, decay: float, *, rests: bool) -> keras.optimizers.Optimizer:
+def optimizer_for(name: str, rate: Any, decay: float, *, lazy: bool) -> keras.optimizers.Optimizer:
     """Make an optimizer.
 
     Args:
         name: `adam`, or `rmsprop` (Tieleman, Hinton 2012).
         rate: A number or a schedule.
         decay: Adam's; see `RowSparseAdam`.
-        rests: Likewise.
+        lazy: As for `RowSparseAdam`.
     """
-    return RMSprop(rate) if name == "rmsprop" else RowSparseAdam(rate, decay, rests=rests)
+    return RMSprop(rate) if name == "rmsprop" else RowSparseAdam(rate, decay, lazy=lazy)
 
 
 class LearningRate(keras.optimizers.schedules.LearningRateSchedule):

@@ -1,12 +1,7 @@
 // The page: loads the export that lies beside it, and makes the form of its family.
 
 import { ExportError, readBundle } from "./bundle.js";
-import { pointsView } from "./view_points.js";
-import { rowsView } from "./view_rows.js";
-import { sentencesView } from "./view_sentences.js";
-import { textsView } from "./view_texts.js";
-
-const VIEWS = { table: rowsView, text: textsView, threshold: pointsView, translation: sentencesView };
+import { view } from "./view.js"; // the family's
 
 const read = async (name) => {
   const answer = await fetch(name);
@@ -37,8 +32,6 @@ async function main() {
       (content) => ort.InferenceSession.create(content, { executionProviders: ["wasm"] }),
       (type, values, shape) => new ort.Tensor(type, values, shape),
     );
-    const view = VIEWS[bundle.task];
-    if (!view) throw new ExportError(`The page knows ${Object.keys(VIEWS).join(", ")}; this export is a ${bundle.task}.`);
     const example = await read("example.json").then((raw) => JSON.parse(new TextDecoder().decode(raw))).catch(() => ({ input: null }));
     place.replaceChildren(view(bundle, example));
     document.documentElement.dataset.loaded = String(Math.round(performance.now() - began));

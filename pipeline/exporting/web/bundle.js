@@ -1,6 +1,6 @@
 // Reads an export: what bundle.json says, and the networks beside it. No page and no runtime: both are handed in.
 
-export const FORMAT = 1;
+export const FORMAT = 2;
 
 export class ExportError extends Error {}
 

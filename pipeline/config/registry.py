@@ -1,0 +1,123 @@
+"""The families of networks that this project has: the folders of `pipeline/families`, imported when they are needed."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.sections import Evaluate, Section, Train
+from pipeline.storage import PROJECT, PipelineError
+
+FOLDER = PROJECT / "pipeline" / "families"
+PACKAGE = "pipeline.families"
+
+
+@dataclass(frozen=True)
+class Family:
+    """What a family of networks brings: `FAMILY` in its `__init__.py`.
+
+    Classes are named as `module:class`, relative to the family's package, and imported on first use, so that reading a
+    configuration does not wait for TensorFlow.
+
+    Attributes:
+        name: Name of its folder; `task` in the settings.
+        data: Type of the `data` section.
+        models: Network (`model.name`) → type of the `model` section.
+        train: Type of the `train` section.
+        evaluate: Type of the `evaluate` section.
+        monitors: Validation score → whether higher is better. The first is the default of `train.monitor`.
+        schema: What `preprocess` writes to `schema.json`.
+        preprocess: Prepares the data (a `PreprocessTask`).
+        baseline: Scores simple models (a `BaselineTask`).
+        training: Builds and trains the network (a `TrainingTask`).
+        evaluation: Scores the trained network (an `EvaluationTask`).
+        exporting: Compares exported networks with Keras (an `ExportTask`).
+        predictor: Takes raw input (a `Predictor`).
+        reader: Takes raw input without a framework; NumPy only, copied into bundles.
+        proposal: Writes configs for a user's own files (a `Proposer`); None if `pipeline.new` does not know the family.
+        options: Options of `pipeline.predict` that this family adds, by name, with their help.
+    """
+
+    name: str
+    data: type[Section]
+    models: Mapping[str, type[Section]]
+    train: type[Train]
+    monitors: Mapping[str, bool]
+    schema: str
+    preprocess: str
+    baseline: str
+    training: str
+    evaluation: str
+    exporting: str
+    predictor: str
+    reader: str
+    evaluate: type[Evaluate] = Evaluate
+    proposal: str | None = None
+    options: Mapping[str, "Option"] = field(default_factory=dict)
+
+    @property
+    def package(self) -> str:
+        """The family's Python package."""
+        return f"{PACKAGE}.{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        """The family's folder."""
+        return FOLDER / self.name
+
+    def load(self, part: str) -> Any:
+        """Import the class that one of the attributes names, for example `load("training")`."""
+        module, _, name = getattr(self, part).partition(":")
+        return getattr(importlib.import_module(f"{self.package}.{module}"), name)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A command-line option of `pipeline.predict`.
+
+    Attributes:
+        help: What it does, with its default.
+        type: Turns the text into a value; raises ValueError with the rule.
+        metavar: How `--help` shows the value.
+    """
+
+    help: str
+    type: Callable[[str], Any] = str
+    metavar: str | None = None
+
+    @staticmethod
+    def positive(text: str) -> int:
+        """Return a whole number of at least 1."""
+        value = int(text)
+        if value < 1:
+            raise ValueError(f"must be at least 1, received {value}")
+        return value
+
+
+def family_names() -> list[str]:
+    """Return the names of all families, sorted."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/__init__.py"))
+
+
+def family_of(name: str) -> Family:
+    """Import a family.
+
+    Raises:
+        PipelineError: There is none of this name.
+    """
+    if name not in family_names():
+        raise PipelineError(f"no family {name!r} in {FOLDER}; there is {', '.join(family_names())}")
+    family: Family = importlib.import_module(f"{PACKAGE}.{name}").FAMILY
+    return family
+
+
+def families() -> list[Family]:
+    """Import every family."""
+    return [family_of(name) for name in family_names()]
+
+
+def higher_is_better(score: str) -> bool | None:
+    """Return whether more of a validation score is better; None if no family has a score of this name."""
+    found = [family.monitors[score] for family in families() if score in family.monitors]
+    return found[0] if found else None

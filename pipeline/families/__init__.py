@@ -1,0 +1,1 @@
+"""The families of networks, a folder each. No family imports another; `pipeline.config.registry` finds them."""

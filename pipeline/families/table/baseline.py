@@ -1,0 +1,104 @@
+"""Simple models on the same rows, columns and split, so that a network's score means something."""
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.schema import Schema
+from pipeline.families.table.data.training_rows import splits_of_folds
+from pipeline.families.table.metrics.kinds import kind_of
+from pipeline.storage import PROCESSED
+from pipeline.tasks import BaselineTask, Scores
+
+Output = npt.NDArray[np.float64]
+Baseline = Callable[[Mapping[str, Arrays], Schema], Output]
+"""Fits on train (and val, to choose), returns what a network would for the test rows: `(rows, units)`."""
+STRENGTHS = (1.0, 0.1, 0.01)
+"""Inverse strengths of the linear model's regularisation; the validation rows choose."""
+BOOSTING = {
+    "learning_rate": 0.05,
+    "num_leaves": 31,
+    "seed": 1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "verbose": -1,
+}
+ROUNDS, PATIENCE = 2000, 50
+
+
+def constant(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+    """Predict the mean, or the shares of the classes, of the training rows."""
+    return kind_of(schema).constant(splits["train"].target, len(splits["test"]))
+
+
+def linear(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+    """Predict by logistic or ridge regression on one-hot categories, numbers and missing flags."""
+    kind = kind_of(schema)
+    features = {name: one_hot(arrays, schema.cardinalities) for name, arrays in splits.items()}
+    best, output = -np.inf, constant(splits, schema)
+    for strength in STRENGTHS:
+        predict = kind.linear(strength, features["train"], splits["train"].target)
+        score = kind.quality(splits["val"].target, predict(features["val"]))
+        if score > best:
+            best, output = score, predict(features["test"])
+    return output
+
+
+def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+    """Predict by gradient boosting, stopped by the validation rows."""
+    import lightgbm as library
+
+    features = {name: np.hstack([a.categorical.astype(float), a.numeric]) for name, a in splits.items()}
+    columns = list(range(len(schema.cardinalities)))
+    settings = {"categorical_feature": columns, "params": {"verbose": -1}}
+    train = library.Dataset(features["train"], np.asarray(splits["train"].target), **settings)
+    val = library.Dataset(features["val"], np.asarray(splits["val"].target), reference=train, **settings)
+    stop = library.early_stopping(PATIENCE, verbose=False)
+    kind = kind_of(schema)
+    classes = {"num_class": kind.units} if kind.units > 1 else {}
+    params = {**BOOSTING, **kind.boosting, **classes}
+    model = library.train(params, train, ROUNDS, valid_sets=[val], callbacks=[stop])
+    output: Output = np.asarray(model.predict(features["test"]))
+    return output if output.ndim == 2 else output[:, None]
+
+
+def available() -> dict[str, Baseline]:
+    """Return the baselines that this environment can run; LightGBM is an extra."""
+    found: dict[str, Baseline] = {"constant": constant, "linear": linear}
+    if importlib.util.find_spec("lightgbm"):
+        found["lightgbm"] = lightgbm
+    else:
+        print("baseline: lightgbm is not installed and left out (`pip install lightgbm`)", flush=True)
+    return found
+
+
+def one_hot(arrays: Arrays, cardinalities: Sequence[int]) -> Any:
+    """Return categories one-hot, numbers and missing flags as a sparse matrix, shape (rows, features)."""
+    from scipy import sparse
+
+    rows, columns = arrays.categorical.shape
+    offsets = np.concatenate([[0], np.cumsum(cardinalities)])[:columns]
+    places = (arrays.categorical + offsets).ravel()
+    starts = np.arange(0, rows * columns + 1, columns) if columns else np.zeros(rows + 1, dtype=int)
+    categories = sparse.csr_matrix(
+        (np.ones(rows * columns, "float32"), places, starts), shape=(rows, sum(cardinalities))
+    )
+    missing = np.isnan(arrays.numeric)
+    numbers = np.hstack([np.where(missing, 0, arrays.numeric), missing]).astype("float32")
+    return sparse.hstack([categories, sparse.csr_matrix(numbers)], format="csr")
+
+
+class TableBaselines(BaselineTask):
+    """A constant, a linear model, and gradient boosting where LightGBM is installed."""
+
+    def scores(self) -> Iterator[tuple[str, Scores]]:
+        """Fit and score each; with folds, a model per fold, whose predictions are averaged."""
+        test, kind = Arrays.load(PROCESSED / "test"), kind_of(self.schema)
+        for name, baseline in available().items():
+            found = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
+            score = kind.score(test.target, np.mean(found, axis=0))
+            yield name, Scores.resampled(score, test.group, self.config.evaluate)

@@ -1,0 +1,118 @@
+"""Rows of a table, as Python has them. NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.families.table.data.crossing import read_crosses, with_crosses
+from pipeline.portable.errors import BundleError, list_of
+
+
+def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
+    """Return the date in one text (2013-12-31; where a part is the hour, 2013-12-31 23 …) or in year, month, day."""
+    try:
+        if len(texts) == 3:
+            year, month, day_of_month = (int(text) for text in texts)
+            return datetime(year, month, day_of_month)
+        day, hour = texts[0][:10], texts[0][11:13] if "hour" in parts else ""
+        return datetime.strptime(f"{day} {hour or '00'}", "%Y-%m-%d %H")
+    except ValueError as error:
+        raise BundleError(f"expected a date like 2013-12-31, received {' '.join(texts)!r}") from error
+
+
+PARTS: dict[str, Callable[[datetime], int]] = {
+    "year": lambda moment: moment.year,
+    "month": lambda moment: moment.month,
+    "day": lambda moment: moment.day,
+    "weekday": lambda moment: moment.weekday(),
+    "day_of_year": lambda moment: moment.timetuple().tm_yday,
+    "week": lambda moment: moment.isocalendar()[1],
+    "hour": lambda moment: moment.hour,
+    "days": lambda moment: (moment - datetime(1970, 1, 1)).days,
+}
+"""As `pipeline/data/calendar.py` has them."""
+
+
+class RowReader:
+    """Predicts from rows of a table, as Python has them: text, numbers, None where there is no value."""
+
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
+        self._network, self._facts = networks["network"], facts
+        self.columns: list[str] = facts["columns"]
+        """What a row is asked for: those of side tables too, under their prefix."""
+        self.outputs: list[str] = facts["outputs"]
+        """Columns of the output: `probability` (of the second class), `probability_CLASS` of each, or `prediction`."""
+        self.classes: list[str] = facts["classes"]
+        """Values of the target; none of an amount."""
+        self._missing, self._crosses = set(facts["missing"]), read_crosses(folder)
+        self._codes = [
+            (column["name"], {category: code for code, category in enumerate(column["categories"], start=1)})
+            for column in facts["categorical"]
+        ]
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
+        """Return the network's output for each row, `(rows, outputs)`: a probability, one a class, or an amount.
+
+        A category that training did not see is unknown, as a missing one. A whole number counts as its text: 5 and 5.0
+        as "5".
+
+        Raises:
+            BundleError: A row lacks a column, or holds text where a number is wanted.
+        """
+        rows = list_of(rows, Mapping, 'rows, like [{"column": value, …}]')
+        if not rows:
+            return np.zeros((0, len(self.outputs)), np.float32)
+        for place, row in enumerate(rows):
+            if lacking := [name for name in self.columns if name not in row]:
+                raise BundleError(f"row {place}: no {', '.join(lacking)}; a value that is not known is None")
+        rows = [{**row, **self._derived(row)} for row in rows]
+        inputs: dict[str, Any] = {}
+        if self._codes:
+            codes = [[self._code(row[name], numbers) for name, numbers in self._codes] for row in rows]
+            of_columns = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
+            inputs["categorical"] = with_crosses(of_columns, self._crosses)
+        if numeric := self._facts["numeric"]:
+            values = np.array(
+                [[self._number(row[column["name"]], column["name"]) for column in numeric] for row in rows]
+            ).reshape(len(rows), len(numeric))
+            means, stds = (np.array([column[key] for column in numeric]) for key in ("mean", "std"))
+            inputs["numeric"] = ((values - means) / stds).astype(np.float32)
+        # A network takes no input that has no columns.
+        return self._network(**{name: array for name, array in inputs.items() if name in self._network.inputs})
+
+    def _derived(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what hangs on the row's dates."""
+        found: dict[str, Any] = {}
+        for calendar in self._facts["calendars"]:
+            texts = [self._text(row[name]) for name in calendar["columns"]]
+            moment = None if None in texts else _moment(texts, calendar["parts"])
+            for part in calendar["parts"]:
+                found[f"{calendar['name']}_{part}"] = None if moment is None else PARTS[part](moment)
+        return found
+
+    def _text(self, value: Any) -> str | None:
+        if value is None or (isinstance(value, float) and value != value):
+            return None
+        text = str(value).lower() if isinstance(value, bool) else str(value)  # as Arrow writes them
+        return None if text in self._missing else text
+
+    def _code(self, value: Any, numbers: Mapping[str, int]) -> int:
+        text = self._text(value)
+        if text is None:
+            return 0
+        if text not in numbers and isinstance(value, float) and value.is_integer():
+            text = str(int(value))
+        return numbers.get(text, 0)
+
+    def _number(self, value: Any, name: str) -> float:
+        text = self._text(value)
+        try:
+            found = float("nan") if text is None else float(text.replace("_", "?"))  # 1_000 is Python's alone
+        except ValueError as error:
+            raise BundleError(f"{name}: expected a number, received {value!r}") from error
+        return found if np.isfinite(found) else float("nan")

@@ -1,0 +1,82 @@
+"""Guess what a column is from a sample of its values."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.families.table.data.calendar import is_date
+
+FEW = 32
+"""A number with at most so many different values, none with a fraction, is a category: a grade, a month, a code."""
+GAPS = 4
+"""Numbers of rows lie at most so far from each other, on average."""
+CHECKED = 200
+"""Distinct values looked at to tell a date."""
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a column seems to be, from a sample.
+
+    Attributes:
+        name: Of the column.
+        kind: categorical, numeric, date, id (a different text in every row), or empty (no value at all).
+        distinct: Different values in the sample.
+        missing: Rows without a value in the sample.
+        rows: Of the sample.
+        examples: The most frequent values.
+        has_hours: A date with a time of day.
+        is_amount: A number that is no code: many different values, or fractions.
+    """
+
+    name: str
+    kind: str
+    distinct: int
+    missing: int
+    rows: int
+    examples: list[str]
+    has_hours: bool
+    is_amount: bool
+
+
+def guess(name: str, column: pa.ChunkedArray) -> Guess:
+    """Look at a column of text."""
+    present = column.drop_null()
+    counts = pc.value_counts(present)
+    counts = counts.take(pc.sort_indices(counts.field("counts"), sort_keys=[("", "descending")]))
+    values = counts.field("values")
+    numbers = _numbers(values)
+    is_amount = numbers is not None and (len(values) > FEW or not _are_whole(numbers))
+    first = values.slice(0, CHECKED).to_pylist()
+    is_dated = numbers is None and bool(first) and all(is_date(text) for text in first)
+    if not first:
+        kind = "empty"
+    elif is_dated:
+        kind = "date"
+    elif len(values) == len(column) > FEW and (numbers is None or _are_counted(numbers)):
+        kind = "id"
+    else:
+        kind = "numeric" if is_amount else "categorical"
+    hours = is_dated and any(len(text) > 12 and text[11:13] != "00" for text in first)
+    return Guess(name, kind, len(values), len(column) - len(present), len(column), first[:5], hours, is_amount)
+
+
+def _numbers(values: pa.Array) -> pa.Array | None:
+    # 007 is a code, not the number 7.
+    if pc.any(pc.match_substring_regex(values, r"^-?0\d")).as_py():
+        return None
+    try:
+        return values.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return None
+
+
+def _are_counted(numbers: pa.Array) -> bool:
+    # Numbers that were given out one after the other; a different amount in every row has wider gaps.
+    least, most = pc.min_max(numbers).values()
+    return _are_whole(numbers) and most.as_py() - least.as_py() < GAPS * len(numbers)
+
+
+def _are_whole(numbers: pa.Array) -> bool:
+    return bool(pc.all(pc.equal(numbers, pc.round(numbers))).as_py())

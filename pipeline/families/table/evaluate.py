@@ -1,0 +1,91 @@
+"""Scores a network on the held-out rows of a table."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.config import figure
+from pipeline.families.table.data.arrays import Arrays
+from pipeline.families.table.data.crossing import Cross
+from pipeline.families.table.data.folds import fold_name
+from pipeline.families.table.data.training_rows import rows_of_folds
+from pipeline.families.table.metrics.kinds import kind_of
+from pipeline.families.table.models.outputs import Output, inputs_with, outputs
+from pipeline.families.table.predictor import ROW, TablePredictor
+from pipeline.storage import PROCESSED, RAW
+from pipeline.tasks import Evaluation, EvaluationTask, Scores
+
+if TYPE_CHECKING:
+    import keras
+
+SUBMISSION = "submission.csv"
+FOLD = "fold"
+"""Column of the out-of-fold predictions: the fold of the row, from 1, whose network was not trained on it."""
+
+
+class EvaluateTable(EvaluationTask):
+    """The scores of the target's kind, with intervals over groups; predictions of unlabelled rows."""
+
+    def evaluate(self, folder: Path) -> Evaluation:
+        """Score the test and validation rows."""
+        predictor, kind = TablePredictor.load(folder), kind_of(self.schema)
+        test = Arrays.load(PROCESSED / "test")
+        found = {
+            "test": (test, outputs(predictor.model, inputs_with(predictor.crosses, test))),
+            "val": self._validation_outputs(predictor.model, predictor.crosses),
+        }
+        scores, tables = {}, {}
+        for split, (rows, output) in found.items():
+            samples = self.config.evaluate.bootstrap_samples
+            print(f"evaluate: {split}: {len(rows):,} rows, {samples} resamples", flush=True)
+            scores[split] = Scores.resampled(kind.score(rows.target, output), rows.group, self.config.evaluate)
+            tables[split] = self._table(rows, output, has_folds=split == "val" and self.config.data.folds > 1)
+        return Evaluation(
+            scores,
+            kind.curves(np.asarray(test.target), found["test"][1]),
+            tables,
+            self._notes(scores["val"]),
+            partial(self._write_submission, predictor) if self.config.data.unlabelled else None,
+        )
+
+    def _validation_outputs(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
+        """Return validation rows and outputs; with folds, all rows, each predicted by its own fold's network."""
+        from pipeline.models import members_of
+
+        folds = self.config.data.folds
+        if folds == 1:
+            rows = Arrays.load(PROCESSED / "val")
+            return rows, outputs(model, inputs_with(crosses, rows))
+        networks = {network.name: network for network in members_of(model)}
+        rows = rows_of_folds()
+        output = np.empty((len(rows), model.output_shape[-1]), np.float32)
+        for fold in range(folds):
+            held = rows.fold == fold
+            output[held] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[held]))
+        return rows, output
+
+    def _table(self, rows: Arrays, output: Output, *, has_folds: bool) -> pa.Table:
+        kind = kind_of(self.schema)
+        found = kind.predictions(output)
+        columns = {
+            ROW: np.asarray(rows.row) + 1,
+            "target": kind.written_target(np.asarray(rows.target)),
+            **{name: found[name] for name in found.column_names},
+            "group": np.asarray(rows.group),
+        }
+        return pa.table(columns | ({FOLD: np.asarray(rows.fold) + 1} if has_folds else {}))
+
+    def _notes(self, val: Scores) -> dict[str, str]:
+        if self.config.data.folds == 1:
+            return {}
+        low, high = val.intervals[self.headline]
+        return {"out_of_fold": f"{self.headline} {figure(val.values[self.headline])} ({figure(low)} … {figure(high)})"}
+
+    def _write_submission(self, predictor: TablePredictor, out: Path) -> str:
+        data = self.config.data
+        rows = predictor.submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
+        return f"{SUBMISSION}: {rows:,} rows of {data.unlabelled}"

@@ -1,0 +1,42 @@
+"""What contradicts the prepared data, before anything is trained."""
+
+from pipeline.config import Config
+from pipeline.families.table.data.schema import Schema
+from pipeline.families.table.models.crosses import faults_of_crosses
+from pipeline.families.table.settings import MONITORS_OF
+from pipeline.storage import PROCESSED
+
+
+def faults_of(config: Config, schema: Schema) -> list[str]:
+    """Return a line for each setting that does not go with the data, and what to set instead."""
+    encoding, train, faults = config.model.numeric_encoding, config.train, []
+    if not schema.numeric and encoding not in ("concat", "none"):
+        faults.append(
+            f"model.numeric_encoding: {encoding!r} encodes numeric columns, and {PROCESSED} has none; list some in "
+            "data.numeric, or set model.numeric_encoding to concat"
+        )
+    if not schema.categorical and encoding == "wide":
+        faults.append(
+            "model.numeric_encoding: 'wide' leaves nothing for the hidden layers if no column is categorical; list "
+            "some in data.categorical, or set model.numeric_encoding to concat"
+        )
+    if config.train.monitor not in ("auto", *MONITORS_OF[schema.kind]):
+        faults.append(
+            f"train.monitor: {train.monitor!r} is no score of a {schema.kind} target; set it to auto, or to one of "
+            f"{', '.join(MONITORS_OF[schema.kind])}"
+        )
+    if not schema.classes:
+        faults += [
+            f"train.{key}: {value!r} is for classes, and {schema.target!r} is an amount; set it to {neutral}"
+            for key, value, neutral in (
+                ("label_smoothing", train.label_smoothing, 0.0),
+                ("class_weights", train.class_weights, "none"),
+            )
+            if value != neutral
+        ]
+    if config.data.folds > 1 and train.save_every:
+        faults.append(
+            f"train.save_every: {train.save_every} keeps networks of single epochs, which those of "
+            f"{config.data.folds} folds do not have in common; set it to 0, or data.folds to 1"
+        )
+    return [*faults, *faults_of_crosses(config.model, train.ensemble_size, config.data.folds, schema)]

@@ -1,0 +1,288 @@
+"""A trained network of the table family, for raw rows: what a prediction needs, and no more."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.csv as csv
+
+from pipeline.config import no_such
+from pipeline.data import header
+from pipeline.families.table.data.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
+from pipeline.families.table.data.schema import Numeric, Schema
+from pipeline.families.table.data.tables import Table, stream
+from pipeline.families.table.metrics.kinds import kind_of
+from pipeline.families.table.models.outputs import Output, outputs
+from pipeline.storage import RAW, new_file
+from pipeline.tasks.column import Column
+from pipeline.tasks.predictor import Embedding, Predictor
+from pipeline.tasks.task import MODEL, TaskError
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipeline.families.table.models.numeric import QuantileBins, ValueCodes
+    from pipeline.models.bundle_spec import BundleSpec
+
+ROW = "row"
+"""Column of the output that counts the rows from 1, where no column of the input is kept."""
+UNKNOWN = "(unknown or missing)"
+"""Name of code 0."""
+NUMBERS = ("values", "piecewise", "periodic")
+"""Layers that numeric columns enter through beside the codes."""
+TOGETHER = " × "
+"""Between the names of what is taken together."""
+
+
+class TablePredictor(Predictor):
+    """A network that takes raw rows.
+
+    Args:
+        schema: Of the data that it was made for.
+        model: The network.
+        crosses: Columns taken together, which it takes besides.
+    """
+
+    def __init__(self, schema: Schema, model: "keras.Model", crosses: Sequence[Cross] = ()) -> None:
+        super().__init__(schema, model)
+        self.crosses = crosses
+        self.kind = kind_of(schema)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Load what `TrainingTask.save` wrote.
+
+        Raises:
+            TaskError: The network takes other columns than the folder tells of.
+        """
+        from pipeline.families.table.models import embedding_mlp  # noqa: F401  (registers its layers with Keras)
+        from pipeline.models import load_model
+
+        found = cls(Schema.load(folder), load_model(folder / MODEL), read_crosses(folder))
+        wanted = next((tensor.shape[1] for tensor in found.model.inputs if tensor.name == "categorical"), 0)
+        if wanted and wanted != len(found.schema.categorical) + len(found.crosses):
+            raise TaskError(
+                f"{folder}: the network takes {wanted} columns of codes, schema.json has "
+                f"{len(found.schema.categorical)} and {CROSSES} {len(found.crosses)}; take all files of one training"
+            )
+        return found
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """Return a row of predictions for each row; unseen categories and missing values are fine.
+
+        Raises:
+            DataError: A column is missing.
+        """
+        table = self._table(rows.column_names, "rows")
+        return self.kind.predictions(self._outputs(table, len(rows), *table.index(rows)))
+
+    def columns(self) -> list[Column]:
+        layout = self.schema.layout
+        return [Column(name, name in layout.numbers) for name in layout.features]
+
+    def outputs(self) -> list[Column]:
+        return self.kind.columns()
+
+    def example(self, processed: Path) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = json.loads((processed / "example.json").read_text(encoding="utf-8"))
+        return rows
+
+    def bundle(self) -> "BundleSpec":
+        from pipeline.models.bundle_spec import BundleSpec
+
+        schema, layout = self.schema, self.schema.layout
+        used = set(layout.inputs)
+        facts = {
+            "classes": schema.classes,
+            "outputs": [column.name for column in self.kind.columns() if column.is_number],
+            "columns": layout.features,
+            "missing": layout.missing,
+            "categorical": [{"name": each.name, "categories": each.categories} for each in schema.categorical],
+            "numeric": [{"name": each.name, "mean": each.mean, "std": each.std} for each in schema.numeric],
+            "calendars": [
+                {"name": each.name, "columns": each.columns, "parts": each.parts}
+                for each in layout.derived
+                if used & set(each.produced)
+            ],
+        }
+        files = {CROSSES: to_bytes(self.crosses)} if self.crosses else {}
+        # Browsers read no NumPy archives.
+        crosses = [{"columns": list(cross.columns), "known": _combinations(cross)} for cross in self.crosses]
+        page_facts = {"crosses": crosses} if crosses else {}
+        return BundleSpec(schema.task, {"network": self.model}, facts, files, page_facts=page_facts)
+
+    def bundle_example(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        found = self(pa.Table.from_pylist(rows))
+        numbers = [found[column.name].to_pylist() for column in self.kind.columns() if column.is_number]
+        return {"input": rows, "output": [list(row) for row in zip(*numbers, strict=True)]}
+
+    def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
+        keep = [name for name in options.get("keep", "").split(",") if name]
+        return self._write(source, output, keep, {c.name: c for c in self.kind.columns()})
+
+    def submission(self, source: Path, output: Path, id_column: str | None) -> int:
+        """Write `ID,TARGET`, as competitions take it; return the number of rows."""
+        first = self.kind.columns()[0]
+        return self._write(source, output, [id_column] if id_column else [], {self.schema.target: first})
+
+    def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+        table = self._table(header(source), source.as_posix())
+        held: dict[str, npt.NDArray[Any]] = {}
+        for batch, indices, numbers in stream(source, table):
+            new = self._inputs(table, batch.num_rows, indices, numbers)
+            table.reset()
+            held = {name: np.concatenate([held[name], rows]) for name, rows in new.items()} if held else new
+            while len(held["categorical"]) >= size:
+                yield {name: rows[:size] for name, rows in held.items()}
+                held = {name: rows[size:] for name, rows in held.items()}
+        if held and len(held["categorical"]):
+            yield held
+
+    def embedded(self) -> list[str]:
+        from pipeline.models import EmbeddingDense, layers_of
+
+        layers = layers_of(self.model).values()
+        if not any(isinstance(layer, EmbeddingDense) for layer in layers):
+            return []
+        return self._columns + ([column.name for column in self.schema.numeric] if self._number_codes() else [])
+
+    def unit_names(self) -> dict[str, list[str]]:
+        from pipeline.families.table.models.numeric import (
+            PeriodicEmbedding,
+            PiecewiseEmbedding,
+            QuantileBins,
+            ValueAndFlag,
+            ValueCodes,
+        )
+        from pipeline.models import EmbeddingDense, layers_of
+
+        names = [column.name for column in self.schema.numeric]
+        found = {"categorical": self._columns, "numeric": names}
+        for path, layer in layers_of(self.model).items():
+            if path.rpartition("/")[2] in ("categorical", "numeric"):
+                found[path] = found[path.rpartition("/")[2]]
+            elif isinstance(layer, EmbeddingDense):
+                pairs = zip(self.embedded(), layer.dims, strict=True)
+                found[f"{path}/embeddings"] = [f"{name}[{index}]" for name, dim in pairs for index in range(dim)]
+            elif isinstance(layer, ValueAndFlag):
+                found[path] = [*names, *(f"{name} is missing" for name in names)]
+            elif isinstance(layer, PeriodicEmbedding | PiecewiseEmbedding):
+                found[path] = [f"{name}[{index}]" for name in names for index in range(layer.dim)]
+            elif isinstance(layer, QuantileBins | ValueCodes):
+                found[path] = names
+        return found | self._names_of_statistics(found)
+
+    def _names_of_statistics(self, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
+        """Name what stands beside the codes where statistics are part of it."""
+        from pipeline.models import STATISTICS, layers_of
+
+        classes = self.schema.classes if self.kind.units > 1 else []
+        said = [*([f"mean of {name}" for name in classes] or ["mean"]), "rows"]
+        names, found = [f"{column}: {each}" for column in self._columns for each in said], {}
+        for path in layers_of(self.model):
+            head, _, last = path.rpartition("/")
+            if last in (STATISTICS, "target_statistics"):
+                found[path] = names
+            elif last == "numbers":
+                made = [units for each, units in known.items() if each in [f"{head}/{n}".lstrip("/") for n in NUMBERS]]
+                found[path] = [*(made[0] if made else []), *names]
+        return found
+
+    def embedding(self, name: str) -> Embedding:
+        from pipeline.models import EmbeddingDense, layers_of
+
+        known = self.embedded()
+        if name not in known:
+            raise TaskError(f"no embeddings of {no_such([name], known)}")
+        place, categorical = known.index(name), self.schema.categorical
+        if place < len(categorical):
+            names = self._category_names(place)
+        elif place < len(categorical) + len(self.crosses):
+            names = self._combination_names(self.crosses[place - len(categorical)])
+        else:
+            index = place - len(categorical) - len(self.crosses)
+            names = self._number_names(index, self.schema.numeric[index])
+        layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
+        return Embedding(name, names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+
+    @property
+    def _columns(self) -> list[str]:
+        """Names of the columns of codes, crosses included."""
+        return [*(column.name for column in self.schema.categorical), *map(self._cross_name, self.crosses)]
+
+    def _category_names(self, place: int) -> list[str]:
+        return [UNKNOWN, *self.schema.categorical[place].categories]
+
+    def _cross_name(self, cross: Cross) -> str:
+        return TOGETHER.join(self.schema.categorical[column].name for column in cross.columns)
+
+    def _combination_names(self, cross: Cross) -> list[str]:
+        names = [self._category_names(column) for column in cross.columns]
+        parts = [cross.parts(code) for code in range(1, cross.cardinality)]
+        return [UNKNOWN, *(TOGETHER.join(n[code] for n, code in zip(names, each, strict=True)) for each in parts)]
+
+    def _number_codes(self) -> "QuantileBins | ValueCodes | None":
+        from pipeline.families.table.models.numeric import QuantileBins, ValueCodes
+        from pipeline.models import layers_of
+
+        layers = layers_of(self.model).values()
+        return next((layer for layer in layers if isinstance(layer, QuantileBins | ValueCodes)), None)
+
+    def _number_names(self, index: int, column: Numeric) -> list[str]:
+        from pipeline.families.table.models.numeric import QuantileBins
+
+        layer = self._number_codes()
+        if isinstance(layer, QuantileBins):
+            edges = [f"{edge * column.std + column.mean:g}" for edge in layer.edges[index]]
+            between = [f"{low} … {high}" for low, high in pairwise(edges)]
+            return ["(missing)", *([f"< {edges[0]}", *between, f">= {edges[-1]}"] if edges else ["any"])]
+        known = layer.known[index] if layer else []
+        return [UNKNOWN, *(f"{value * column.std + column.mean:g}" for value in known)]
+
+    def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
+        table = self._table(header(source), source.as_posix())
+        names = list(keep) or [ROW]
+        first = [(name, pa.string() if keep else pa.int64()) for name in names]
+        schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])
+        rows = 0
+        with new_file(output) as target, csv.CSVWriter(target, schema) as writer:
+            for batch, indices, numbers in stream(source, table, keep):
+                count = batch.num_rows
+                found = self.kind.predictions(self._outputs(table, count, indices, numbers))
+                kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
+                writer.write_table(
+                    pa.table([*map(_chunked, kept), *(found[c.name] for c in columns.values())], schema=schema)
+                )
+                rows += count
+                table.reset()
+        return rows
+
+    def _table(self, known: Sequence[str], name: str) -> Table:
+        return Table(self.schema.layout, RAW, known, name, labelled=False)
+
+    def _outputs(self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]) -> Output:
+        return outputs(self.model, self._inputs(table, rows, indices, numbers))
+
+    def _inputs(
+        self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]
+    ) -> dict[str, npt.NDArray[Any]]:
+        codes, values = table.encoder(self.schema.categorical, self.schema.numeric)(rows, indices, numbers)
+        return {"categorical": with_crosses(codes, self.crosses), "numeric": values}
+
+
+def _combinations(cross: Cross) -> dict[str, int]:
+    """Return the codes of the columns, separated by blanks → the code of their combination."""
+    return {" ".join(map(str, cross.parts(code))): code for code in range(1, cross.cardinality)}
+
+
+def _type(column: Column) -> pa.DataType:
+    return pa.float32() if column.is_number else pa.string()
+
+
+def _chunked(values: Any) -> pa.ChunkedArray:
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

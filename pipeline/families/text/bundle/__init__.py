@@ -1,0 +1,1 @@
+"""What runs outside the project: raw input in NumPy, and in the page."""

@@ -1,0 +1,71 @@
+"""Text that goes on from a prompt. NumPy alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.families.text.models.sampling import Sampling, write
+from pipeline.portable.errors import BundleError
+
+
+class TextReader:
+    """Goes on from prompts."""
+
+    def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
+        self._network = networks["network"]
+        self._characters, self._lowercase, self._window = facts["characters"], facts["lowercase"], facts["window"]
+        self._state, unknown = facts["state"], facts["unknown"]
+        self._piece = facts["piece"]
+        self._never = None if unknown is None else self._characters.index(unknown)
+        self._numbers = {character: number for number, character in enumerate(self._characters)}
+
+    def __call__(self, prompt: str, length: int = 500, **sampling: Any) -> Iterator[str]:
+        """Give the characters that follow a prompt.
+
+        Args:
+            prompt: To go on from.
+            length: Characters to write.
+            sampling: `temperature`, `top_k`, `top_p`, `seed`.
+
+        Raises:
+            BundleError: The prompt is too short, or has characters that the network does not know.
+        """
+        if not isinstance(prompt, str):
+            raise BundleError(f"expected a prompt as text; received {prompt!r:.60}")
+        text = prompt.lower() if self._lowercase else prompt
+        numbers = [self._numbers.get(character, self._never) for character in text]
+        if None in numbers:
+            unknown = "".join(dict.fromkeys(c for c in text if c not in self._numbers))
+            raise BundleError(f"characters that the network does not know: {unknown[:10]!r}")
+        least = self._window or 1
+        if len(numbers) < least:
+            raise BundleError(f"the prompt has {len(numbers)} characters, and the network reads {least} first")
+        found = write(self, numbers, length, Sampling(**{"temperature": 0.7, **sampling}), self._never)
+        return (self._characters[number] for number in found)
+
+    def start(self, numbers: Any) -> tuple[Any, Any]:
+        """Read a prompt: `Writer.start`."""
+        if self._window:
+            return self._read_window(np.asarray(numbers)[-self._window :])
+        read, state = np.asarray(numbers), {n: np.zeros((1, u), np.float32) for n, u in self._state.items()}
+        logits = None
+        for start in range(0, len(read), self._piece or len(read)):
+            logits, state = self._read_on(read[start : start + (self._piece or len(read))], state)
+        return logits, state
+
+    def step(self, state: Any, number: int) -> tuple[Any, Any]:
+        """Read one character more: `Writer.step`."""
+        if self._window:
+            return self._read_window(np.append(state[1:], number))
+        return self._read_on(np.array([number]), state)
+
+    def _read_window(self, window: Any) -> tuple[Any, Any]:
+        return self._network(text=window[None])["logits"][0], window
+
+    def _read_on(self, numbers: Any, state: Any) -> tuple[Any, Any]:
+        found = self._network(text=numbers[None], **state)
+        return found["logits"][0, -1], {name: found[name] for name in state}

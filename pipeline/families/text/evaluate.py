@@ -1,0 +1,51 @@
+"""Scores a character language model on held-out text."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.families.text.data.schema import TextSchema, load_part
+from pipeline.families.text.metrics.scores import TextScores
+from pipeline.families.text.models.prompts import prompt_before, sampling_of, window_of
+from pipeline.families.text.predictor import TextPredictor
+from pipeline.storage import PROCESSED
+from pipeline.tasks import Evaluation, EvaluationTask, Scores
+
+
+class EvaluateText(EvaluationTask):
+    """Bits per character, and a sample."""
+
+    def evaluate(self, folder: Path) -> Evaluation:
+        """Score the test and validation parts."""
+        predictor = TextPredictor.load(folder)
+        scores, tables, curves = {}, {}, {}
+        for split in ("test", "val"):
+            text, count = load_part(PROCESSED, split), self.schema.lengths[split]
+            print(f"evaluate: {split}: {count:,} characters", flush=True)
+            losses, right = predictor.generator.writer.losses(text, len(text) - count)
+            score = TextScores(losses, right)
+            scores[split] = Scores.resampled(score, np.arange(len(score)), self.config.evaluate)
+            tables[split] = _table(self.schema, text[len(text) - count :], losses, right)
+            if split == "test":
+                curves = {"bits_by_place": score.by_place()}
+        return Evaluation(scores, curves, tables, write_extras=partial(self._write_sample, predictor))
+
+    def _write_sample(self, predictor: TextPredictor, out: Path) -> str:
+        settings, part = self.config.evaluate, load_part(PROCESSED, "test")
+        prompt = prompt_before(self.schema, "test", part, window_of(self.config.model))
+        sampling = sampling_of(settings, self.config.seed)
+        text = predictor.generator.sample(prompt, settings.sample_length, sampling)
+        (out / "sample.txt").write_text(f"{text}\n", encoding="utf-8", newline="")
+        return f"sample.txt: {settings.sample_length:,} characters after the last {len(prompt)} before the test part"
+
+
+def _table(
+    schema: TextSchema, text: npt.NDArray[np.int32], losses: npt.NDArray[Any], right: npt.NDArray[np.bool_]
+) -> pa.Table:
+    characters = pa.array(list(schema.characters)).take(pa.array(text))
+    bits = (losses / np.log(2)).astype(np.float32)
+    return pa.table({"character": characters, "bits": bits, "right": right})

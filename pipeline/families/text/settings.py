@@ -1,0 +1,89 @@
+"""Types and ranges of the sections of the text family."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.config.sections import Evaluate, Fraction, Positive, Rate, Section, Source, Train
+
+MONITORS = {"bits_per_char": False, "accuracy": True}
+"""Validation scores that `train.monitor` may name, and whether higher is better; the first is the default."""
+
+Width = Annotated[int, Field(ge=1, le=65_536)]
+Activation = Literal["tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu", "linear"]
+
+
+class TextSource(Source):
+    """Where the raw file comes from."""
+
+    name: Literal["king_james", "python_topics", "small_parallel_enja", "own"]
+
+
+class TextData(Section):
+    """A text."""
+
+    source: TextSource
+    file: str
+    lowercase: bool
+    min_count: Positive
+    validation_fraction: Fraction
+    test_fraction: Fraction
+
+    def contradictions(self) -> list[str]:
+        """Return what the keys say against each other."""
+        faults = []
+        if self.file not in self.source.files:
+            known = ", ".join(self.source.files) or "none"
+            faults.append(f"file: {self.file!r} is not among source.files ({known})")
+        if self.validation_fraction + self.test_fraction >= 1:
+            taken = self.validation_fraction + self.test_fraction
+            faults.append(f"validation_fraction: test and validation leave nothing to train on ({taken:g})")
+        return faults
+
+
+class CharWindow(Section):
+    """The network of `pipeline/models/char_window.py`."""
+
+    name: Literal["char_window"]
+    window: Annotated[int, Field(ge=1, le=200)]
+    step: Positive
+    hidden_units: Width
+    activation: Activation
+    recurrent_activation: Activation
+
+
+class CharRnn(Section):
+    """The network of `pipeline/models/char_rnn.py`."""
+
+    name: Literal["char_rnn"]
+    cell: Literal["lstm", "gru"]
+    embedding_dim: Width
+    hidden_units: Width
+    hidden_layers: Annotated[int, Field(ge=1, le=16)]
+    dropout: Rate
+
+
+class TextTrain(Train):
+    """The training loop, and what only texts have."""
+
+    renamed: ClassVar[Mapping[str, str]] = {"sequence": "bptt_length"}
+
+    optimizer: Literal["adam", "rmsprop"]
+    bptt_length: Annotated[int, Field(ge=1, le=100_000)]
+    sample_length: Annotated[int, Field(ge=0, le=100_000)]
+
+    def contradictions(self) -> list[str]:
+        """Return what the keys say against each other."""
+        if self.optimizer == "rmsprop" and self.weight_decay:
+            return ["weight_decay: is Adam's (AdamW); with optimizer=rmsprop set it to 0.0"]
+        return []
+
+
+class TextEvaluate(Evaluate):
+    """Scores, and how texts are written."""
+
+    temperature: Annotated[float, Field(gt=0, le=100)]
+    top_k: Annotated[int, Field(ge=0)]
+    top_p: Annotated[float, Field(gt=0, le=1)]
+    sample_length: Annotated[int, Field(ge=0, le=100_000)]

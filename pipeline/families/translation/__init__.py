@@ -1,0 +1,36 @@
+"""Translation of sentences: LSTM and Transformer encoder-decoders, beam search, BLEU."""
+
+from pipeline.config.registry import Family, Option
+from pipeline.families.translation.settings import (
+    MONITORS,
+    Attention,
+    Seq2Seq,
+    Transformer,
+    TranslationData,
+    TranslationEvaluate,
+    TranslationTrain,
+)
+
+FAMILY = Family(
+    name="translation",
+    data=TranslationData,
+    models={"seq2seq": Seq2Seq, "attention": Attention, "transformer": Transformer},
+    train=TranslationTrain,
+    evaluate=TranslationEvaluate,
+    monitors=MONITORS,
+    schema="data.schema:CorpusSchema",
+    preprocess="preprocess:PreprocessCorpus",
+    baseline="baseline:TranslationBaselines",
+    training="train:TrainTranslation",
+    evaluation="evaluate:EvaluateTranslation",
+    exporting="export:ExportTranslation",
+    predictor="predictor:TranslationPredictor",
+    reader="bundle.reader:SentenceReader",
+    proposal="proposal:TranslationProposer",
+    options={
+        "beam": Option("candidate translations kept at each word; 1: greedy search; default: 5", Option.positive),
+        "nbest": Option(
+            "translations to write for each sentence, with its number and their scores, tab-separated", Option.positive
+        ),
+    },
+)

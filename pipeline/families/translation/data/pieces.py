@@ -1,0 +1,44 @@
+"""Learn how to cut sentences into pieces of words."""
+
+import io
+from collections.abc import Iterable
+
+from pipeline.data.errors import DataError
+from pipeline.families.translation.data.tokenizing import PLAIN, Tokenizer
+from pipeline.families.translation.data.tokenizing import pieces as of_pieces
+
+PIECES = 8000
+
+
+def learned(name: str, sentences: Iterable[str], pieces: int, seed: int) -> Tokenizer:
+    """Return a tokenizer that fits sentences; those that learn nothing are as they are.
+
+    Args:
+        name: See `tokenizer_for`.
+        sentences: To learn from.
+        pieces: At most; 0 for 8000.
+        seed: Of sentencepiece.
+
+    Raises:
+        DataError: More pieces than the sentences have, or so few that not even the characters find place.
+    """
+    if name in PLAIN:
+        return PLAIN[name]()
+    import sentencepiece
+
+    sentencepiece.set_random_generator_seed(seed)
+    sentencepiece.set_min_log_level(2)
+    model = io.BytesIO()
+    try:
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(sentences),
+            model_writer=model,
+            vocab_size=pieces or PIECES,
+            model_type=name,
+            character_coverage=0.9999,
+            hard_vocab_limit=False,
+            num_threads=1,
+        )
+    except (RuntimeError, OSError) as error:
+        raise DataError(f"tokenizer {name} with {pieces or PIECES} pieces: {str(error).splitlines()[-1]}") from error
+    return of_pieces(model.getvalue())

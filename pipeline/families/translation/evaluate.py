@@ -1,0 +1,67 @@
+"""Scores translations of the held-out sentences."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from pipeline.families.translation.data.sentences import Sentences
+from pipeline.families.translation.data.tokens import PADDING
+from pipeline.families.translation.metrics.report import attention_maps, examples_page
+from pipeline.families.translation.metrics.scores import TranslationScores, bleu_by_length
+from pipeline.families.translation.metrics.scoring import text_scores
+from pipeline.families.translation.models.translate import SearchSettings
+from pipeline.families.translation.predictor import TranslationPredictor
+from pipeline.storage import PROCESSED
+from pipeline.tasks import Evaluation, EvaluationTask, Scores
+
+
+class EvaluateTranslation(EvaluationTask):
+    """BLEU, chrF and the words given the reference; the best and worst translations."""
+
+    def evaluate(self, folder: Path) -> Evaluation:
+        """Translate and score the test and validation sentences."""
+        predictor = TranslationPredictor.load(folder)
+        translator = predictor.translator
+        scores, curves, tables, notes = {}, {}, {}, {}
+        for split in ("test", "val"):
+            pairs = Sentences.load(PROCESSED / split)
+            print(f"evaluate: {split}: {len(pairs):,} sentences, beam {self.config.evaluate.beam}", flush=True)
+            translations = translator.texts(pairs.source, self._search())
+            words = translator.word_scores(*translator.widths(pairs))
+            tokens = self.config.data.bleu_tokens
+            score = text_scores(self.schema, tokens, translations, pairs.target_text, words)
+            scores[split] = Scores.resampled(score, np.arange(len(pairs)), self.config.evaluate)
+            tables[split] = _table(pairs, translations, score)
+            if split == "test":
+                lengths = (pairs.source != PADDING).sum(axis=1) - 2
+                curves = {"bleu_by_length": bleu_by_length(score, lengths)}
+                notes["signature"] = score.signature
+        return Evaluation(scores, curves, tables, notes, partial(self._write_extras, predictor))
+
+    def _search(self) -> SearchSettings:
+        settings = self.config.evaluate
+        return SearchSettings(
+            beam=settings.beam,
+            length_penalty=settings.length_penalty,
+            min_length=settings.min_length,
+            max_length=settings.max_length,
+            batch=settings.batch_sentences,
+        )
+
+    def _write_extras(self, predictor: TranslationPredictor, out: Path) -> str:
+        written = examples_page(out, self.config.name)
+        maps = attention_maps(predictor, Sentences.load(PROCESSED / "test"), out)
+        return f"{written}, {maps}" if maps else written
+
+
+def _table(pairs: Sentences, translations: list[str], score: TranslationScores) -> pa.Table:
+    return pa.table(
+        {
+            "source": pairs.source_text,
+            "reference": pairs.target_text,
+            "translation": translations,
+            "chrf": score.by_sentence(),
+        }
+    )

@@ -1,0 +1,38 @@
+"""How translations of a prepared corpus are scored."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.families.translation.data.schema import CorpusSchema
+from pipeline.families.translation.metrics.scores import TranslationScores
+
+BY_CHARACTER = ("ja", "jpn", "zh", "zho", "cmn", "yue", "th", "tha")
+"""Languages without spaces between words."""
+
+
+def text_scores(
+    schema: CorpusSchema, tokens: str, translations: Sequence[str], references: Sequence[str], words: Any = None
+) -> TranslationScores:
+    """Return the scores of translations.
+
+    Args:
+        schema: The schema of the corpus.
+        tokens: `data.bleu_tokens`.
+        translations: One for each reference.
+        references: The right translations.
+        words: Scores of the words, as `Translator.word_scores` returns them, if they are to be part of it.
+    """
+    if schema.lowercase:
+        translations, references = ([text.lower() for text in texts] for texts in (translations, references))
+    return TranslationScores(translations, references, bleu_tokenizer(schema, tokens), words)
+
+
+def bleu_tokenizer(schema: CorpusSchema, tokens: str) -> str:
+    """Return the name of sacrebleu's tokenizer; `auto` depends on the target language."""
+    if tokens != "auto":
+        return tokens
+    if schema.tokenizers[1] == "whitespace":
+        return "none"
+    language = re.split("[-_]", schema.languages[1].lower())[0]
+    return "char" if language in BY_CHARACTER else "13a"

@@ -1,0 +1,89 @@
+"""Networks of Keras for `pipeline/portable/search.py`: one graph a step, the state stays with the backend."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.families.translation.data.tokens import PADDING, START
+from pipeline.families.translation.models.common import LOGITS, TOKEN, WEIGHTS, Inference
+
+NEVER = [PADDING, START]
+"""Words that are never written."""
+State = dict[str, tf.Tensor]
+
+
+class KerasDecoder:
+    """A `Decoder` of encoder and decoder networks.
+
+    Args:
+        inference: The two networks; they share their weights with the one that is trained, and follow it.
+    """
+
+    def __init__(self, inference: Inference) -> None:
+        self._encoder, self._decoder = inference.encoder, inference.decoder
+        self._changing = set(inference.decoder.output) - {LOGITS, WEIGHTS}
+        shape = self._encoder.inputs[0].shape
+        self._width = shape[1]
+        states = {
+            tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype)
+            for tensor in self._decoder.inputs
+            if tensor.name != TOKEN
+        }
+        self._start = tf.function(
+            lambda source: self._encoder({"source": source}, training=False),
+            input_signature=[tf.TensorSpec([None, self._width], tf.int32)],
+            autograph=False,
+        )
+        self._step = tf.function(
+            self._one,
+            input_signature=[states, tf.TensorSpec([None, None], tf.int32), tf.TensorSpec([], tf.int32)],
+            autograph=False,
+        )
+
+    def start(self, source: Any) -> State:
+        """Read sentences `(rows, positions)`."""
+        state: State = self._start(tf.constant(source, tf.int32))
+        return state
+
+    def step(self, state: State, words: Any, count: int) -> tuple[Any, Any, State, Any]:
+        """Write a word in each row: `Decoder.step`."""
+        scores, numbers, after, weights = self._step(state, tf.constant(words, tf.int32)[:, None], tf.constant(count))
+        seen = weights.numpy() if weights.shape[-1] != 0 else None
+        return scores.numpy(), numbers.numpy(), {**state, **after}, seen
+
+    def take(self, state: State, rows: Any, same_sentences: bool) -> State:
+        """Return the state of some rows: `Decoder.take`."""
+        places = tf.constant(rows, tf.int32)
+        return {
+            name: tensor if same_sentences and name not in self._changing else tf.gather(tensor, places)
+            for name, tensor in state.items()
+        }
+
+    def _one(self, state: State, words: tf.Tensor, count: tf.Tensor) -> Any:
+        found = dict(self._decoder({TOKEN: words, **state}, training=False))
+        logits = tf.cast(found.pop(LOGITS)[:, -1], tf.float32)
+        banned = np.zeros(logits.shape[-1], np.float32)
+        banned[NEVER] = -np.inf
+        total = tf.reduce_logsumexp(logits, axis=-1, keepdims=True)
+        weights = found.pop(WEIGHTS)[:, -1] if WEIGHTS in found else tf.zeros([1, 0])
+        scores, numbers = _highest(logits + banned, tf.minimum(count, logits.shape[-1]))
+        return scores - total, numbers, found, weights
+
+
+def _highest(values: tf.Tensor, count: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Return the highest values of each row, and their places; several times as fast as `top_k` where rows are long.
+
+    The highest stand in the blocks with the highest maxima, as many blocks as values are asked for.
+    """
+    width = values.shape[-1]
+    block = int(width**0.5)
+    blocks = -(-width // block)
+    padded = tf.pad(values, [[0, 0], [0, blocks * block - width]], constant_values=-np.inf)
+    cut = tf.reshape(padded, [-1, blocks, block])
+    _, chosen = tf.math.top_k(tf.reduce_max(cut, axis=2), tf.minimum(count, blocks))
+    # In the order of their places: of equal values the first wins, as with `top_k`.
+    chosen = tf.sort(chosen, axis=1)
+    few = tf.gather(cut, chosen, batch_dims=1)
+    highest, places = tf.math.top_k(tf.reshape(few, [tf.shape(values)[0], -1]), count)
+    return highest, tf.gather(chosen, places // block, batch_dims=1) * block + places % block

@@ -1,0 +1,81 @@
+"""What `evaluate` needs of a family."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.config import Evaluate
+from pipeline.tasks.task import Task
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from pipeline.metrics import Curve, Score
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one split.
+
+    Attributes:
+        values: Name → score.
+        intervals: Name → lower and upper end of the score's confidence interval.
+    """
+
+    values: dict[str, float]
+    intervals: dict[str, tuple[float, float]]
+
+    @classmethod
+    def resampled(cls, score: "Score", groups: Any, settings: Evaluate) -> "Scores":
+        """Score a split, with bootstrap intervals.
+
+        Args:
+            score: Row weights, shape (rows,) → scores by name.
+            groups: Group of each row, shape (rows,); groups are resampled whole.
+            settings: The number of resamples and the confidence.
+        """
+        from pipeline.metrics import intervals
+
+        ranges = intervals(score, groups, settings.bootstrap_samples, settings.confidence)
+        return cls(score(np.ones(len(groups))), ranges)
+
+    def flat(self) -> dict[str, float]:
+        """Return `NAME`, `NAME_low` and `NAME_high` in one dictionary."""
+        rows = {}
+        for name, value in self.values.items():
+            rows[name] = value
+            if name in self.intervals:
+                rows[f"{name}_low"], rows[f"{name}_high"] = self.intervals[name]
+        return rows
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The result of an evaluation.
+
+    Attributes:
+        scores: Split → scores.
+        curves: Name → curve of the test split.
+        predictions: Split → the predictions behind the scores.
+        notes: Name → text that belongs beside the scores.
+        write_extras: Writes files of the family's own into the folder of the predictions, which are there already, and
+            returns a line that names them.
+    """
+
+    scores: dict[str, Scores]
+    curves: dict[str, "Curve"]
+    predictions: dict[str, "pa.Table"]
+    notes: dict[str, str] = field(default_factory=dict)
+    write_extras: Callable[[Path], str] | None = None
+
+
+class EvaluationTask(Task, ABC):
+    """Scores the trained network of one experiment."""
+
+    @abstractmethod
+    def evaluate(self, folder: Path) -> Evaluation:
+        """Score a saved network on the test and validation splits."""

@@ -1,0 +1,51 @@
+"""Trained networks in a folder: to which configuration they belong, and how they are loaded."""
+
+import json
+from pathlib import Path
+
+from pipeline.config import Config, family_names, family_of
+from pipeline.tasks.predictor import Predictor
+from pipeline.tasks.task import MODEL, TaskError
+
+SCHEMA = "schema.json"
+
+
+def matches(folder: Path, config: Config) -> bool:
+    """Return whether a saved network was trained on data prepared with the configured settings."""
+    try:
+        schema = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return True  # loading it reports what is wrong
+    return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
+
+
+def require_trained_model(folder: Path, config: Config) -> None:
+    """Refuse a network trained on data prepared otherwise: it may have seen the rows on which it would be scored.
+
+    Raises:
+        TaskError: Names the command that trains the right one.
+    """
+    advice = (
+        "`python -m pipeline.train` with these overrides trains one, or run all stages: "
+        f"`dvc exp run -S experiment={config.name}`"
+    )
+    if not (folder / MODEL).is_file():
+        raise TaskError(f"{folder}: there is no trained network; {advice}")
+    if not matches(folder, config):
+        raise TaskError(f"{folder}: this network was trained on data prepared with other settings; {advice}")
+
+
+def predictor_for(folder: Path) -> Predictor:
+    """Load a saved network, by the family that its schema names.
+
+    Raises:
+        TaskError: The folder holds no network of a known family.
+    """
+    try:
+        task = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))["task"]
+    except (OSError, ValueError, KeyError) as error:
+        raise TaskError(f"{folder}: no trained network ({error!r}); `dvc repro` writes one to models/") from error
+    if task not in family_names():
+        raise TaskError(f"{folder}: the network is of family {task!r}; this clone has {', '.join(family_names())}")
+    predictor: Predictor = family_of(task).load("predictor").load(folder)
+    return predictor

@@ -1,0 +1,59 @@
+"""Why a training starts from scratch although an earlier one left checkpoints."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.storage import write_json
+
+KEY = "key.json"
+"""File beside the checkpoints of a training: what decides its result."""
+SHOWN = 8
+
+
+def save_inputs(folder: Path, name: str, store: str, inputs: dict[str, Any]) -> None:
+    """Write what decides a training's result beside its checkpoints.
+
+    Args:
+        folder: The folder of the checkpoints.
+        name: Name of the experiment.
+        store: Address of the tracking store.
+        inputs: The result of `TrainingTask.fingerprint_inputs`.
+    """
+    write_json(folder / KEY, {"name": name, "store": store, "inputs": inputs})
+
+
+def explain_new_training(folder: Path, name: str, inputs: dict[str, Any]) -> str | None:
+    """Return how this training differs from the experiment's last one, if that left checkpoints.
+
+    Args:
+        folder: The folder of this training's checkpoints.
+        name: Name of the experiment.
+        inputs: The result of `TrainingTask.fingerprint_inputs`.
+    """
+    found = []
+    for path in folder.parent.glob(f"*/{KEY}"):
+        # Another version may have written it, and another training may be replacing its checkpoints.
+        with suppress(OSError, ValueError, KeyError):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            newest = max(path.parent.rglob("*.npz"), default=None, key=_modified)
+            if path.parent != folder and newest and content["name"] == name:
+                found.append((_modified(newest), newest, dict(content["inputs"])))
+    if not found:
+        return None
+    _, newest, other = max(found, key=lambda entry: entry[0])
+    different = [
+        f"{key} ({other.get(key)} there, {inputs.get(key)} now)" if "." in key or key == "seed" else key
+        for key in {**inputs, **other}
+        if inputs.get(key) != other.get(key)
+    ]
+    more = f" and {len(different) - SHOWN} more" if len(different) > SHOWN else ""
+    return (
+        f"starting a new training: the checkpoints of experiment {name} in {newest.parent} differ in "
+        f"{', '.join(different[:SHOWN])}{more}"
+    )
+
+
+def _modified(path: Path) -> float:
+    return path.stat().st_mtime

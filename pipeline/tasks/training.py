@@ -1,0 +1,175 @@
+"""What `train` needs of a family, and what identifies a training."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from pipeline.config import Config, Family, flatten
+from pipeline.storage import PROCESSED, code_digest, code_files, digest, folder_digest
+from pipeline.tasks.task import MODEL, Task
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipeline.tasks.predictor import Predictor
+    from pipeline.training import Checkpoint, Checkpoints, EpochRecord, Examples
+
+NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples", "sample_length"}
+"""Keys of `train` that change no step. More epochs continue the checkpoint of a shorter training, unless the learning
+rate depends on their number."""
+NOT_DECISIVE = ("pipeline.config", "pipeline.storage", "pipeline.tracking")
+"""Libraries that change no result: they read settings, write files and record runs."""
+
+
+@dataclass(frozen=True)
+class TrainingSpec:
+    """What a network is trained on, and how it is judged.
+
+    Attributes:
+        examples: The training examples.
+        loss: Targets and outputs of one batch → its mean loss, shape ().
+        validate: Network → validation scores by name, and a text to show after the epoch.
+        lazy: Whether the optimizer leaves rows of embedding tables alone that a batch did not use; see `RowSparseAdam`.
+        optimizer: `adam` or `rmsprop`.
+        network: The part of the model that is trained; None for all of it.
+    """
+
+    examples: "Examples"
+    loss: Callable[[Any, Any], Any]
+    validate: Callable[["keras.Model"], tuple[dict[str, float], str]]
+    lazy: bool = False
+    optimizer: str = "adam"
+    network: "keras.Model | None" = None
+
+
+class TrainingTask(Task, ABC):
+    """Builds and trains the network of one experiment.
+
+    Args:
+        config: The configuration of the experiment.
+
+    Attributes:
+        seed: Seed of the initial weights, of dropout and of the order of examples.
+    """
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self.seed = config.seed
+
+    def check(self) -> None:
+        """Refuse settings that contradict the prepared data; nothing by default.
+
+        Raises:
+            TaskError: Names each and what to set instead.
+        """
+        return
+
+    def folds(self) -> Sequence[Self]:
+        """Return the trainings that make up the network: this one, or one per fold."""
+        return [self]
+
+    def combine(self, networks: Sequence["keras.Model"]) -> "keras.Model":
+        """Return one network whose output is the mean of the folds' outputs."""
+        from pipeline.models import averaged
+
+        return averaged(networks, self.config.model.name) if len(networks) > 1 else networks[0]
+
+    @abstractmethod
+    def build(self) -> "keras.Model":
+        """Build the untrained network from the schema and the `model` section."""
+
+    @abstractmethod
+    def spec(self, model: "keras.Model") -> TrainingSpec:
+        """Return the examples, the loss and the validation of a network that `build` returned."""
+
+    def predictor(self, model: "keras.Model") -> "Predictor":
+        """Return a network that takes raw input."""
+        # Loaded by name: predictions decide nothing about a training, so their code is not part of its key.
+        predictor: Predictor = self.config.family.load("predictor")(self.schema, model)
+        return predictor
+
+    def train(
+        self,
+        model: "keras.Model",
+        start: "Checkpoint | None",
+        checkpoints: "Checkpoints",
+        on_epoch: Callable[["EpochRecord"], None],
+    ) -> Sequence["EpochRecord"]:
+        """Train a network in place.
+
+        Args:
+            model: A network that `build` returned.
+            start: The checkpoint to resume from, if there is one.
+            checkpoints: Where to save checkpoints.
+            on_epoch: Called after every epoch; on resuming, for the earlier epochs too.
+
+        Returns:
+            The scores of every epoch.
+        """
+        from pipeline.training import Objective, Training
+
+        spec = self.spec(model)
+        objective = Objective(spec.loss, spec.validate, self.monitor, self.higher_is_better)
+        training = Training(
+            spec.network or model,
+            spec.examples,
+            objective,
+            self.config.train,
+            self.seed,
+            checkpoints,
+            on_epoch=on_epoch,
+            save_network=lambda epoch: self.save(model, checkpoints.kept / f"{epoch:03}"),
+            lazy=spec.lazy,
+            optimizer=spec.optimizer,
+        )
+        return training.run(start)
+
+    def save(self, model: "keras.Model", folder: Path) -> None:
+        """Write what `evaluate` and predictions need."""
+        from pipeline.models import save_model
+
+        save_model(model, folder / MODEL)
+        self.schema.save(folder)
+
+    def best_epoch(self, history: Sequence["EpochRecord"]) -> "EpochRecord":
+        """Return the first epoch with the best monitored score, whose network is kept."""
+        sign = 1.0 if self.higher_is_better else -1.0
+        return max(history, key=lambda record: sign * record.scores[f"val_{self.monitor}"])
+
+    def fingerprint_inputs(self) -> dict[str, Any]:
+        """Return what decides the result of the training: data, settings, code and libraries, not the epochs."""
+        from pipeline.models import resolved
+        from pipeline.models.backend import versions
+
+        tree, settings = self.config.tree, self.config.train
+        left_out = NOT_IN_KEY - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
+        train = {name: value for name, value in tree["train"].items() if name not in left_out}
+        train["precision"] = resolved(settings.precision)
+        decisive = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
+        return {
+            "data": folder_digest(PROCESSED),
+            **dict(flatten(decisive)),
+            **{f"code of {name}": code_digest(files) for name, files in training_code(self.config.family).items()},
+            "libraries": versions(),
+        }
+
+
+def training_code(family: Family) -> dict[str, list[Path]]:
+    """Return the files that decide the result of a family's training, by library or family.
+
+    They are the modules that the family's training imports, directly or not.
+    """
+    module = f"{family.package}.{family.training.partition(':')[0]}"
+    found: dict[str, list[Path]] = {}
+    for name, path in code_files(module, "pipeline.training", leave_out=NOT_DECISIVE).items():
+        parts = name.split(".")
+        library = ".".join(parts[1 : 3 if parts[1:2] == ["families"] else 2])
+        found.setdefault(library, []).append(path)
+    return found
+
+
+def training_key(inputs: Mapping[str, Any]) -> str:
+    """Return the name of a training: a hash of `fingerprint_inputs`, 16 hexadecimal digits."""
+    return digest(inputs)[:16]

@@ -1,0 +1,58 @@
+"""What the MLflow run of a training holds."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.config import Config
+from pipeline.storage import MODELS, PROCESSED
+from pipeline.tasks import Predictor
+from pipeline.tracking.lifecycle import HEADLINE
+from pipeline.tracking.logged_model import log_model
+from pipeline.tracking.run import Run
+
+if TYPE_CHECKING:
+    import keras
+
+    from pipeline.training import EpochRecord
+
+
+def record_start(run: Run, config: Config, headline: str) -> None:
+    """Log settings, code, data and machine.
+
+    Args:
+        run: The run of the training.
+        config: The configuration.
+        headline: Name of the experiment's main score.
+    """
+    from pipeline.models import resolved
+
+    run.log_config(config)
+    run.log_provenance()
+    run.log_datasets()
+    run.tag("onehot.precision", resolved(config.train.precision))
+    run.tag(HEADLINE, headline)
+
+
+def record_network(run: Run, model: "keras.Model") -> None:
+    """Log summary and picture of a network."""
+    from pipeline.models import model_figure, summary
+
+    run.log_text(summary(model), "network.txt")
+    run.log_figure(model_figure(model), "network.png")
+
+
+def record_epoch(run: Run, record: "EpochRecord") -> None:
+    """Log the scores of one epoch, and the text that its validation showed."""
+    run.log_epoch(record.scores, record.epoch, record.timestamp)
+    if record.note:
+        run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
+
+
+def record_end(run: Run, config: Config, predictor: Predictor, history: "Sequence[EpochRecord]") -> None:
+    """Log the learning curves, the network itself and the digests of its files."""
+    from pipeline.metrics import plots
+
+    run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
+    run.log_files(MODELS)
+    if config.tracking.log_model:
+        log_model(run, MODELS, predictor.columns(), predictor.outputs(), predictor.example(PROCESSED))
