@@ -58,5 +58,5 @@ class Comparison:
         for name in found:
             if name != "seed":
                 ratios = (a / b for a, b in zip(found[name], found["seed"], strict=True))
-                figures[f"vs_seed{name.removeprefix('ours')}"] = round(median(ratios), 2)
+                figures[f"speedup_vs_keras_fit{name.removeprefix('ours')}"] = round(median(ratios), 2)
         print(json.dumps({"benchmark": self.name, **figures, **more(), **machine("keras", "tensorflow")}))

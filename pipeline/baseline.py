@@ -2,7 +2,7 @@
 
 import time
 
-from pipeline.config import Config, command, figure
+from pipeline.config import Config, command, format_score
 from pipeline.storage import REPORTS, write_json
 from pipeline.tasks import BaselineTask
 
@@ -19,7 +19,7 @@ def main(config: Config) -> None:
         scores[name] = found.flat()
         seconds, began = time.monotonic() - began, time.monotonic()
         print(
-            f"baseline: {name}: test {task.headline} {figure(found.values[task.headline])} ({seconds:.0f} s)",
+            f"baseline: {name}: test {task.headline} {format_score(found.values[task.headline])} ({seconds:.0f} s)",
             flush=True,
         )
     write_json(BASELINE, scores)

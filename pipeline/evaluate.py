@@ -5,7 +5,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from pipeline.baseline import BASELINE
-from pipeline.config import Config, changes, command, figure
+from pipeline.config import Config, changes, command, format_score
 from pipeline.storage import (
     AUDIT,
     METRICS,
@@ -110,14 +110,14 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
         run.log_datasets()
         run.log_text((MODELS / "history.csv").read_text(encoding="utf-8"), "history.csv")
     # Scores of the validation rows by epoch are in the run already; here they are those of the network that was kept.
-    for split, name in (("test", "test"), ("val", "val_best")):
+    for split, name in (("test", "test"), ("val", "val_final")):
         run.log_scores({f"{name}/{score}": value for score, value in evaluation.scores[split].flat().items()})
     for model, values in baseline.items():
         run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
     for name, text in evaluation.notes.items():
-        run.tag(name, text)
+        run.tag(f"onehot.{name}", text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
     run.log_text(json.dumps(config.tree["evaluate"], indent=2), EVALUATED_WITH)
     run.log_files(PREDICTIONS)
@@ -130,23 +130,23 @@ def record_audit(run: "Run") -> None:
         return
     warnings = read_audit()
     run.log_text(AUDIT.with_suffix(".md").read_text(encoding="utf-8"), "audit.md")
-    run.tag("audit.warnings", str(len(warnings)))
+    run.tag("onehot.audit.warnings", str(len(warnings)))
     for kind in {each["kind"]: None for each in warnings}:
-        run.tag(f"audit.{kind}", ", ".join(each["subject"] for each in warnings if each["kind"] == kind))
+        run.tag(f"onehot.audit.{kind}", ", ".join(each["subject"] for each in warnings if each["kind"] == kind))
 
 
 def headline(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
     """Return the family's main score with its interval."""
     scores, name = evaluation.scores["test"].flat(), task.headline
-    low, high = figure(scores[f"{name}_low"]), figure(scores[f"{name}_high"])
-    return f"{name} {figure(scores[name])} ({config.evaluate.confidence:.0%} interval {low} … {high})"
+    low, high = format_score(scores[f"{name}_low"]), format_score(scores[f"{name}_high"])
+    return f"{name} {format_score(scores[name])} ({config.evaluate.confidence:.0%} interval {low} … {high})"
 
 
 def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
     """Say how good it is, and where to look next."""
     scores = evaluation.scores["test"].values
-    others = ", ".join(f"{name} {figure(value)}" for name, value in scores.items() if name != task.headline)
-    rivals = ", ".join(f"{model} {figure(values[task.headline])}" for model, values in baseline.items())
+    others = ", ".join(f"{name} {format_score(value)}" for name, value in scores.items() if name != task.headline)
+    rivals = ", ".join(f"{model} {format_score(values[task.headline])}" for model, values in baseline.items())
     beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
     warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
     longer = ""

@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, command, figure
+from pipeline.config import Config, command, format_score
 from pipeline.storage import MODELS, PROCESSED, REPORTS, new_folder, write_json
 from pipeline.tasks import ExportTask, Predictor, require_trained_model
 
@@ -77,7 +77,7 @@ def summary(report: dict[str, Any], measured: dict[str, Any]) -> str:
         if "score" in found:
             score = found["score"]
             short, whole = (
-                "no number" if score[key] is None else figure(score[key]) for key in ("value", "with_all_bits")
+                "no number" if score[key] is None else format_score(score[key]) for key in ("value", "with_all_bits")
             )
             said = f"{score['name']} {short}, with all bits {whole}, on {score['examples']:,} validation examples"
             lines.append(f"export: {EXPORT / form}: {said}")

@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from pipeline.config import figure, guarded, tracking_uri
+from pipeline.config import format_score, guarded, tracking_uri
 from pipeline.storage import PipelineError
 
 
@@ -45,7 +45,7 @@ def show(given: argparse.Namespace) -> None:
         if given.json:
             print(json.dumps({**vars(run), "score": run.score and dict([run.score])}))
         else:
-            score = f"{run.score[0]} {figure(run.score[1])}" if run.score else ""
+            score = f"{run.score[0]} {format_score(run.score[1])}" if run.score else ""
             age = age_of(time.time() - run.began / 1000)
             print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {run.experiment}: {run.name}")
     if not found and not given.json:

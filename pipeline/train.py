@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
-from pipeline.config import Config, command, figure
+from pipeline.config import Config, command, format_score
 from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_text
 from pipeline.tasks import TrainingTask, explain_new_training, save_inputs, train_each_fold, training_key
 
@@ -95,8 +95,8 @@ def train_folds(
         best.append(best_epoch.scores[f"val_{task.monitor}"])
         run.log_scores({f"{FOLD_SCORE}/{task.monitor}": best[-1]}, number)
     print(
-        f"folds: val_{task.monitor} {', '.join(map(figure, best))}; mean {figure(mean(best))}, standard deviation "
-        f"{figure(stdev(best))}",
+        f"folds: val_{task.monitor} {', '.join(map(format_score, best))}; mean {format_score(mean(best))}, standard deviation "
+        f"{format_score(stdev(best))}",
         flush=True,
     )
     model = task.combine(networks)

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.config import ConfigError, InterruptedRunError, dump, figure, flatten, guarded, load, section_of
+from pipeline.config import ConfigError, InterruptedRunError, dump, flatten, format_score, guarded, load, section_of
 from pipeline.config.entry import changes, opening
 from pipeline.storage import LockError
 
@@ -211,7 +211,7 @@ def test_a_key_is_repeated_only_for_another_value() -> None:
 
 
 def test_figures_are_short() -> None:
-    assert [figure(value) for value in (0.73154, -3.2, 22376.06)] == ["0.7315", "-3.2000", "22,376"]
+    assert [format_score(value) for value in (0.73154, -3.2, 22376.06)] == ["0.7315", "-3.2000", "22,376"]
 
 
 def test_flatten_keeps_lists_whole() -> None:

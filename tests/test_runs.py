@@ -106,9 +106,9 @@ def test_what_lives_or_belongs_to_others_is_left_alone(store: Path) -> None:
         # Another host's is judged by its last sign of life.
         there = json.dumps({**this_process(), "host": "elsewhere"})
         client.set_tag(run.id, PROCESS, there)
-        client.set_tag(run.id, "onehot.seen", str(int(time.time()) - 60))
+        client.set_tag(run.id, "onehot.heartbeat", str(int(time.time()) - 60))
         assert reap(client) == []
-        client.set_tag(run.id, "onehot.seen", str(int(time.time()) - 3600))
+        client.set_tag(run.id, "onehot.heartbeat", str(int(time.time()) - 3600))
         assert [each.info.run_id for each in lost_runs(client)] == [run.id]
     assert client.get_run(theirs.info.run_id).info.status == "RUNNING"
 

@@ -112,7 +112,7 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     assert not Path("models").exists()
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["best/val/auc"] == study.best_value
-    assert parent.data.tags["axis.model.dropout"] == "range(0.0,0.6,0.1)"
+    assert parent.data.tags["onehot.axis.model.dropout"] == "range(0.0,0.6,0.1)"
     names = {each.path for each in client.list_artifacts(parent.info.run_id)}
     assert {"sweep.yaml", "sweep.txt", "trials.csv", "sweep.html", "plots"} <= names
     pictures = {each.path for each in client.list_artifacts(parent.info.run_id, "plots")}

@@ -4,7 +4,7 @@ from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, se
 from pipeline.config.config import Config, check, checked
 from pipeline.config.entry import changes, command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
-from pipeline.config.formatting import figure
+from pipeline.config.formatting import format_score
 from pipeline.config.registry import Family, Option, families, family_names, family_of, higher_is_better
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.storage import PipelineError
@@ -30,8 +30,8 @@ __all__ = [
     "families",
     "family_names",
     "family_of",
-    "figure",
     "flatten",
+    "format_score",
     "guarded",
     "higher_is_better",
     "load",

@@ -7,7 +7,7 @@ import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from optuna.trial import FrozenTrial
 
-from pipeline.config import did_you_mean, figure
+from pipeline.config import did_you_mean, format_score
 from pipeline.storage import CONF
 from pipeline.sweep.report import study_done
 from pipeline.sweep.space import setting_of
@@ -37,7 +37,7 @@ def promoted(study_name: str, name: str, storage: str | None, number: int | None
             f"{name} is the experiment that was searched, and what the new one is built on; choose another name"
         )
     trial = _chosen(study, number)
-    reached = ", ".join(f"{m} {figure(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
+    reached = ", ".join(f"{m} {format_score(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
     groups, values = _fixed(about["overrides"])
     for key, drawn in trial.params.items():
         values[key] = setting_of(drawn)

@@ -13,7 +13,7 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.config import check, figure
+from pipeline.config import check, format_score
 from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
@@ -78,7 +78,9 @@ def summary(plan: Plan, study: Study) -> list[str]:
     states = Counter(state_of(trial) for trial in study.get_trials(deepcopy=False))
     lines = [f"sweep {plan.study}: {', '.join(f'{count} {state}' for state, count in states.items())}"]
     for trial in study_best(study)[:SHOWN]:
-        values = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, trial.values, strict=True))
+        values = ", ".join(
+            f"{name} {format_score(value)}" for name, value in zip(plan.metrics, trial.values, strict=True)
+        )
         cost = trial.user_attrs.get("cost", {})
         spent = f"{cost.get('seconds', 0):.0f} s, {cost.get('parameters', 0):,} parameters"
         lines.append(f"  trial {trial.number}: {values}; {spent}; {shown(trial)}")
@@ -150,7 +152,9 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
             found[label].append(outcome.values(plan.metrics)[0])
     (_, old), (label, new) = found.items()
     gains = [b - a for a, b in zip(old, new, strict=True)]
-    lines = [f"  {name}: {plan.metrics[0]} {figure(mean(each))} over {seeds} seeds" for name, each in found.items()]
+    lines = [
+        f"  {name}: {plan.metrics[0]} {format_score(mean(each))} over {seeds} seeds" for name, each in found.items()
+    ]
     if seeds > 1:
         from scipy.stats import t
 

@@ -61,7 +61,7 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     try:
         parent.log_config(config)
         for axis in plan.space.axes:
-            parent.tag(f"axis.{axis.key}", axis.text)
+            parent.tag(f"onehot.axis.{axis.key}", axis.text)
         parent.log_text(OmegaConf.to_yaml(OmegaConf.create(plain)), "sweep.yaml")
         begin(plan, study, asked.enqueue)
         _launch(plan, study, launch)

@@ -17,7 +17,7 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from pipeline import ENDS_WITH_PARENT, PARENT_PID
-from pipeline.config import InterruptedRunError, check, figure
+from pipeline.config import InterruptedRunError, check, format_score
 from pipeline.storage import FolderLock, repeated, this_process
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import with_values
@@ -180,7 +180,9 @@ class _Attempt:
         else:
             self._study.tell(trial, results)
             self._end(run, "complete")
-            reached = ", ".join(f"{name} {figure(value)}" for name, value in zip(plan.metrics, results, strict=True))
+            reached = ", ".join(
+                f"{name} {format_score(value)}" for name, value in zip(plan.metrics, results, strict=True)
+            )
             self._say(f"{reached} {outcome.when}, {outcome.seconds:.0f} s", values)
             self._tell_best()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -202,7 +204,7 @@ class _Attempt:
                 self._trial.report(scores[name], epoch.epoch)
                 if self._trial.should_prune():
                     unit = "epoch" if self._plan.tree["data"].get("folds", 1) == 1 else "fold"
-                    raise optuna.TrialPruned(f"at {unit} {epoch.epoch} with {name} {figure(scores[name])}")
+                    raise optuna.TrialPruned(f"at {unit} {epoch.epoch} with {name} {format_score(scores[name])}")
 
     def _tell_best(self) -> None:
         if len(self._plan.metrics) == 1:

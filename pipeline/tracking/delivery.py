@@ -16,7 +16,7 @@ from pipeline.tracking.upload import send
 
 BATCH = 100
 """Params or metrics in one request: the tracking server takes no more."""
-PROCESS, SEEN = "onehot.process", "onehot.seen"
+PROCESS, SEEN = "onehot.process", "onehot.heartbeat"
 """Tags of a run: who writes into it, as `this_process` tells, and its last sign of life."""
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 UPLOAD_SECONDS = "120"

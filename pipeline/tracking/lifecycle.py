@@ -37,7 +37,7 @@ from pipeline.tracking.store import (
 KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "onehot.restored_from"
 PARENT = "mlflow.parentRunId"
-PLACE = "onehot.place"
+PLACE = "onehot.clone"
 """Whose checkpoints a run goes with."""
 HEADLINE = "onehot.headline"
 """Name of the score that tells how good a network is."""

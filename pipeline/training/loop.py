@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.config import InterruptedRunError, Train, figure
+from pipeline.config import InterruptedRunError, Train, format_score
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.errors import TrainingError
@@ -134,7 +134,7 @@ class Training:
                 self._save_network(progress.epoch)
         self._save()
         self._on_epoch(progress.history[-1])
-        shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {figure(monitored)}"
+        shown = f"loss {scores['loss']:.4f}  val_{self._objective.monitor} {format_score(monitored)}"
         print(f"epoch {progress.epoch}/{self._settings.epochs}  {shown}  {rate:,.0f} {self._unit}/s", flush=True)
         if note:
             print("\n".join(f"  {line}" for line in note.splitlines()), flush=True)
@@ -193,7 +193,7 @@ class Training:
         is_better = sign * value > (self._progress.best or 0.0)
         epochs = f"{min(self._last)} to {max(self._last)}"
         told = "kept" if is_better else f"not better than epoch {self._progress.best_epoch}, which is kept"
-        print(f"mean of epochs {epochs}: val_{objective.monitor} {figure(value)}, {told}", flush=True)
+        print(f"mean of epochs {epochs}: val_{objective.monitor} {format_score(value)}, {told}", flush=True)
         if not is_better:
             self._assign(best)
 

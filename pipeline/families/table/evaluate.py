@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from pipeline.config import figure
+from pipeline.config import format_score
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.crossing import Cross
 from pipeline.families.table.data.folds import fold_name
@@ -83,7 +83,9 @@ class EvaluateTable(EvaluationTask):
         if self.config.data.folds == 1:
             return {}
         low, high = val.intervals[self.headline]
-        return {"out_of_fold": f"{self.headline} {figure(val.values[self.headline])} ({figure(low)} … {figure(high)})"}
+        return {
+            "out_of_fold": f"{self.headline} {format_score(val.values[self.headline])} ({format_score(low)} … {format_score(high)})"
+        }
 
     def _write_submission(self, predictor: TablePredictor, out: Path) -> str:
         data = self.config.data
