@@ -95,8 +95,8 @@ def train_folds(
         best.append(best_epoch.scores[f"val_{task.monitor}"])
         run.log_scores({f"{FOLD_SCORE}/{task.monitor}": best[-1]}, number)
     print(
-        f"folds: val_{task.monitor} {', '.join(map(format_score, best))}; mean {format_score(mean(best))}, standard deviation "
-        f"{format_score(stdev(best))}",
+        f"folds: val_{task.monitor} {', '.join(map(format_score, best))}; mean {format_score(mean(best))}, "
+        f"standard deviation {format_score(stdev(best))}",
         flush=True,
     )
     model = task.combine(networks)

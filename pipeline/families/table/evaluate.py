@@ -82,10 +82,8 @@ class EvaluateTable(EvaluationTask):
     def _notes(self, val: Scores) -> dict[str, str]:
         if self.config.data.folds == 1:
             return {}
-        low, high = val.intervals[self.headline]
-        return {
-            "out_of_fold": f"{self.headline} {format_score(val.values[self.headline])} ({format_score(low)} … {format_score(high)})"
-        }
+        low, high = map(format_score, val.intervals[self.headline])
+        return {"out_of_fold": f"{self.headline} {format_score(val.values[self.headline])} ({low} … {high})"}
 
     def _write_submission(self, predictor: TablePredictor, out: Path) -> str:
         data = self.config.data
