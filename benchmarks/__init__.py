@@ -1,1 +1,1 @@
-"""Benchmarks: one question a file, rivals in the same run, one JSON object as the last line."""
+"""Benchmarks: one question per file, all contenders in the same run, one JSON object as the last line."""

@@ -9,12 +9,12 @@ from pipeline.storage import write_text
 
 HERE = Path(__file__).parent
 NONE = ("parity", "redhat_like")
-"""What makes a table of exports, and what writes data."""
+"""Modules that are not benchmarks: one prints a table of exports, the other writes data."""
 PAGE = HERE.parent / "docs" / "performance.md"
 
 
 def main() -> None:
-    """Run each file of this folder; arguments (`--quick`) go to all."""
+    """Run every benchmark in this folder with the given arguments (`--quick`)."""
     sections = ["# Performance\n\nWritten by `make bench`; each section is one run of `benchmarks/NAME.py`.\n"]
     for path in sorted(set(HERE.glob("[a-z]*.py")) - {HERE / f"{name}.py" for name in NONE}):
         print(f"benchmark {path.stem}", flush=True)

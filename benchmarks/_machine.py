@@ -1,4 +1,4 @@
-"""What figures were taken on."""
+"""Description of the machine that figures were measured on."""
 
 import importlib.metadata
 import os
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def machine(*packages: str) -> dict[str, str]:
-    """Return processor, number of cores and versions."""
+    """Return the processor, the number of cores and the package versions."""
     info = Path("/proc/cpuinfo")
     names = (
         [line.partition(":")[2].strip() for line in info.read_text().splitlines() if line.startswith("model name")]

@@ -1,4 +1,4 @@
-"""Rates of contenders, each in a process of its own, interleaved."""
+"""Compare the rates of contenders, each in its own process, interleaved."""
 
 import argparse
 import json
@@ -13,13 +13,14 @@ from benchmarks._machine import machine
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is compared, and how often.
+    """A comparison of contenders.
 
     Attributes:
-        name: Of the benchmark: its file.
-        unit: Counted a second, as it is shown.
-        counts: Of examples that a contender learns from: with `--quick`, and without.
-        contenders: Name → function from that number to a rate; one is called `seed`, the others begin with `ours`.
+        name: The name of the benchmark, which is its module.
+        unit: The unit that is counted per second, as shown.
+        counts: The numbers of training examples, with and without `--quick`.
+        contenders: The functions from the number of examples to a rate, by name; one name is `seed`, the others start
+            with `ours`.
     """
 
     name: str
@@ -28,18 +29,18 @@ class Comparison:
     contenders: Mapping[str, Callable[[int], float]]
 
     def arguments(self, about: str | None) -> argparse.ArgumentParser:
-        """Return what the command line understands."""
+        """Return the parser of the command line."""
         parser = argparse.ArgumentParser(description=about)
-        parser.add_argument("--quick", action="store_true", help=f"one round of few {self.unit}")
-        parser.add_argument("--only", choices=self.contenders, help="this contender, in this process")
+        parser.add_argument("--quick", action="store_true", help=f"run one round with few {self.unit}")
+        parser.add_argument("--only", choices=self.contenders, help="run only this contender, in this process")
         return parser
 
     def run(self, given: argparse.Namespace, more: Callable[[], Mapping[str, float]] = dict) -> None:
-        """Compare and print the figures.
+        """Compare the contenders and print the figures.
 
         Args:
-            given: The command line.
-            more: Figures besides.
+            given: The parsed command line.
+            more: The function that returns additional figures.
         """
         count = self.counts[not given.quick]
         if given.only:

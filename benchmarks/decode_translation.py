@@ -1,12 +1,13 @@
-"""Speed of beam search: batches beside one sentence at a time, kept state beside running the prefix again.
+"""Speed of beam search: batches against one sentence at a time, cached state against rerunning the prefix.
 
-The network of `conf/model/attention.yaml` and that of `transformer.yaml` with small_parallel_enja's
-vocabularies and untrained weights; source sentences of 4 to 16 words, translations of exactly 12: all contenders do the
-same work, and give the same translations, which is checked. Beam 5. `vs_one_by_one`: 100 sentences at a time against
-one. `vs_rerun`: the state of what is written is kept, against the decoder run over the whole prefix at each step (the
-source is read once in both). Interleaved in one process, after a round that counts for nothing.
+The networks of `conf/model/attention.yaml` and `conf/model/transformer.yaml` with the vocabularies of
+small_parallel_enja and untrained weights; source sentences have 4 to 16 words, translations exactly 12. All contenders
+do the same work and must give the same translations, which is checked. The beam size is 5. `vs_one_by_one`: 100
+sentences at a time against one. `vs_rerun`: cached decoder state against running the decoder over the whole prefix at
+each step (the source is encoded once in both). Contenders are interleaved in one process, after a warm-up round.
 
-`--model FOLDER`: a trained network; besides, seconds for the 500 test sentences in data/processed, greedy and beam 5.
+`--model FOLDER` also measures a trained network: seconds for the 500 test sentences in data/processed, greedy and with
+beam 5.
 """
 
 import argparse
@@ -27,7 +28,7 @@ WORDS, LENGTH, BEAM = (6638, 8778), 12, 5
 
 
 def network(name: str) -> Any:
-    """Build one of the committed networks."""
+    """Return a network with committed settings."""
     from pipeline.families.translation.models.registry import translator
 
     from pipeline.families.translation.models.common import Sizes
@@ -37,7 +38,7 @@ def network(name: str) -> Any:
 
 
 def sources(count: int) -> Any:
-    """Draw sentences."""
+    """Return random source sentences, shape (count, 18)."""
     random = np.random.default_rng(0)
     found = np.zeros((count, 18), np.int32)
     for row in found:
@@ -47,7 +48,7 @@ def sources(count: int) -> Any:
 
 
 def rerun(decoder: Any) -> Any:
-    """Return a decoder that keeps what was written and runs all of it again at each step."""
+    """Return a decoder that runs the whole prefix again at each step instead of caching the state."""
     import tensorflow as tf
 
     from pipeline.families.translation.models.keras_decoder import KerasDecoder
@@ -71,7 +72,7 @@ def rerun(decoder: Any) -> Any:
 
 
 def compare(name: str, rounds: int, count: int) -> dict[str, float]:
-    """Return the figures of a network."""
+    """Return the figures for a network."""
     from pipeline.families.translation.models.registry import inference_of
 
     from pipeline.families.translation.models.keras_decoder import KerasDecoder
@@ -93,7 +94,9 @@ def compare(name: str, rounds: int, count: int) -> dict[str, float]:
                 seconds[each].append(time.monotonic() - began)
         words = [[translation[0].words for translation in each] for each in found.values()]
         same = np.mean([a == b for other in words[1:] for a, b in zip(words[0], other, strict=True)])
-        if same < 0.98:  # float32 rounds differently in batches: of untrained words some are as good as equal
+        if (
+            same < 0.98
+        ):  # float32 rounds differently in batches, and some scores of an untrained network are nearly equal
             sys.exit(f"{name}: only {same:.0%} of the translations are the same")
     base = seconds["batched"]
     return {
@@ -106,7 +109,7 @@ def compare(name: str, rounds: int, count: int) -> dict[str, float]:
 
 
 def trained(folder: Path) -> dict[str, float]:
-    """Return seconds for the prepared test sentences."""
+    """Return the seconds for the prepared test sentences."""
     from pipeline.families.translation.data.sentences import Sentences
     from pipeline.families.translation.models.translate import SearchSettings
     from pipeline.families.translation.predictor import TranslationPredictor
@@ -124,10 +127,12 @@ def trained(folder: Path) -> dict[str, float]:
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of few sentences")
-    parser.add_argument("--model", type=Path, help="a trained network, for the sentences in data/processed")
+    parser.add_argument("--quick", action="store_true", help="run one round with few sentences")
+    parser.add_argument(
+        "--model", type=Path, help="also measure this trained network on the sentences in data/processed"
+    )
     given = parser.parse_args()
     rounds, count = (1, 100) if given.quick else (3, 300)
     figures: dict[str, float] = {}

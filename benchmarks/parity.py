@@ -1,7 +1,8 @@
-"""A table of exported networks: families by formats, from the reports of their exports.
+"""Print a table of exported networks by family and format, from the reports of their exports.
 
-`python -m benchmarks.parity NAME=FOLDER...`, each a clone in which `dvc repro` or `python -m pipeline.export` has
-written `export/report.json` and `reports/export_times.json`. Prints Markdown, as docs/export.md has it.
+Usage: `python -m benchmarks.parity NAME=FOLDER...`. Each folder is a clone in which `dvc repro` or
+`python -m pipeline.export` has written `export/report.json` and `reports/export_times.json`. The output is the Markdown
+table of docs/export.md.
 """
 
 import argparse
@@ -13,7 +14,7 @@ HEAD = ("network", "format", "largest difference", "MB", "milliseconds", "of Ker
 
 
 def rows_of(name: str, report: dict[str, Any], times: dict[str, Any]) -> list[tuple[str, ...]]:
-    """Return a line a format."""
+    """Return one row per format."""
     found = []
     for form, each in report["formats"].items():
         networks = each["networks"]

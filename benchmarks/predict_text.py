@@ -1,10 +1,11 @@
-"""Time of one character: the NumPy runtime beside Keras and ONNX, on the network of `conf/model/char_rnn.yaml`.
+"""Time per character: the NumPy runtime against Keras and ONNX, with the network of `conf/model/char_rnn.yaml`.
 
-Untrained weights, 40 characters as the King James Bible has; one sentence is read character by character, the state
-handed on, by: the NumPy runtime; the bare network called (`vs_keras_call`); its `predict` (`vs_keras_predict`); the
-graph that `python -m pipeline.predict` compiles of it (`vs_keras_graph`); and the same exported to ONNX, run by
-onnxruntime with its own number of threads and with one (`vs_onnxruntime`, `vs_onnxruntime_1_thread`). All give the same
-logits, which is checked. Interleaved in one process; the first round counts for nothing.
+The weights are untrained, and there are 40 characters, as in the King James Bible. One sentence is read character by
+character, passing on the state, by: the NumPy runtime; a plain call of the Keras network (`vs_keras_call`); its
+`predict` (`vs_keras_predict`); the graph that `python -m pipeline.predict` compiles (`vs_keras_graph`); and the network
+exported to ONNX, run by onnxruntime with its default number of threads and with one (`vs_onnxruntime`,
+`vs_onnxruntime_1_thread`). All must give the same logits, which is checked. Contenders are interleaved in one process;
+the first round is a warm-up.
 """
 
 import argparse
@@ -24,7 +25,7 @@ CHARACTERS = 40
 
 
 def contenders() -> tuple[dict[str, Any], dict[str, int]]:
-    """Return functions from text and state to logits and state, and how wide each part of the state is."""
+    """Return functions from text and state to logits and state, and the width of each part of the state."""
     import onnxruntime
     import tensorflow as tf
     from pipeline.families.text.models.registry import writer
@@ -66,7 +67,7 @@ def _tensors(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def read(network: Any, text: Any, widths: dict[str, int]) -> tuple[float, Any]:
-    """Return seconds a character, and the logits after each, `(characters, size)`."""
+    """Return the seconds per character, and the logits after each, shape (characters, size)."""
     state = {name: np.zeros((1, width), np.float32) for name, width in widths.items()}
     logits = []
     began = time.monotonic()
@@ -78,9 +79,9 @@ def read(network: Any, text: Any, widths: dict[str, int]) -> tuple[float, Any]:
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of few characters")
+    parser.add_argument("--quick", action="store_true", help="run one round with few characters")
     given = parser.parse_args()
     rounds, length = (1, 20) if given.quick else (5, 100)
     text = np.random.default_rng(0).integers(CHARACTERS, size=length)
@@ -94,7 +95,7 @@ def main() -> None:
                 seconds[name].append(taken)
         for name, found in logits.items():
             if np.abs(found - logits["numpy"]).max() > 1e-4:
-                sys.exit(f"{name}: other logits than the NumPy runtime's")
+                sys.exit(f"{name}: the logits differ from those of the NumPy runtime")
     figures: dict[str, float] = {f"microseconds_{name}": round(1e6 * median(each)) for name, each in seconds.items()}
     for name in [each for each in networks if each != "numpy"]:
         ratios = [b / a for a, b in zip(seconds["numpy"], seconds[name], strict=True)]

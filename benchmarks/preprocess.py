@@ -1,8 +1,8 @@
-"""CSV to codes on the Red Hat look-alike (2.2 million rows, join included), beside merely reading it, and pandas.
+"""CSV to codes on the Red Hat look-alike (2.2 million rows, including the join), against plain reading and pandas.
 
-Each contender runs in a process of its own, interleaved; times leave out imports. `reading` reads the same two files
-with pyarrow and does nothing else. `pandas` reads with the pyarrow engine, merges, factorizes every column and splits
-by person, in memory. Ours writes the arrays to disk, with the vocabularies of the training rows.
+Each contender runs in its own process, interleaved; times exclude imports. `reading` only reads the same two files with
+pyarrow. `pandas` reads with the pyarrow engine, merges, factorizes every column and splits by person, in memory. `ours`
+also writes the arrays to disk, with the vocabularies of the training rows.
 """
 
 import argparse
@@ -31,7 +31,7 @@ NUMBERS = ["people_char_38", "date_days"]
 
 
 def ours(folder: Path) -> None:
-    """Prepare the arrays, split by person."""
+    """Prepare the arrays, split by person, and write them."""
     from pipeline.families.table.data.holdout import Holdout
     from pipeline.families.table.data.layout import Derived, Layout, Side
     from pipeline.families.table.data.prepare import prepare
@@ -62,7 +62,7 @@ def ours(folder: Path) -> None:
 
 
 def reading(folder: Path) -> None:
-    """Read the files."""
+    """Read the files with pyarrow."""
     import pyarrow.csv as csv
 
     for name in ("act_train.csv", "people.csv"):
@@ -70,7 +70,7 @@ def reading(folder: Path) -> None:
 
 
 def pandas(folder: Path) -> None:
-    """Read, merge, factorize, split."""
+    """Read, merge, factorize and split with pandas."""
     import numpy as np
     import pandas as pd
 
@@ -93,7 +93,7 @@ CONTENDERS = {"ours": ours, "reading": reading, "pandas": pandas}
 
 
 def measured(name: str, folder: Path) -> tuple[float, float]:
-    """Run a contender in a process of its own; return seconds and peak GB."""
+    """Run a contender in its own process; return the seconds and the peak memory in GB."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.preprocess", "--contender", name, "--folder", str(folder)],
         cwd=PROJECT,
@@ -106,10 +106,10 @@ def measured(name: str, folder: Path) -> tuple[float, float]:
 
 
 def contend(name: str, folder: Path) -> None:
-    """Print seconds and peak GB of this process."""
+    """Run a contender; print its seconds and the peak memory of this process in GB."""
     if name == "ours":
         import pipeline.data  # noqa: F401
-    # Arrow imports pandas by itself, at the first array of NumPy's: for all of them before the clock starts.
+    # Arrow imports pandas at the first NumPy array; import it for all contenders before the clock starts.
     import pandas  # noqa: F401
     import pyarrow.csv  # noqa: F401
 
@@ -120,18 +120,18 @@ def contend(name: str, folder: Path) -> None:
 
 
 def peak_gb() -> float:
-    """Return the most memory that this process has held."""
+    """Return the peak memory of this process in GB."""
     if sys.platform != "linux":
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e9
-    # Not getrusage: its peak is inherited from the process that started this one.
+    # Not getrusage, whose peak is inherited from the parent process.
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1e6
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, one round")
+    parser.add_argument("--quick", action="store_true", help="run one round with a tenth of the rows")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()

@@ -1,7 +1,7 @@
-"""Test AUC on flights, whole days held out: this pipeline with its committed defaults beside LightGBM.
+"""Test AUC on flights with whole days held out: this pipeline with its committed defaults against LightGBM.
 
-Both learn from the same rows and columns, stop by the same validation days and are scored on the same test days,
-for several draws of days (`data.split_seed`). Nothing is chosen by the test split.
+Both learn from the same rows and columns, use the same validation days for early stopping and are scored on the same
+test days, for several random splits of the days (`data.split_seed`). Nothing is chosen by the test split.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from pipeline.storage import PROJECT
 
 
 def ours(folder: Path, split_seed: int) -> tuple[float, float]:
-    """Run the stages in `folder`; return test AUC and seconds of the train stage."""
+    """Run the stages in `folder`; return the test AUC and the seconds of the train stage."""
     environment = {**os.environ, "PYTHONPATH": str(PROJECT), "DVC_ROOT": str(folder)}
     overrides = ["experiment=flights", f"data.split_seed={split_seed}", "tracking.log_model=false"]
     seconds = {}
@@ -43,7 +43,7 @@ def ours(folder: Path, split_seed: int) -> tuple[float, float]:
 
 
 def gradient_boosting(processed: Path) -> tuple[float, float]:
-    """Train LightGBM on the same arrays, as the baseline stage does; return test AUC and seconds."""
+    """Train LightGBM on the same arrays, as the baseline stage does; return the test AUC and the seconds."""
     splits = {name: Arrays.load(processed / name) for name in SPLITS}
     began = time.monotonic()
     probability = lightgbm(splits, Schema.load(processed))[:, 0]
@@ -51,9 +51,9 @@ def gradient_boosting(processed: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the models and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one draw of days instead of five")
+    parser.add_argument("--quick", action="store_true", help="use one split of the days instead of five")
     seeds = [1] if parser.parse_args().quick else [1, 2, 3, 4, 5]
     rows = {}
     for seed in seeds:

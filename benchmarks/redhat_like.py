@@ -1,8 +1,8 @@
-"""Write files of the schema and shape of Kaggle's predicting-red-hat-business-value, from a seed, at any size.
+"""Write synthetic files with the schema and shape of Kaggle's predicting-red-hat-business-value, at any size.
 
-What is known of the real files: 2,197,291 and 498,687 activities of 189,118 people; a share .444 of outcomes is 1; the
+Known facts about the real files: 2,197,291 and 498,687 activities of 189,118 people; a share .444 of outcomes is 1; the
 outcome is constant within 86 % of the people's groups (`group_1`) and switches at a date in most of the others. A
-random split of the rows therefore looks far better than one by person; the look-alike is made to have this leak, too.
+random split of the rows therefore scores far better than a split by person; the look-alike has this leak, too.
 """
 
 import argparse
@@ -28,23 +28,23 @@ def write(folder: Path, scale: float = 1.0, seed: int = 1, activities: float = 1
     """Write `people.csv`, `act_train.csv` and `act_test.csv`.
 
     Args:
-        folder: Made if it does not exist.
-        scale: 1 for the real number of rows and people.
-        seed: Of everything.
-        activities: How many times as many activities of the same people.
+        folder: The folder to write; created if missing.
+        scale: The size relative to the real number of rows and people.
+        seed: The seed of all random numbers.
+        activities: The factor on the number of activities of the same people.
     """
     folder.mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(seed)
     people = max(50, round(PEOPLE * scale))
     groups = max(20, round(GROUPS * scale))
-    # Every group has a member; the rest fall into a giant one, or by a heavy tail.
+    # Every group has a member; the other people join a giant group or follow a heavy-tailed distribution.
     group = np.concatenate([np.arange(groups), _heavy(random, groups, people - groups)])
     group = np.where(random.random(people) < GIANT_GROUP, 0, group)
     group[:groups] = np.arange(groups)
     random.shuffle(group)
     chars = [_heavy(random, count, people) for count in PEOPLE_CHARS]
     flags = random.random((28, people)) < random.uniform(0.1, 0.5, 28)[:, None]
-    # Groups have a level of their own, which their people's char_38 follows.
+    # Each group has its own level, and the char_38 of its people depends on it.
     level = random.normal(size=groups)
     score = np.clip(50 + 28 * (0.8 * level[group] + 0.6 * random.normal(size=people)), 0, 100).round().astype(int)
     side = {"people_id": _named("ppl_", np.arange(people)), "char_1": _named("type ", chars[0])}
@@ -70,12 +70,12 @@ def _outcomes(
     chars: list[Ints],
     is_constant: npt.NDArray[np.bool_],
 ) -> tuple[npt.NDArray[np.bool_], Ints]:
-    """Return each person's first outcome and the day on which it switches (never: a day after the last)."""
+    """Return the first outcome of each person and the day on which it switches (after the last day for never)."""
     effects = random.normal(size=PEOPLE_CHARS[2])
     groups = len(level)
     by_group = random.random(groups) < _sigmoid(2.0 * level - 0.3)
     own = random.random(len(group)) < _sigmoid(0.12 * (score - 54) + 0.8 * effects[chars[2]])
-    # The giant group is none: its people have nothing in common.
+    # The giant group is not a real group: its people have nothing in common.
     outcome = np.where(group == 0, own, by_group[group])
     days = np.where(is_constant, DAYS, random.integers(DAYS // 4, DAYS, size=groups))
     days[0] = DAYS
@@ -92,7 +92,7 @@ def _activities(
     *,
     labelled: bool,
 ) -> None:
-    # Everyone has an activity; some have hundreds.
+    # Everyone has at least one activity; some have hundreds.
     who = np.concatenate([people[:rows], people[_heavy(random, len(people), max(0, rows - len(people)))]])
     who.sort()
     day = random.integers(DAYS, size=rows)
@@ -114,7 +114,7 @@ def _activities(
 
 
 def _heavy(random: np.random.Generator, values: int, size: int) -> Ints:
-    # Value i about as often as 1 / (i + 2): a few are common, most are rare.
+    # Value i has a frequency of about 1 / (i + 2): a few values are common, most are rare.
     drawn: Ints = np.floor((values + 2.0) ** random.random(size) * 2 ** (1 - random.random(size))).astype(np.int64) - 1
     return drawn % values
 
@@ -141,7 +141,7 @@ def main() -> None:
     """Write the files."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--scale", type=float, default=1.0, help="1: as many rows as the real files (default)")
+    parser.add_argument("--scale", type=float, default=1.0, help="size relative to the real files (default 1)")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     write(given.folder, given.scale, given.seed)

@@ -1,12 +1,12 @@
-"""Sweeps: what a trial costs beyond its training, and a grid beside DVC's queue; two workers beside one.
+"""Sweeps: the overhead of a trial beyond its training, a grid against DVC's queue, and two workers against one.
 
-A small table (the Red Hat look-alike at a hundredth: 22,000 rows, 52 columns), one grid of networks, the same trainings
-for every contender, in a clone of this project. `overhead_s` is the time between trials and around their training:
-Optuna's and MLflow's books, drawing, checking the settings, cleaning up; building network and graph belongs to the
-training. `vs_dvc_queue` compares whole commands, imports included: `dvc exp run --queue` and `dvc queue start` of the
-train stage against `--multirun` with the grid sampler. `vs_one_worker` compares trials a minute, from the first one's
-beginning to the last one's end, where a trial computes with one thread; `two_commands` is what the machine has to give:
-two sweeps of one worker that know nothing of each other, at the same time, beside one alone.
+A small table (a hundredth of the Red Hat look-alike: 22,000 rows, 52 columns) and one grid of networks, with the same
+trainings for every contender, in a clone of this project. `overhead_s` is the time between trials and around their
+training: bookkeeping of Optuna and MLflow, sampling, checking the settings and cleaning up; building network and graph
+counts as training. `vs_dvc_queue` compares whole commands including imports: `dvc exp run --queue` and
+`dvc queue start` of the train stage against `--multirun` with the grid sampler. `vs_one_worker` compares trials per
+minute, from the start of the first to the end of the last, with one thread per trial. `two_commands` is the limit that
+the machine sets: two independent sweeps of one worker at the same time, against one alone.
 """
 
 import argparse
@@ -37,20 +37,20 @@ FIXED = [
 
 
 class Clone:
-    """A clone of this project with the data prepared."""
+    """A clone of this project with prepared data."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         subprocess.run(["git", "clone", "-q", str(PROJECT), str(folder)], check=True)
         write(folder / "data" / "own", scale=0.01)
-        # DVC's queue works in copies that hold what git tracks.
+        # DVC's queue works in copies that contain only files tracked by git.
         self.run("git", "add", "--force", "data/own")
         self.run("git", "-c", "user.name=b", "-c", "user.email=b@b", "commit", "-q", "-m", "data")
         self.run(sys.executable, "-m", "pipeline.compose", *FIXED)
         self.run("dvc", "repro", "preprocess")
 
     def run(self, *command: str, threads: int | None = None) -> float:
-        """Run a command; return the seconds that it took."""
+        """Run a command; return its duration in seconds."""
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("DVC_", "PIPELINE_", "MLFLOW_"))}
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
         if threads:
@@ -60,7 +60,7 @@ class Clone:
         return time.monotonic() - began
 
     def sweep(self, name: str, grid: dict[str, str], workers: int, threads: int | None = None) -> float:
-        """Search a grid; return the seconds of the command."""
+        """Search a grid; return the duration of the command in seconds."""
         return self.run(*self.searching(name, grid, workers), threads=threads)
 
     @staticmethod
@@ -72,34 +72,34 @@ class Clone:
         return [*command, *settings, *axes]
 
     def trials(self, name: str) -> list[tuple[datetime, datetime, float]]:
-        """Return beginning, end and seconds of training of a study's trials."""
+        """Return the start, the end and the training seconds of each trial of a study."""
         import optuna
 
         study = optuna.load_study(study_name=name, storage=f"sqlite:///{self.folder / 'optuna.db'}")
         found = []
         for trial in study.get_trials(deepcopy=False):
             if trial.datetime_start is None or trial.datetime_complete is None or trial.state.name != "COMPLETE":
-                sys.exit(f"trial {trial.number} of {name} did not end well")
+                sys.exit(f"trial {trial.number} of {name} did not complete")
             found.append((trial.datetime_start, trial.datetime_complete, float(trial.user_attrs["cost"]["seconds"])))
         return found
 
 
 def span(trials: list[tuple[datetime, datetime, float]]) -> float:
-    """Return the seconds from the first beginning to the last end."""
+    """Return the seconds from the first start to the last end."""
     return (max(end for _, end, _ in trials) - min(begin for begin, _, _ in trials)).total_seconds()
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of the small grid")
+    parser.add_argument("--quick", action="store_true", help="run one round with the small grid")
     rounds, grid = (1, GRID) if parser.parse_args().quick else (3, LARGE)
     ours, queue, ratios, overheads, ceilings = [], [], [], [], []
     with tempfile.TemporaryDirectory() as scratch:
         clone = Clone(Path(scratch) / "clone")
         for number in range(rounds):
             ours.append(clone.sweep(f"ours-{number}", GRID, 1))
-            # Another seed a round: DVC would take a run that it knows from its cache.
+            # A new seed per round, because DVC would restore a known run from its cache.
             overrides = [f"-S {text}" for text in [*FIXED, f"seed={number + 2}"]]
             queued = [*overrides, *(f"-S {key}={values}" for key, values in GRID.items())]
             began = clone.run("dvc", "exp", "run", "--queue", *" ".join(queued).split(), "train")
@@ -127,7 +127,7 @@ def main() -> None:
 
 
 def waited(clone: Clone) -> float:
-    """Wait until DVC's queue is empty; return how long that took."""
+    """Wait until DVC's queue is empty; return the seconds waited."""
     began = time.monotonic()
     while True:
         shown = subprocess.run(["dvc", "queue", "status"], cwd=clone.folder, check=True, capture_output=True, text=True)

@@ -1,9 +1,9 @@
-"""What a tracking server in trouble costs a training: stopped, hanging, slow (2 s a call), answering 500.
+"""Slowdown of a training by a failing tracking server: stopped, hanging, slow (2 s per call), answering 500.
 
-The same training (a synthetic table of a few columns) again and again, interleaved, each time with a real `mlflow
-server`; after its first epoch the server is put into trouble, and stays there. Measured is the time from the end of the
-first epoch to that of the last, validation and checkpoints included. `vs_well` of each trouble is that time with the
-server well, divided by the one in trouble (1: no slower), the median of the rounds.
+The same training (a synthetic table of a few columns) is repeated, interleaved, each time with a real `mlflow server`;
+after the first epoch the server fails and stays in that state. The measured time runs from the end of the first epoch
+to the end of the last, including validation and checkpoints. `vs_well` of each failure is the time with a healthy
+server divided by the time with the failing one (1: no slower), as the median over the rounds.
 """
 
 import argparse
@@ -28,7 +28,7 @@ EPOCHS = 8
 
 
 def clone(folder: Path, rows: int) -> None:
-    """Clone this project, with a table prepared."""
+    """Clone this project and prepare a table."""
     from conftest import write_experiment, write_tiny
 
     subprocess.run(["git", "clone", "-q", str(PROJECT), str(folder)], check=True)
@@ -41,7 +41,7 @@ def clone(folder: Path, rows: int) -> None:
 
 
 def measured(folder: Path, way: str, seed: int) -> float:
-    """Train with a server that gets into trouble; return the seconds between the first epoch's end and the last's."""
+    """Train with a failing server; return the seconds from the end of the first epoch to the end of the last."""
     with tempfile.TemporaryDirectory() as scratch:
         server = Server(Path(scratch))
         server.start()
@@ -71,14 +71,14 @@ def measured(folder: Path, way: str, seed: int) -> float:
         server.stop()
         between.close()
         if process.returncode or not last:
-            sys.exit(f"the training with a server {way} failed")
+            sys.exit(f"the training failed with the server in state {way}")
     return last - first
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one round, few rows")
+    parser.add_argument("--quick", action="store_true", help="run one round with few rows")
     quick = parser.parse_args().quick
     rounds = 1 if quick else 5
     found: dict[str, list[float]] = {way: [] for way in WAYS}
@@ -86,7 +86,7 @@ def main() -> None:
         folder = Path(scratch) / "clone"
         clone(folder, 20_000 if quick else 100_000)
         for number in range(rounds):
-            # Each seed is a training of its own; the order turns, so that no one is always the first.
+            # Each seed is a separate training; the order rotates, so that no state always comes first.
             for way in (*WAYS[number:], *WAYS[:number]):
                 found[way].append(measured(folder, way, seed=1000 + 10 * number + WAYS.index(way)))
     ratios = {

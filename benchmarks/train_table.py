@@ -1,13 +1,13 @@
-"""Training speed on tables of Red Hat's shape: this pipeline beside one Embedding layer a column under Keras' `fit`.
+"""Training speed on tables of Red Hat's shape: this pipeline against one Embedding layer per column in Keras' `fit`.
 
-The same columns, batch size, embedding and hidden width and dropouts; each contender in a process of its own,
-interleaved; the second epoch counts, so that neither compiles on the clock. Ours trains as the train stage does: with
-deterministic operations, a validation (of one batch) and a checkpoint an epoch, and with Adam that touches only the
-rows of a batch; the others' Adam works through their tables. Ours computes as committed, with `train.precision=auto`,
-the others in float32; figures that end in `_float32` are those of `train.precision=float32`. `gemm_share` is our speed
-against what the three products of the plain network's first layer alone would take in float32, measured in the same
-run; in float32, one above 1 means that fewer multiplications are done. A plain PyTorch loop takes part where PyTorch is
-installed (`uv pip install --require-hashes -r requirements/bench.lock`).
+All contenders have the same columns, batch size, embedding and hidden widths and dropouts. Each runs in its own
+process, interleaved; the second epoch is timed, so that compilation does not count. Ours trains as the train stage
+does: with deterministic operations, a validation (of one batch) and a checkpoint per epoch, and with Adam that updates
+only the rows of a batch; the Adam of the others updates whole tables. Ours computes as committed, with
+`train.precision=auto`, the others in float32; figures that end in `_float32` use `train.precision=float32`.
+`gemm_share` is our speed relative to that of the three products of the plain network's first layer alone in float32,
+measured in the same run; in float32, a value above 1 means that ours does fewer multiplications. A plain PyTorch loop
+takes part if PyTorch is installed (`uv pip install --require-hashes -r requirements/bench.lock`).
 """
 
 import argparse
@@ -31,14 +31,14 @@ BATCH, DIM, UNITS = 1024, 32, 256
 SHAPES = {
     "low": [50] * 52,
     # activity_category, char_1 … char_10, group_1, people's char_1 … char_9, two calendar columns, 28 flags;
-    # one code more each, for the unknown
+    # each with one extra code for unknown values
     "redhat": [8, 52, 33, 12, 8, 8, 6, 9, 19, 20, 6516, 34225, 3, 4, 44, 26, 10, 8, 26, 9, 10, 13, 8, *[3] * 28],
 }
 NUMBERS = 3
 
 
 def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic]], npt.NDArray[np.float32]]:
-    """Draw rows: frequent categories first, as the codes of a vocabulary are."""
+    """Return random rows; frequent categories have small codes, as in a vocabulary."""
     random = np.random.default_rng(0)
     codes = np.stack([(size * random.random(rows) ** 3).astype("int32") for size in sizes], axis=1)
     numbers = random.normal(size=(rows, NUMBERS)).astype("float32")
@@ -46,7 +46,7 @@ def table(sizes: list[int], rows: int) -> tuple[dict[str, npt.NDArray[np.generic
 
 
 def ours(shape: str, rows: int, precision: str = "auto") -> float:
-    """Return rows a second of the second epoch."""
+    """Return the rows per second in the second epoch."""
     from pipeline.families.table.metrics.binary import Binary
     from pipeline.families.table.models.embedding_mlp import Features, embedding_mlp
     from pipeline.families.table.settings import EmbeddingMlp
@@ -88,7 +88,7 @@ def ours(shape: str, rows: int, precision: str = "auto") -> float:
 
 
 def seed(shape: str, rows: int) -> float:
-    """Return rows a second of the second epoch of one Embedding layer a column, under `fit`."""
+    """Return the rows per second in the second epoch of one Embedding layer per column, with `fit`."""
     import keras
 
     keras.utils.set_random_seed(1)
@@ -105,16 +105,16 @@ def seed(shape: str, rows: int) -> float:
     model = keras.Model([*codes, numbers], output)
     model.compile(keras.optimizers.Adam(1e-3), "binary_crossentropy")
     ends: list[float] = []
-    told = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.monotonic()))
+    timer = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: ends.append(time.monotonic()))
     missing = np.isnan(inputs["numeric"])
     beside = np.concatenate([np.where(missing, 0, inputs["numeric"]), missing], axis=1).astype("float32")
     columns = [*np.split(inputs["categorical"], len(codes), axis=1), beside]
-    model.fit(columns, target, batch_size=BATCH, epochs=2, verbose=0, callbacks=[told])
+    model.fit(columns, target, batch_size=BATCH, epochs=2, verbose=0, callbacks=[timer])
     return rows / (ends[1] - ends[0])
 
 
 def torch(shape: str, rows: int) -> float:
-    """Return rows a second of the second epoch of a plain PyTorch loop: one table, the same dropouts and Adam."""
+    """Return the rows per second in the second epoch of a plain PyTorch loop: one table, same dropouts and Adam."""
     import torch
     from torch import nn
 
@@ -146,7 +146,7 @@ def torch(shape: str, rows: int) -> float:
 
 
 def gemm(shape: str, rows: int) -> float:
-    """Return rows a second of the first layer's three products alone: output, and gradients of kernel and input."""
+    """Return the rows per second of the three products of the first layer: output, kernel and input gradients."""
     import tensorflow as tf
 
     width = len(SHAPES[shape]) * DIM + 2 * NUMBERS
@@ -170,7 +170,7 @@ def gemm(shape: str, rows: int) -> float:
 
 
 def ours_in_float32(shape: str, rows: int) -> float:
-    """Return rows a second of ours with float32 products."""
+    """Return the rows per second of ours with float32 products."""
     return ours(shape, rows, "float32")
 
 
@@ -180,7 +180,7 @@ if find_spec("torch"):  # requirements/bench.lock
 
 
 def measured(contender: str, shape: str, rows: int) -> float:
-    """Run a contender in a process of its own."""
+    """Run a contender in its own process; return its rate."""
     done = subprocess.run(
         [
             sys.executable,
@@ -202,9 +202,9 @@ def measured(contender: str, shape: str, rows: int) -> float:
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="one round of few rows")
+    parser.add_argument("--quick", action="store_true", help="run one round with few rows")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     parser.add_argument("--shape", choices=SHAPES, help=argparse.SUPPRESS)
     parser.add_argument("--rows", type=int, help=argparse.SUPPRESS)

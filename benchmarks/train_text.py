@@ -1,10 +1,11 @@
-"""Training speed of a character model: `char_rnn` beside the original's way under Keras' `fit`, LSTMs of equal width.
+"""Training speed of a character model: `char_rnn` against the original method in Keras' `fit`, with equal LSTM width.
 
-The first 400,000 characters of the King James Bible in lower case. The original's way: windows of 3 characters, step 2,
-one-hot and in memory as such, an LSTM of 128 units, a softmax, integer targets (its one-hot targets would be slower),
-RMSprop, 128 windows a step, float32. Ours: the text read from end to end at 64 places, 100 characters a step, state
-kept, embeddings of 64, the same LSTM, Adam, `train.precision=auto`, deterministic operations. Each contender in a
-process of its own, interleaved; the second epoch counts. Characters predicted a second.
+The text is the first 400,000 characters of the King James Bible in lower case. The original method: windows of 3
+characters with step 2, one-hot arrays in memory, an LSTM of 128 units, a softmax, integer targets (the original one-hot
+targets would be slower), RMSprop, 128 windows per step, float32. Ours: the whole text read in 64 parallel streams with
+100 characters per step and carried state, embeddings of 64, the same LSTM, Adam, `train.precision=auto`, deterministic
+operations. Each contender runs in its own process, interleaved; the second epoch is timed. The rate is predicted
+characters per second.
 """
 
 import tempfile
@@ -21,7 +22,7 @@ UNITS, CHARACTERS = 128, 400_000
 
 
 def text() -> tuple[npt.NDArray[np.int32], int]:
-    """Return the text as numbers, and how many different characters it has."""
+    """Return the text as numbers, and the number of distinct characters."""
     from pipeline.data import fetch
 
     with tempfile.TemporaryDirectory() as scratch:
@@ -33,7 +34,7 @@ def text() -> tuple[npt.NDArray[np.int32], int]:
 
 
 def ours(count: int) -> float:
-    """Return characters a second of the second epoch."""
+    """Return the characters per second in the second epoch."""
     from pipeline.families.text.models.common import character_loss, state_widths
     from pipeline.families.text.models.examples import StreamExamples
     from pipeline.families.text.models.networks import language_model
@@ -62,8 +63,8 @@ def ours(count: int) -> float:
 
 
 def seed(count: int) -> float:
-    """Return characters a second of the second epoch, the original's way."""
-    import pipeline.models.backend  # noqa: F401  (loads Keras without its notices)
+    """Return the characters per second in the second epoch of the original method."""
+    import pipeline.models.backend  # noqa: F401  (loads Keras without its start-up messages)
 
     import keras  # isort: skip
 

@@ -1,13 +1,13 @@
-"""Training speed of the `enja` network: this pipeline beside the original's way under Keras' `fit`.
+"""Training speed of the `enja` network: this pipeline against the original method in Keras' `fit`.
 
-The same network (23,437,898 parameters), the same sentences, drawn with the lengths of small_parallel_enja (or the
-corpus itself where PIPELINE_MIRROR names its folder), 64 sentences a batch. The original's way: all sentences padded to
-18 and 17 words, a softmax layer, integer targets (its one-hot targets would be slower), float32, Adam. Ours as
-committed: batches of like length, logits, `train.precision=auto`, deterministic operations, a checkpoint an epoch;
-figures that end in `_float32` are those of `train.precision=float32`. Each contender in a process of its own,
-interleaved; the second epoch counts. Target tokens a second, padding not counted.
+Both have the same network (23,437,898 parameters), 64 sentences per batch, and the same random sentences with the
+lengths of small_parallel_enja (or the corpus itself if it is in the folder PIPELINE_MIRROR). The original method: all
+sentences padded to 18 and 17 words, a softmax layer, integer targets (the original one-hot targets would be slower),
+float32, Adam. Ours as committed: batches of similar length, logits, `train.precision=auto`, deterministic operations, a
+checkpoint per epoch; figures that end in `_float32` use `train.precision=float32`. Each contender runs in its own
+process, interleaved; the second epoch is timed. The rate is target tokens per second, without padding.
 
-`loss_ratio`: validation loss after two epochs, as committed over float32 (with --loss, on the whole corpus).
+`loss_ratio`: validation loss after two epochs, as committed relative to float32 (with --loss, on the whole corpus).
 """
 
 import os
@@ -30,7 +30,7 @@ Sentences = tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]
 
 
 def corpus(count: int) -> Sentences:
-    """Return sentences as numbers, `(count, 18)` and `(count, 18)`."""
+    """Return source and target sentences as numbers, shape (count, 18) each."""
     random = np.random.default_rng(0)
     folder = Path(os.environ.get("PIPELINE_MIRROR", "")) / "small_parallel_enja"
     if folder.is_dir():
@@ -46,14 +46,14 @@ def corpus(count: int) -> Sentences:
 def _sentences(random: np.random.Generator, lengths: npt.NDArray[Any], words: int) -> npt.NDArray[np.int32]:
     found = np.zeros((len(lengths), 18), np.int32)
     for row, length in zip(found, lengths.tolist(), strict=True):
-        # Frequent words first, as in a vocabulary.
+        # Frequent words have small numbers, as in a vocabulary.
         row[1 : length + 1] = 4 + ((words - 4) * random.random(length) ** 3).astype(np.int32)
         row[0], row[length + 1] = 2, 3
     return found
 
 
 def ours(count: int, precision: str) -> float:
-    """Return target tokens a second of the second epoch."""
+    """Return the target tokens per second in the second epoch."""
     from pipeline.families.translation.data.tokens import PADDING
     from pipeline.families.translation.models.common import Sizes
     from pipeline.families.translation.models.examples import SentenceExamples
@@ -84,8 +84,8 @@ def ours(count: int, precision: str) -> float:
 
 
 def seed(count: int) -> float:
-    """Return target tokens a second of the second epoch, the original's way."""
-    import pipeline.models.backend  # noqa: F401  (loads Keras without its notices)
+    """Return the target tokens per second in the second epoch of the original method."""
+    import pipeline.models.backend  # noqa: F401  (loads Keras without its start-up messages)
 
     import keras  # isort: skip
 
@@ -128,10 +128,14 @@ CONTENDERS = {
 
 
 def main() -> None:
-    """Compare and print the figures."""
+    """Compare the contenders and print the figures."""
     comparison = Comparison("train_translation", "target tokens", (1280, 6400), CONTENDERS)
     parser = comparison.arguments(__doc__)
-    parser.add_argument("--loss", action="store_true", help="what shorter products cost: two epochs each, half an hour")
+    parser.add_argument(
+        "--loss",
+        action="store_true",
+        help="also compare the losses of auto and float32 precision: two epochs each, half an hour",
+    )
     given = parser.parse_args()
     comparison.run(given, lambda: {"loss_ratio": round(loss("auto") / loss("float32"), 4)} if given.loss else {})
 

@@ -1,6 +1,6 @@
-// A text that an exported network goes on with, on Android (experiment char_rnn; export.formats=[onnx]).
+// Generates text with an exported network on Android (experiment char_rnn; export.formats=[onnx]).
 //
-// UNTESTED HERE: written against the documented interface of com.microsoft.onnxruntime:onnxruntime-android. Put
+// UNTESTED HERE: written from the documented API of com.microsoft.onnxruntime:onnxruntime-android. Put
 // export/onnx/network.onnx and bundle.json into the app's assets.
 
 import ai.onnxruntime.OnnxTensor
@@ -21,27 +21,27 @@ class Writer(network: ByteArray, bundle: String) {
     private val widths = facts.getJSONObject("state").let { state -> state.keys().asSequence().associateWith(state::getInt) }
     private var state = widths.mapValues { FloatArray(it.value) }
 
-    /** Read one character; return the logits of the next one. The state is kept for the call after it. */
+    /** Reads one character and returns the logits of the next one. The state is kept for the next call. */
     private fun read(number: Int): FloatArray {
-        val given = state.mapValues { (name, values) ->
+        val inputs = state.mapValues { (name, values) ->
             OnnxTensor.createTensor(environment, FloatBuffer.wrap(values), longArrayOf(1, widths.getValue(name).toLong()))
         } + ("text" to OnnxTensor.createTensor(environment, IntBuffer.wrap(intArrayOf(number)), longArrayOf(1, 1)))
-        session.run(given).use { found ->
-            fun values(name: String) = (found[name].get() as OnnxTensor).floatBuffer.let { FloatArray(it.remaining()).also(it::get) }
-            // What goes on from an input is called next_NAME.
+        session.run(inputs).use { outputs ->
+            fun values(name: String) = (outputs[name].get() as OnnxTensor).floatBuffer.let { FloatArray(it.remaining()).also(it::get) }
+            // The output that continues the input NAME is called next_NAME.
             state = widths.keys.associateWith { values("next_$it") }
-            return values("logits").also { given.values.forEach(OnnxTensor::close) }
+            return values("logits").also { inputs.values.forEach(OnnxTensor::close) }
         }
     }
 
-    /** Go on from a beginning of known characters. */
-    fun write(beginning: String, length: Int, temperature: Double = 0.7): String {
-        require(beginning.isNotEmpty()) { "the network reads a character first" }
+    /** Continues a prompt of known characters. */
+    fun write(prompt: String, length: Int, temperature: Double = 0.7): String {
+        require(prompt.isNotEmpty()) { "the prompt is empty; it needs at least one character" }
         state = widths.mapValues { FloatArray(it.value) }
         var logits = FloatArray(0)
-        for (character in (if (lowercase) beginning.lowercase() else beginning).codePoints().toArray()) {
+        for (character in (if (lowercase) prompt.lowercase() else prompt).codePoints().toArray()) {
             val number = characters.indexOf(character)
-            require(number >= 0) { "the network does not know ${String(Character.toChars(character))}" }
+            require(number >= 0) { "unknown character ${String(Character.toChars(character))}" }
             logits = read(number)
         }
         val written = StringBuilder()

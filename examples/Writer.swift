@@ -1,6 +1,6 @@
-// A text that an exported network goes on with, on iOS (experiment char_rnn; export.formats=[litert]).
+// Generates text with an exported network on iOS (experiment char_rnn; export.formats=[litert]).
 //
-// UNTESTED HERE: written against the documented interface of TensorFlowLiteSwift (LiteRT). Put
+// UNTESTED HERE: written from the documented API of TensorFlowLiteSwift (LiteRT). Put
 // export/litert/network.tflite and bundle.json into the app's bundle.
 
 import Foundation
@@ -25,23 +25,23 @@ final class Writer {
         try interpreter.allocateTensors()
     }
 
-    /// Read one character; return the logits of the next one. The state is kept for the call after it.
+    /// Reads one character and returns the logits of the next one. The state is kept for the next call.
     private func read(_ number: Int32) throws -> [Float] {
-        // Tensors of a signature are called serving_default_NAME:0.
-        for place in 0..<interpreter.inputTensorCount {
-            let name = try interpreter.input(at: place).name
+        // Tensors of a signature are named serving_default_NAME:0.
+        for index in 0..<interpreter.inputTensorCount {
+            let name = try interpreter.input(at: index).name
             if let part = widths.keys.first(where: { name.contains("_\($0):") }) {
-                try interpreter.copy(state[part]!, toInputAt: place)
+                try interpreter.copy(state[part]!, toInputAt: index)
             } else {
-                try interpreter.copy(withUnsafeBytes(of: number) { Data($0) }, toInputAt: place)
+                try interpreter.copy(withUnsafeBytes(of: number) { Data($0) }, toInputAt: index)
             }
         }
         try interpreter.invoke()
-        // Outputs come in the order of their names: logits, then next_c_1, next_h_1, …
+        // Outputs are sorted by name: logits, then next_c_1, next_h_1, …
         let names = (["logits"] + widths.keys.map { "next_\($0)" }).sorted()
         var logits: [Float] = []
-        for (place, name) in names.enumerated() {
-            let data = try interpreter.output(at: place).data
+        for (index, name) in names.enumerated() {
+            let data = try interpreter.output(at: index).data
             if name == "logits" {
                 logits = data.withUnsafeBytes { Array($0.bindMemory(to: Float.self)) }
             } else {
@@ -51,12 +51,12 @@ final class Writer {
         return logits
     }
 
-    /// Go on from a beginning of known characters.
-    func write(_ beginning: String, length: Int, temperature: Double = 0.7) throws -> String {
+    /// Continues a prompt of known characters.
+    func write(_ prompt: String, length: Int, temperature: Double = 0.7) throws -> String {
         state = widths.mapValues { Data(count: 4 * $0) }
         var logits: [Float] = []
-        precondition(!beginning.isEmpty, "the network reads a character first")
-        for character in (lowercase ? beginning.lowercased() : beginning).unicodeScalars.map(Character.init) {
+        precondition(!prompt.isEmpty, "the prompt is empty; it needs at least one character")
+        for character in (lowercase ? prompt.lowercased() : prompt).unicodeScalars.map(Character.init) {
             guard let number = characters.firstIndex(of: character) else {
                 throw NSError(domain: "Writer", code: 1, userInfo: [NSLocalizedDescriptionKey: "unknown character \(character)"])
             }

@@ -1,7 +1,7 @@
-"""Points through an exported network (experiment threshold).
+"""Apply an exported network to points (experiment threshold).
 
-`python examples/point.py [FOLDER]`; NumPy is all it takes, for export/onnx onnxruntime besides, for export/litert
-ai-edge-litert.
+Usage: `python examples/point.py [FOLDER]`. It needs NumPy; export/onnx also needs onnxruntime, export/litert
+also needs ai-edge-litert.
 """
 
 import json
@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 folder = Path(sys.argv[1] if len(sys.argv) > 1 else "export/numpy")
-sys.path.insert(0, str(folder))  # beside the network lies the code that runs it: the package `portable`
+sys.path.insert(0, str(folder))  # the folder contains the code that runs the network, the package `portable`
 
 from portable.bundle import load
 

@@ -1,4 +1,4 @@
-"""Look for what is wrong with this clone; every finding comes with its remedy. With --mend do the safe ones."""
+"""Check this clone for problems and print a remedy for each; --mend applies the remedies that cannot lose data."""
 
 import argparse
 import sys
@@ -9,37 +9,37 @@ from pipeline.storage import PipelineError
 
 
 def main() -> None:
-    """Read the arguments and look."""
+    """Parse the arguments and run the checks."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.doctor", description=__doc__)
-    parser.add_argument("--mend", action="store_true", help="do the remedies that can lose nothing")
-    parser.add_argument("--before-dvc", action="store_true", help="look only at what would stop dvc itself; quick")
-    parser.add_argument("--quiet", action="store_true", help="say nothing of what is well")
-    given = parser.parse_args()
-    guarded(lambda: look(given))
+    parser.add_argument("--mend", action="store_true", help="apply the remedies that cannot lose data")
+    parser.add_argument("--before-dvc", action="store_true", help="check only what would stop dvc itself; fast")
+    parser.add_argument("--quiet", action="store_true", help="print only problems")
+    arguments = parser.parse_args()
+    guarded(lambda: look(arguments))
 
 
-def look(given: argparse.Namespace) -> None:
-    """Print a line a finding; end with 1 where a fault stays."""
+def look(arguments: argparse.Namespace) -> None:
+    """Print one line per finding; exit with status 1 if a fault remains."""
     counts = {"ok": 0, "warning": 0, "fault": 0}
-    for check in BEFORE_DVC if given.before_dvc else ALL:
-        for found in check():
-            if given.mend and found.mend is not None:
+    for check in BEFORE_DVC if arguments.before_dvc else ALL:
+        for finding in check():
+            if arguments.mend and finding.mend is not None:
                 try:
-                    found.mend()
+                    finding.mend()
                 except (OSError, PipelineError) as error:
-                    print(f"         mending failed: {error}", flush=True)
+                    print(f"         the remedy failed: {error}", flush=True)
                 else:
                     counts["ok"] += 1
-                    print(f"mended   {found.text}; done: {found.remedy}", flush=True)
+                    print(f"fixed    {finding.text}; done: {finding.remedy}", flush=True)
                     continue
-            counts[found.state] += 1
-            if found.state != "ok" or not given.quiet:
-                print(f"{found.state:<8} {found.text}", flush=True)
-                if found.remedy:
-                    by_itself = " (`python -m pipeline.doctor --mend` does so)" if found.mend is not None else ""
-                    print(f"         → {found.remedy}{by_itself}", flush=True)
-    if not given.quiet:
-        print(f"{counts['ok']} well, {counts['warning']} warnings, {counts['fault']} faults")
+            counts[finding.state] += 1
+            if finding.state != "ok" or not arguments.quiet:
+                print(f"{finding.state:<8} {finding.text}", flush=True)
+                if finding.remedy:
+                    by_itself = " (`python -m pipeline.doctor --mend` does this)" if finding.mend is not None else ""
+                    print(f"         → {finding.remedy}{by_itself}", flush=True)
+    if not arguments.quiet:
+        print(f"{counts['ok']} ok, {counts['warning']} warnings, {counts['fault']} faults")
     if counts["fault"]:
         sys.exit(1)
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 PLOTS = REPORTS / "plots"
 Baseline = dict[str, dict[str, float]]
-CURVES_WITH_DIAGONAL = ("roc", "calibration", "predicted_and_observed")
 
 
 @command
@@ -83,8 +82,9 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
         for name, curve in evaluation.curves.items():
             text = csv_text(curve, zip(*curve.values(), strict=True))
             (scratch / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
-        title = f"{config.name}: test {headline(task, config, evaluation)}"
-        plots.overview(title, evaluation.curves, CURVES_WITH_DIAGONAL).savefig(scratch / "overview.png", dpi=100)
+        if evaluation.curves:
+            title = f"{config.name}: test {headline(task, config, evaluation)}"
+            plots.overview(title, evaluation.curves, evaluation.diagonals).savefig(scratch / "overview.png", dpi=100)
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
@@ -115,7 +115,7 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
     for model, values in baseline.items():
         run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
     for name, curve in evaluation.curves.items():
-        run.log_figure(plots.line(name.replace("_", " "), curve, name in CURVES_WITH_DIAGONAL), f"plots/{name}.png")
+        run.log_figure(plots.line(name.replace("_", " "), curve, name in evaluation.diagonals), f"plots/{name}.png")
     for name, text in evaluation.notes.items():
         run.tag(f"onehot.{name}", text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)

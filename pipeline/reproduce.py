@@ -1,4 +1,4 @@
-"""Make a recorded run again, from its commit, changes, settings and data, and compare the two bit by bit."""
+"""Reproduce a recorded run from its commit, uncommitted changes, settings and data, and compare both bit by bit."""
 
 import argparse
 import os
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def main() -> None:
-    """Read the arguments and do it."""
+    """Parse the arguments and reproduce the run."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.reproduce", description=__doc__)
     parser.add_argument("run", help="id of an MLflow run; `python -m pipeline.runs list` shows them")
-    parser.add_argument("--uri", help="of the tracking store; default: tracking.uri of params.yaml")
-    parser.add_argument("--keep", action="store_true", help="keep the folder in which it was made again")
-    given = parser.parse_args()
-    guarded(lambda: reproduce(given.run, given.uri or tracking_uri(), keep=given.keep))
+    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    parser.add_argument("--keep", action="store_true", help="keep the folder of the reproduction")
+    arguments = parser.parse_args()
+    guarded(lambda: reproduce(arguments.run, arguments.uri or tracking_uri(), keep=arguments.keep))
 
 
 def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
-    """Rebuild, train, evaluate, compare; end with 1 where something differs."""
+    """Rebuild the project, train, evaluate and compare; exit with status 1 if something differs."""
     from pipeline.reproduction import bring_data, environment_differences, rebuilt
     from pipeline.tracking import answering, environment, evidence_of, machine, open_store
 
@@ -38,7 +38,7 @@ def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
     for line in environment_differences(evidence.environment, environment(), evidence.machine, machine()):
         print(f"reproduce: environment: {line}", flush=True)
     with rebuilt(evidence.commit, evidence.diff, keep=keep) as project:
-        changed = " and what differed from it" if evidence.diff else ""
+        changed = " with its uncommitted changes" if evidence.diff else ""
         print(f"reproduce: commit {evidence.commit}{changed}, in {project}", flush=True)
         quiet = {"uri": None, "system_metrics": False, "log_model": False}
         settings = {**evidence.config, "tracking": {**evidence.config["tracking"], **quiet}}
@@ -47,8 +47,8 @@ def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
         def stage(name: str) -> None:
             run_stage(project, name, evidence.threads)
 
-        own = evidence.config["data"]["source"]["folder"]
-        for line in bring_data(project, evidence.data, own, stage):
+        own_folder = evidence.config["data"]["source"]["folder"]
+        for line in bring_data(project, evidence.data, own_folder, stage):
             print(f"reproduce: {line}", flush=True)
         for name in ("train", "evaluate") if evidence.metrics else ("train",):
             stage(name)
@@ -56,23 +56,23 @@ def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:
 
 
 def run_stage(project: Path, name: str, threads: dict[str, str]) -> None:
-    """Run a stage of a project; what it prints is shown.
+    """Run a stage of a project and show its output.
 
     Raises:
-        RebuildError: It failed.
+        RebuildError: The stage failed.
     """
     from pipeline.reproduction import RebuildError
 
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("DVC_") and key not in THREADS}
+    inherited = {key: value for key, value in os.environ.items() if not key.startswith("DVC_") and key not in THREADS}
     command = [sys.executable, "-m", f"pipeline.{name}", "--config-dir", ".", "--config-name", PARAMS.stem]
-    # Its own root: checkpoints and store of this clone are not its business.
-    done = subprocess.run(command, cwd=project, env={**kept, **threads, "DVC_ROOT": str(project)}, check=False)
+    # A root of its own: it must not use the checkpoints and the tracking store of this clone.
+    done = subprocess.run(command, cwd=project, env={**inherited, **threads, "DVC_ROOT": str(project)}, check=False)
     if done.returncode:
-        raise RebuildError(f"stage {name} ended with {done.returncode}, see above")
+        raise RebuildError(f"stage {name} failed with exit status {done.returncode}; its output is above")
 
 
 def comparison(evidence: "Evidence", project: Path, uri: str | None) -> "Comparison":
-    """Compare what lies in the project with what the run recorded."""
+    """Compare the files of the project with the record of the run."""
     from pipeline.reproduction import compared
     from pipeline.tracking import TrackingError, download_model
 
@@ -88,18 +88,18 @@ def comparison(evidence: "Evidence", project: Path, uri: str | None) -> "Compari
         try:
             network = download_model(evidence.network, uri) / "model.keras"
         except TrackingError as error:
-            print(f"reproduce: weights are not compared one by one: {error}", flush=True)
+            print(f"reproduce: the weights are not compared tensor by tensor: {error}", flush=True)
     return compared(then, now, scores, (network, project / MODELS / "model.keras"))
 
 
-def report(evidence: "Evidence", found: "Comparison") -> None:
-    """Say what differs, or that nothing does."""
-    if not found.differences:
+def report(evidence: "Evidence", result: "Comparison") -> None:
+    """Print what differs, or that nothing does."""
+    if not result.differences:
         what = "weights, predictions and scores" if evidence.metrics else "weights and scores by epoch"
-        print(f"identical: {what} of run {evidence.run_id}, {found.same} files byte for byte", flush=True)
+        print(f"identical: {what} of run {evidence.run_id}, {result.same} files byte for byte", flush=True)
         return
-    print(f"not identical to run {evidence.run_id}; {found.same} files are, these differ:", flush=True)
-    for line in found.differences:
+    print(f"not identical to run {evidence.run_id}; {result.same} files are identical, these differ:", flush=True)
+    for line in result.differences:
         print(f"  {line}", flush=True)
     sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""The recorded runs: list them, close dead ones, send what waits for the store, remove what nothing asks for."""
+"""Manage recorded runs: list them, close orphaned ones, send queued tracking events, delete unreferenced files."""
 
 import argparse
 import json
@@ -11,102 +11,107 @@ from pipeline.storage import PipelineError
 
 
 def main() -> None:
-    """Read the arguments and do it."""
+    """Parse the arguments and run the chosen command."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
-    parser.add_argument("--uri", help="of the tracking store; default: tracking.uri of params.yaml")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    listing = commands.add_parser("list", help="id, state, when it began, score and name; LOST: its process has ended")
-    listing.add_argument("experiment", nargs="*", help="only of these experiments")
-    listing.add_argument("-n", type=int, default=20, help="how many; default: 20")
-    listing.add_argument("--children", action="store_true", help="folds and trials too")
-    listing.add_argument("--json", action="store_true", help="a JSON object a line, for programs")
-    listing.set_defaults(does=show)
-    commands.add_parser("reap", help="close runs as KILLED whose process has ended").set_defaults(does=reap)
-    commands.add_parser("sync", help="send what waits for any tracking store").set_defaults(does=sync)
-    collecting = commands.add_parser(
-        "gc", help="what nothing asks for: checkpoints, artifacts, half files, refused records"
+    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
+    listing = subparsers.add_parser(
+        "list", help="list runs: id, state, age, score and name; LOST: the process of the run has ended"
     )
-    collecting.add_argument("--delete", action="store_true", help="remove it; without this it is only listed")
+    listing.add_argument("experiment", nargs="*", help="list only the runs of these experiments")
+    listing.add_argument("-n", type=int, default=20, help="the number of runs; default: 20")
+    listing.add_argument("--children", action="store_true", help="list folds and trials, too")
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line, for programs")
+    listing.set_defaults(does=show)
+    subparsers.add_parser("reap", help="mark runs as KILLED if their process has ended").set_defaults(does=reap)
+    subparsers.add_parser("sync", help="send queued tracking events to their stores").set_defaults(does=sync)
+    collecting = subparsers.add_parser(
+        "gc", help="list unreferenced files: checkpoints, artifacts, half-written files, refused tracking events"
+    )
+    collecting.add_argument(
+        "--delete", action="store_true", help="delete the files; without this option they are only listed"
+    )
     collecting.set_defaults(does=collect)
-    given = parser.parse_args()
-    given.uri = given.uri or tracking_uri()
-    guarded(lambda: given.does(given))
+    arguments = parser.parse_args()
+    arguments.uri = arguments.uri or tracking_uri()
+    guarded(lambda: arguments.does(arguments))
 
 
-def show(given: argparse.Namespace) -> None:
-    """Print a line a run."""
+def show(arguments: argparse.Namespace) -> None:
+    """Print one line per run."""
     from pipeline.tracking import answering, listed, open_store, store_uri
 
-    uri = given.uri
+    uri = arguments.uri
     client = open_store(uri)
     with answering(uri):
-        found = list(islice(listed(client, given.experiment, with_children=given.children), given.n))
-    for run in found:
-        if given.json:
+        runs = list(islice(listed(client, arguments.experiment, with_children=arguments.children), arguments.n))
+    for run in runs:
+        if arguments.json:
             print(json.dumps({**vars(run), "score": run.score and dict([run.score])}))
         else:
             score = f"{run.score[0]} {format_score(run.score[1])}" if run.score else ""
             age = age_of(time.time() - run.began / 1000)
             print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {run.experiment}: {run.name}")
-    if not found and not given.json:
+    if not runs and not arguments.json:
         print(f"no runs in {store_uri(uri)}")
 
 
-def reap(given: argparse.Namespace) -> None:
-    """Close dead runs."""
+def reap(arguments: argparse.Namespace) -> None:
+    """Close runs whose process has ended."""
     from pipeline.tracking import answering, open_store, reap
 
-    uri = given.uri
+    uri = arguments.uri
     client = open_store(uri)
     with answering(uri):
         lines = reap(client)
-    print("\n".join(lines) or "no run has lost its process")
+    print("\n".join(lines) or "no orphaned runs")
 
 
-def sync(given: argparse.Namespace) -> None:
-    """Send what waits, whichever store it waits for."""
+def sync(arguments: argparse.Namespace) -> None:
+    """Send all queued tracking events, whichever store they are for."""
     from pipeline.tracking import sync_all
 
     sent, troubles = sync_all()
-    print(f"{sent} entries of the record were sent" if sent else "nothing was sent")
+    print(f"{sent} tracking events were sent" if sent else "no tracking events were sent")
     if troubles:
         raise PipelineError("\n".join(troubles))
 
 
-def collect(given: argparse.Namespace) -> None:
-    """List or remove what nothing asks for."""
+def collect(arguments: argparse.Namespace) -> None:
+    """List or delete unreferenced files."""
     from pipeline.storage import LockError
     from pipeline.tracking import RunReference, TrackingError, answering, leftovers, open_store, store_uri
 
-    uri = given.uri
+    uri = arguments.uri
     client = open_store(uri)
     try:
         keep: str | None = RunReference.load().run_id
     except TrackingError:
         keep = None
     with answering(uri):
-        found = list(leftovers(client, store_uri(uri), keep))
-    removed = 0
-    for each in found:
-        place = each.path.relative_to(Path.cwd()) if each.path.is_relative_to(Path.cwd()) else each.path
-        print(f"{each.size / 2**20:9,.1f} MB  {place}: {each.reason}")
-        if given.delete:
+        unreferenced = list(leftovers(client, store_uri(uri), keep))
+    deleted = 0
+    for leftover in unreferenced:
+        path = leftover.path
+        shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+        print(f"{leftover.size / 2**20:9,.1f} MB  {shown}: {leftover.reason}")
+        if arguments.delete:
             try:
-                each.remove()
-                removed += each.size
+                leftover.remove()
+                deleted += leftover.size
             except (LockError, OSError) as error:
-                print(f"              stays: {error}")
-    if not found:
-        print("nothing that may go; DVC's own cache: `dvc gc -w`, runs deleted in the UI: `mlflow gc`")
-    elif given.delete:
-        print(f"{removed / 2**20:,.1f} MB removed")
+                print(f"              not deleted: {error}")
+    if not unreferenced:
+        print("nothing to delete; `dvc gc -w` cleans DVC's cache, `mlflow gc` removes runs that were deleted in the UI")
+    elif arguments.delete:
+        print(f"{deleted / 2**20:,.1f} MB deleted")
     else:
-        total = sum(each.size for each in found) / 2**20
-        print(f"{total:,.1f} MB may go; `python -m pipeline.runs gc --delete` removes them")
+        total = sum(leftover.size for leftover in unreferenced) / 2**20
+        print(f"{total:,.1f} MB can be deleted: `python -m pipeline.runs gc --delete` deletes them")
 
 
 def age_of(seconds: float) -> str:
-    """Return a time span as people say it: `42s`, `7min`, `3h`, `12d`."""
+    """Return a duration in its largest unit, rounded: `42s`, `7min`, `3h`, `12d`."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds / size:.0f}{unit}"

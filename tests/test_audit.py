@@ -119,8 +119,8 @@ def test_a_column_that_tells_the_answer_is_named(workspace: Path, split: dict[st
     audit, warnings = audited(**split)
     assert warnings == [("leak", "receipt"), ("leak", "paid"), ("leak", "bill")]
     texts = [each["text"] for each in audit["warnings"]]
-    assert texts[2].startswith("tells the target almost alone: AUC 0.9")
-    assert texts[1].startswith("determines the target: by it alone 100.00% of the validation rows are right")
+    assert texts[2].startswith("predicts the target almost on its own: AUC 0.9")
+    assert texts[1].startswith("determines the target: it alone predicts 100.00% of the validation rows correctly")
 
 
 def test_amounts_and_several_classes_have_leaks_too(workspace: Path) -> None:
@@ -153,7 +153,7 @@ def test_doubles_across_splits_and_repeated_ids_are_named(workspace: Path) -> No
     assert warnings == [("doubles", "val"), ("doubles", "test"), ("ids", "visits.csv")]
     assert 0.01 < audit["doubles"]["test"] < 0.3
     assert audit["repeated_ids"] == {"visits.csv": [1, [11, 31]]}
-    assert audit["warnings"][2]["text"] == "1 ids stand in several rows, the first in lines 11, 31"
+    assert audit["warnings"][2]["text"] == "1 ids occur in several rows, the first in lines 11, 31"
 
 
 def test_numbers_may_be_names(workspace: Path) -> None:
@@ -177,7 +177,7 @@ def test_values_that_tell_an_amount_are_a_group_too(workspace: Path) -> None:
     write_people(RAW, pay)
     audit, warnings = audited(data__target="amount", data__split="random", data__split_by=[])
     assert warnings == [("group", "person")]
-    assert "tell the target almost alone" in audit["warnings"][0]["text"]
+    assert "predict the target almost on their own" in audit["warnings"][0]["text"]
 
 
 def test_a_code_of_few_values_is_an_answer_and_no_group(workspace: Path) -> None:

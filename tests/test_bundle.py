@@ -106,7 +106,7 @@ def test_sentences(workspace: Path, network: str) -> None:
     with pytest.raises(BundleError, match="beam and best must be at least 1, received 0 and 1"):
         found(["1 2"], beam=0)
     assert len(found(["1 2"], beam=1, best=3)[0]) == 3
-    with pytest.warns(UserWarning, match="a sentence of 200 words is cut to the first"):
+    with pytest.warns(UserWarning, match="a sentence of 200 words was truncated to the first"):
         found(["1 2 " * 100])
 
 
@@ -125,7 +125,7 @@ def test_texts(workspace: Path, network: str) -> None:
         "".join(found("a@b%"))
     with pytest.raises(BundleError, match=r"expected a prompt as text; received \['The cat'\]"):
         found(["The cat"])
-    with pytest.raises(BundleError, match="the prompt has 0 characters, and the network reads"):
+    with pytest.raises(BundleError, match="the prompt has 0 characters; the network needs at least"):
         "".join(found(""))
     with pytest.raises(ValueError, match="temperature must be above 0, received 0"):
         "".join(found("The cat", temperature=0))
@@ -149,17 +149,17 @@ def test_points(workspace: Path) -> None:
     about = Path("export") / "bundle.json"
     whole = about.read_text(encoding="utf-8")
     about.write_text(whole.replace('"x2"', '"x3"'), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"bundle.json: damaged: its content is not what its checksum says"):
+    with pytest.raises(BundleError, match=r"bundle.json: corrupt: the content does not match the checksum"):
         bundle.load(Path("export"))
     about.write_text(json.dumps({**json.loads(whole), "format": 1}), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"of format 1, and this runtime reads format 2"):
+    with pytest.raises(BundleError, match=r"has format 1, but this code reads format 2"):
         bundle.load(Path("export"))
     about.write_text(whole[: len(whole) // 2], encoding="utf-8")
-    with pytest.raises(BundleError, match="no bundle, or a damaged one"):
+    with pytest.raises(BundleError, match="the bundle is missing or corrupt"):
         bundle.load(Path("export"))
     about.write_text(whole, encoding="utf-8")
     weights = bytearray((Path("export") / "weights.npz").read_bytes())
     weights[len(weights) // 2] ^= 0xFF
     (Path("export") / "weights.npz").write_bytes(weights)
-    with pytest.raises(BundleError, match=r"weights.npz: damaged: sha256 is .*, expected"):
+    with pytest.raises(BundleError, match=r"weights.npz: corrupt: sha256 is .*, expected"):
         bundle.load(Path("export"))

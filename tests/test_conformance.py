@@ -195,7 +195,7 @@ def test_resumed_it_ends_with_the_same_bits(
     task, whole = Stages(config), unbroken(config)
     monkeypatch.setattr(loop, "CHUNK_SECONDS", 0.0)  # a step a chunk: 19 steps an epoch
     with pytest.raises(
-        InterruptedRunError, match=r"told to stop at epoch \d/3, step \d+/\d+; the same command goes on"
+        InterruptedRunError, match=r"told to stop at epoch \d/3, step \d+/\d+; rerun the same command to resume"
     ):
         train(task, tmp_path / "broken", stop_after)
     started = Checkpoints(tmp_path / "broken").latest(3)
@@ -270,7 +270,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_serves(
     content[len(content) // 2] ^= 0xFF
     newest.write_bytes(content)
     again, records = train(Stages(family.config()), tmp_path / "c")
-    assert f"checkpoint {newest.name} is damaged and left aside" in capsys.readouterr().out
+    assert f"skipping corrupt checkpoint {newest.name}" in capsys.readouterr().out
     assert same(weights(again), weights(whole.model))
     assert len(records) == 3
 

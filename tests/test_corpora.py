@@ -56,7 +56,7 @@ def test_only_line_feeds_end_a_line(tmp_path: Path) -> None:
     [
         ({"a": "one\ntwo\n", "b": "一\n"}, r"a has 2 lines and b 1: the n-th lines of both must be translations"),
         ({"a": "", "b": ""}, r"a and b: no pair of sentences \(0 lines\)"),
-        ({"a": b"one\ntw\xe9\n", "b": "一\n二\n"}, r"a, line 2: no UTF-8 \(.*byte 0xe9\); convert the file"),
+        ({"a": b"one\ntw\xe9\n", "b": "一\n二\n"}, r"a, line 2: not valid UTF-8 \(.*byte 0xe9\); convert the file"),
         ({"a": "one\n"}, r"b: No such file"),
     ],
 )
@@ -188,7 +188,7 @@ def test_pieces_of_words(raw: Path) -> None:
     schema = CorpusSchema.load(PROCESSED)
     assert schema.words[1] > 14
     tokens = schema.tokens("three seven", 1)
-    assert schema.cutters[1].text(tokens) == "three seven"
+    assert schema.text_tokenizers[1].text(tokens) == "three seven"
     with pytest.raises(DataError, match="tokenizer unigram with 3 pieces"):
         Stages(pairs(data__tokenizer={"nr": "whitespace", "en": "unigram"}, data__vocabulary_size=3)).preprocess()
 
@@ -197,14 +197,14 @@ def test_pieces_of_words(raw: Path) -> None:
     ("changes", "fault"),
     [
         ({"data__target_lang": "fr"}, "data.target_lang: train has no language 'fr', only nr, en"),
-        ({"data__target_lang": "nr"}, "data.target_lang: is the source's, received 'nr'"),
+        ({"data__target_lang": "nr"}, "data.target_lang: must differ from source_lang, received 'nr'"),
         ({"data__test": {"nr": "x", "en": "test.en"}}, "data.test.nr: 'x' is not among source.files"),
         ({"data__test": {"nr": "test.en", "en": "test.en"}}, "data.columns: test names 'test.en' for both languages"),
         ({"data__val": None, "data__test": None, "data__test_fraction": 0.9}, "leave nothing to train on"),
         ({"model__hidden_units": 33}, "model.hidden_units: must be a multiple of 2, received 33"),
         (
             {"model__name": "atention"},
-            "model.name: no network of this task, received 'atention'; did you mean attention",
+            "model.name: not a network of this task, received 'atention'; did you mean attention",
         ),
         ({"train__monitor": "auc"}, "train.monitor: no score of task translation, received 'auc'"),
     ],

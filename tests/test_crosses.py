@@ -216,7 +216,7 @@ def test_what_the_layers_put_out_can_be_looked_at(workspace: Path, merge: str, m
 
 def test_what_cannot_be_crossed_is_told_before_anything_runs(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert faults("model.cross_columns=[[carrier,carrier]]") == [
-        "model.cross_columns: ['carrier', 'carrier']: 'carrier' stands there twice"
+        "model.cross_columns: ['carrier', 'carrier']: 'carrier' is listed twice"
     ]
     write_tiny(RAW)
     Stages(tiny()).preprocess()

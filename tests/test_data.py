@@ -152,13 +152,13 @@ def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
 
 def test_a_torn_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv.zip").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(DataError, match=r"rows\.csv\.zip: damaged"):
+    with pytest.raises(DataError, match=r"rows\.csv\.zip: corrupt"):
         read(tmp_path / "rows.csv.zip", ["a"], [], [""])
 
 
 def test_fetch_checks_content_and_writes_nothing_half(workspace: Path) -> None:
     write_tiny(workspace / "own", rows=10)
-    with pytest.raises(DataError, match=r"rows\.csv: damaged or of another version: sha256 is .*, expected 00"):
+    with pytest.raises(DataError, match=r"rows\.csv: corrupt or of another version: sha256 is .*, expected 00"):
         fetch("own", {"shops.csv": None, "rows.csv": "00"}, Path("own"), RAW)
     assert not RAW.exists()
     with pytest.raises(DataError, match=r"own/row\.csv: no such file \(it holds rows\.csv, shops\.csv\)"):
@@ -209,7 +209,7 @@ def test_example_rows_are_raw(workspace: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"data__categorical": ["shop", "color"]}, r"no column 'color' \(did you mean 'colour'\?\); there is"),
+        ({"data__categorical": ["shop", "color"]}, r"no column 'color' \(did you mean 'colour'\?\); available: "),
         (
             {"data__target": "colour", "data__categorical": ["shop"], "data__problem_type": "binary"},
             r"column 'colour': expected two classes, received 5",
@@ -217,7 +217,7 @@ def test_example_rows_are_raw(workspace: Path) -> None:
         ({"data__target": "price", "data__positive_at_least": 1000, "data__numeric": []}, "are of one class"),
         (
             {"data__numeric": ["colour"], "data__categorical": ["shop"]},
-            r"rows\.csv: line 2: column 'colour': 'c2' is no number",
+            r"rows\.csv: line 2: column 'colour': 'c2' is not a number",
         ),
         (
             {"data__joins": [{"file": "shops.csv", "key": ["store"], "prefix": "shop_"}]},
@@ -302,7 +302,7 @@ CLIENT = """\
         ('cp "$OWN/there.zip" "$6/some-competition.zip"', None),
         ("echo 'Authentication required to call the Kaggle API.'; exit 1", "Kaggle's client: Authentication required"),
         ('echo "Traceback (most"; echo "  File"; echo "OSError: no route"', r"Kaggle's client: OSError: no route"),
-        ('echo x > "$6/some-competition.zip"', r"some-competition\.zip: damaged: .*; download it again"),
+        ('echo x > "$6/some-competition.zip"', r"some-competition\.zip: corrupt: .*; download it again"),
         ('cp "$OWN/other.zip" "$6/some-competition.zip"; echo done', r"neither placed by hand nor downloaded .*done"),
         (None, r"Kaggle's client is not installed.*\nBy hand: .* place rows\.csv, rows\.csv\.zip or some-compet"),
     ],

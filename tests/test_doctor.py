@@ -46,7 +46,7 @@ def test_a_damaged_lock_file_is_mended(workspace: Path, content: str) -> None:
 def test_a_merge_is_the_users_to_settle(workspace: Path) -> None:
     (workspace / "dvc.lock").write_text("schema: '2.0'\n<<<<<<< ours\nstages: {}\n=======\n>>>>>>> theirs\n")
     (fault,) = found(dvc_files, "fault")
-    assert "both sides of a merge" in fault.text
+    assert "unresolved merge conflict" in fault.text
     assert fault.mend is None
 
 
@@ -92,7 +92,7 @@ def test_more_threads_than_processors_are_named(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("OMP_NUM_THREADS", "4096")
     assert "4096 threads" in found(threads, "warning")[0].text
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
-    assert "OMP_NUM_THREADS=many: no number" in found(threads, "fault")[0].text
+    assert "OMP_NUM_THREADS=many: not a number" in found(threads, "fault")[0].text
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert found(threads, "fault") == []
 
@@ -107,7 +107,7 @@ def test_a_changed_params_file_and_foreign_data_are_named(workspace: Path) -> No
         (workspace / folder / "schema.json").write_text(json.dumps(content))
     assert len(found(prepared, "warning")) == 2
     (workspace / "models" / "schema.json").write_text("{")
-    assert "`dvc repro -f -s train` writes it anew" in found(prepared, "fault")[0].remedy
+    assert "`dvc repro -f -s train` writes it again" in found(prepared, "fault")[0].remedy
 
 
 def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
@@ -123,7 +123,7 @@ def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
     assert path.stat().st_mode & 0o77 == 0
     content = path.read_bytes()
     path.write_bytes(content[:5000] + b"\xff" * 20_000 + content[25_000:])
-    assert "mlflow.db: damaged" in found(databases, "fault")[0].text
+    assert "mlflow.db: corrupt" in found(databases, "fault")[0].text
 
 
 INTERRUPTED = """
@@ -148,7 +148,7 @@ def test_a_database_whose_writer_was_killed_is_whole(
     path.chmod(0o600)
     subprocess.run([sys.executable, "-c", INTERRUPTED, str(path)], check=False)
     assert Path(f"{path}-journal").stat().st_size > 0
-    assert [(each.state, each.text) for each in databases()] == [("ok", "mlflow.db: whole")]
+    assert [(each.state, each.text) for each in databases()] == [("ok", "mlflow.db: intact")]
 
 
 def test_what_dvc_is_writing_is_let_be(workspace: Path) -> None:
@@ -162,7 +162,7 @@ def test_what_dvc_is_writing_is_let_be(workspace: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()
         (busy,) = found(dvc_files, "warning")
-        assert f"process {running.pid}, dvc, is perhaps writing" in busy.text
+        assert f"process {running.pid}, dvc, may be writing" in busy.text
         assert busy.mend is None
     finally:
         running.kill()

@@ -310,7 +310,7 @@ def test_baselines_have_the_same_folds(trained: Path) -> None:
 
 def test_too_few_groups_are_told(workspace: Path) -> None:
     write_tiny(RAW)
-    with pytest.raises(DataError, match=r"data.folds: 40 folds of 24 groups, 6 besides for the test split"):
+    with pytest.raises(DataError, match=r"data.folds: 40 folds of 24 groups, plus 6 for the test split"):
         folded(data__folds=40).preprocess()
 
 
@@ -326,8 +326,8 @@ def test_a_fold_of_one_class_is_told(workspace: Path) -> None:
 
 def test_what_folds_contradict_is_told_before_anything_runs(trained: Path) -> None:
     assert faults("data.folds=5", "data.split=time", "data.split_by=[month]") == [
-        "data.folds: split=time says who is validated on; 5 folds are drawn, of groups or rows: set folds to 1, or "
-        "split to group or random"
+        "data.folds: split=time fixes the validation rows, but 5 folds are drawn at random; set folds to 1, or split "
+        "to group or random"
     ]
     with pytest.raises(TaskError, match=r"train.save_every: 1 keeps networks of single epochs"):
         folded(train__save_every=1).check()

@@ -212,12 +212,12 @@ def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.
     [
         (
             ["--input", ROWS, "--layer", "hiden_1"],
-            r"--layer: no layer 'hiden_1' \(did you mean 'hidden_1'\?\); there is",
+            r"--layer: no layer 'hiden_1' \(did you mean 'hidden_1'\?\); available: ",
         ),
         (["--layer", "hidden_1", "--batch", "5"], "--layer, --batch: of what[?] --input is not given"),
         (["--neighbours", "5"], "--neighbours: of what[?] --embedding is not given"),
         (["-o", "data"], "--output: data holds something else, which would be lost; name a new folder"),
-        (["--embedding", "color"], r"no embeddings of 'color' \(did you mean 'colour'\?\); there is colour, shop"),
+        (["--embedding", "color"], r"no embeddings of 'color' \(did you mean 'colour'\?\); available: colour, shop"),
         (["--embedding", "price"], "no embeddings of 'price'"),
         (["train.epochs=2", "--model", "models"], "OVERRIDES make a new network and --model names a trained one"),
         (["--input", ROWS, "--batch", "0"], "--batch: must be at least 1, received 0"),

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
@@ -28,8 +28,7 @@ rows = st.lists(st.tuples(st.booleans(), st.integers(0, 10), st.integers(0, 3)),
 @given(rows)
 def test_weighted_scores_equal_those_of_scikit_learn(drawn: list[tuple[bool, int, int]]) -> None:
     target, steps, weight = (np.array(column, dtype=float) for column in zip(*drawn, strict=True))
-    if not (weight @ target > 0 and weight @ (1 - target) > 0):
-        return
+    assume(weight @ target > 0 and weight @ (1 - target) > 0)
     probability = 0.05 + 0.09 * steps
     found = BinaryScores(target, probability)(weight)
     used = weight > 0
@@ -57,9 +56,12 @@ def test_intervals_resample_groups_not_rows() -> None:
     assert 0.4 < low < 0.5 < high < 0.6
 
 
-def test_an_interval_is_the_same_twice() -> None:
-    score = BinaryScores(np.array([0.0, 1.0] * 20), np.linspace(0, 1, 40))
-    assert intervals(score, np.arange(40), 100, 0.9) == intervals(score, np.arange(40), 100, 0.9)
+def test_an_interval_does_not_depend_on_the_order_of_the_rows() -> None:
+    target, probability, group = np.array([0.0, 1.0] * 20), np.linspace(0, 1, 40), np.arange(40) // 2
+    order = np.random.default_rng(0).permutation(40)
+    found = intervals(BinaryScores(target, probability), group, 100, 0.9)
+    again = intervals(BinaryScores(target[order], probability[order]), group[order], 100, 0.9)
+    assert again == {name: pytest.approx(ends) for name, ends in found.items()}
 
 
 def test_curves_have_few_points_and_reach_both_ends() -> None:

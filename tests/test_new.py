@@ -82,7 +82,7 @@ def test_rows_that_belong_together_are_held_out_together(clone: Path, capsys: py
     data = proposed(clone, "mine")["data"]
     assert (data["split"], data["split_by"]) == ("group", ["person"])
     assert data["categorical"] == ["shop"]
-    assert re.search(r"^person .* group: held out whole$", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^person .* group: held out together$", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_the_answer_is_left_out_and_a_leak_is_named(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,9 +96,9 @@ def test_the_answer_is_left_out_and_a_leak_is_named(clone: Path, capsys: pytest.
     new("mine", clone.parent / "visits.csv", "bought", None, whole=False, force=False)
     output, text = capsys.readouterr().out, (clone / "conf/data/mine.yaml").read_text()
     assert re.search(r"^paid .* leak: left out$", output, re.MULTILINE)
-    assert "\nleak: bill: tells the target almost alone" in output
-    assert "  - paid                  # LEAK? determines bought; take it out of here" in text
-    assert re.search(r"^  - bill  .*; LEAK\? it tells the target almost alone$", text, re.MULTILINE)
+    assert "\nleak: bill: predicts the target almost on its own" in output
+    assert "  - paid                  # LEAK? determines bought; remove it from this list" in text
+    assert re.search(r"^  - bill  .*; LEAK\? it predicts the target almost on its own$", text, re.MULTILINE)
     data = proposed(clone, "mine")["data"]
     assert (data["drop"], data["categorical"], data["numeric"]) == (["paid"], ["shop"], ["age", "bill"])
     assert data["split_by"] == ["person"]
@@ -157,7 +157,7 @@ def test_a_table_that_cannot_be_split_is_said(clone: Path, capsys: pytest.Captur
     (clone.parent / "few.csv").write_text("\n".join(lines[:9]) + "\n")
     new("mine", clone.parent / "few.csv", "grade", None, whole=False, force=False)
     output = capsys.readouterr().out
-    assert "as it stands, preprocess refuses it: " in output
+    assert "preprocess would refuse this table: " in output
     assert "parquet" not in output
 
 
@@ -212,7 +212,7 @@ def test_nothing_is_overwritten_unasked(clone: Path) -> None:
         ("mine", "houses.csv", "prize", r"no column 'prize' \(did you mean 'price'\?\)"),
         ("no", "houses.csv", "price", "'no' cannot name an experiment"),
         ("mine", "houses.csv", "nothing", "column 'nothing': 0 different values in 600 rows; there is nothing to"),
-        ("mine", "houses.csv", "house", "column 'house': looks like id; name another with --target"),
+        ("mine", "houses.csv", "house", "column 'house': looks like id; choose another column with --target"),
     ],
 )
 def test_what_is_refused(clone: Path, name: str, file: str, target: str, fault: str) -> None:
@@ -235,7 +235,7 @@ def test_two_files_are_sentences(clone: Path, capsys: pytest.CaptureFixture[str]
     assert data["test_fraction"] == 0.2  # of so few
     assert tree["model"]["hidden_units"] == 256
     output = capsys.readouterr().out
-    assert "301 lines: 1 empty and 0 doubled pairs are left out" in output
+    assert "301 lines; left out: 1 empty and 0 duplicate pairs" in output
     assert "dvc exp run -S experiment=mine" in output
     assert (clone / "data/own/mine/own.en").read_bytes() == source.read_bytes()
     source.write_text("".join(f"this is {n} .\n" for n in range(300)), encoding="utf-8")
@@ -265,9 +265,9 @@ def test_configs_for_an_own_text(clone: Path, capsys: pytest.CaptureFixture[str]
     assert (tree["model"]["name"], tree["model"]["hidden_units"]) == ("char_rnn", 256)
     output = capsys.readouterr().out
     assert "3,301 characters in 201 lines; " in output
-    assert "1 of them once" in output
+    assert "1 of them only once" in output
     source.write_bytes(b"\xff")
-    with pytest.raises(PipelineError, match="line 1: no UTF-8"):
+    with pytest.raises(PipelineError, match="line 1: not valid UTF-8"):
         sentences("bad", source)
 
 

@@ -14,6 +14,8 @@ from record import history, runs
 from running import Running
 from servers import Between, Server, clear
 
+from pipeline.training.pause import PAUSE_AT
+
 pytestmark = pytest.mark.slow
 EPOCHS = 24
 LONG = ("experiment=tiny", "train.batch_size=4", f"train.epochs={EPOCHS}", "train.precision=float32")
@@ -42,11 +44,11 @@ def training_of(project: Project, *overrides: str) -> Running:
     return Running(project, "python", "-m", "pipeline.train", *LONG, *overrides)
 
 
-def is_complete(run: Run, points: Callable[[Run, str], list[tuple[int, float]]]) -> None:
+def is_complete(run: Run, points: Callable[[Run, str], list[tuple[int, float]]], epochs: int = EPOCHS) -> None:
     """See that the record has no hole and nothing twice."""
     assert run.info.status == "FINISHED"
     for metric in ("train/loss", "val/auc", "val/log_loss"):
-        assert [step for step, _ in points(run, metric)] == list(range(1, EPOCHS + 1))
+        assert [step for step, _ in points(run, metric)] == list(range(1, epochs + 1))
     assert run.data.params["train.batch_size"] == "4"
 
 
@@ -58,15 +60,34 @@ def has_files(server: Server, run: Run) -> None:
     assert model.source_run_id == run.info.run_id
 
 
+def test_a_server_that_stops_within_a_training_gets_everything_later(project: Project, server: Server) -> None:
+    go_on = project.folder / ".checkpoints" / "go on"
+    command = ("python", "-m", "pipeline.train", *LONG, "train.epochs=3", f"tracking.uri={server.uri}")
+    training = Running(project, *command, environment={PAUSE_AT: f"2:5:{go_on}"})
+    try:
+        training.wait_for("paused at epoch 2, step 5")
+        server.stop()
+        go_on.touch()
+        assert training.end() == 0, training.output
+    finally:
+        training.kill()
+    assert (project.folder / "models" / "model.keras").is_file()
+    server.start()
+    assert "tracking events were sent" in project.run("python", "-m", "pipeline.runs", "sync")
+    (run,) = server.runs()
+    is_complete(run, server.history, epochs=3)
+    has_files(server, run)
+
+
 @pytest.mark.faults
 def test_stopped_and_started_again_a_server_gets_everything(project: Project, server: Server) -> None:
     training = training_of(project, f"tracking.uri={server.uri}")
     training.wait_for("epoch 1/")
     server.stop()
-    training.wait_for("the work goes on, its record waits in")
+    training.wait_for("training continues, its tracking events are queued in")
     server.start()
     assert training.end() == 0, training.output
-    assert "the tracking store answers again" in training.output
+    assert "the tracking store responds again" in training.output
     (run,) = server.runs()
     is_complete(run, server.history)
     has_files(server, run)
@@ -79,10 +100,10 @@ def test_a_server_that_stays_away_gets_everything_later(project: Project, server
     training.wait_for("epoch 1/")
     server.stop()
     assert training.end() == 0, training.output
-    assert "entries of the record wait in" in training.output
+    assert "tracking events are queued in" in training.output
     assert (project.folder / "models" / "model.keras").is_file()
     server.start()
-    assert "entries of the record were sent" in project.run("python", "-m", "pipeline.runs", "sync")
+    assert "tracking events were sent" in project.run("python", "-m", "pipeline.runs", "sync")
     (run,) = server.runs()
     is_complete(run, server.history)
     has_files(server, run)

@@ -104,8 +104,8 @@ def test_a_damaged_lock_file_of_dvc_costs_no_training(project: Project) -> None:
     for torn in (b"", whole[: len(whole) // 2] + b"\n  : ["):
         lock.write_bytes(torn)
         project.run("dvc", "repro", "train", fails=True)
-        assert "fault    dvc.lock: damaged" in project.run(*doctor, fails=True)
-        assert "mended   dvc.lock" in project.run(*doctor, "--mend")
+        assert "fault    dvc.lock: corrupt" in project.run(*doctor, fails=True)
+        assert "fixed    dvc.lock" in project.run(*doctor, "--mend")
         assert "epoch 1/3" not in project.run("dvc", "repro")
         assert content(project.folder / "models") == trained
         assert lock.read_bytes() == whole

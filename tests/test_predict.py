@@ -76,7 +76,7 @@ def test_joined_columns_in_the_rows_are_taken_as_they_are(trained: Path) -> None
     (RAW / "shops.csv").unlink()
     predict.predict(Path("joined.csv"), Path("b.csv"), {}, "models")
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
-    with pytest.raises(DataError, match=r"new\.csv: no column 'shop_size'.*'shop_town'.*; there is colour, date"):
+    with pytest.raises(DataError, match=r"new\.csv: no column 'shop_size'.*'shop_town'.*; available: colour, date"):
         predict.predict(Path("new.csv"), Path("c.csv"), {}, "models")
 
 

@@ -56,8 +56,8 @@ def test_packages_and_machine_that_differ_are_named() -> None:
     then, now = "# Python\nkeras==3.0\nrequests==1.0\nsame==1\n", "keras==3.1\nrequests==2.0\nsame==1\n"
     lines = list(environment_differences(then, now, {"python": "3.11.1"}, {"python": "3.12.0"}))
     assert lines == [
-        "python: the run had 3.11.1, here is 3.12.0",
-        "keras: the run had 3.0, here is 3.1",
+        "python: 3.11.1 in the run, 3.12.0 here",
+        "keras: 3.0 in the run, 3.1 here",
         "1 other packages differ",
     ]
 
@@ -75,14 +75,14 @@ def test_a_run_that_cannot_be_made_again_says_why(store: Path) -> None:
         evidence_of(client, run.id)
     for reason in (
         "it did not finish (FAILED)",
-        "it knows no commit",
-        "a password or token, which was taken out",
+        "it has no commit",
+        "a password or token, which was removed",
         "files/models.json is missing",
     ):
         assert reason in str(refused.value)
     with training_run(CONFIG, "folds") as parent, fold_run(parent, CONFIG, "folds", 1, begun=False) as fold:
         pass
-    with pytest.raises(TrackingError, match=f"one of several folds; the whole is run {parent.id}"):
+    with pytest.raises(TrackingError, match=f"one of several folds; the whole training is run {parent.id}"):
         evidence_of(client, fold.id)
 
 
@@ -100,11 +100,13 @@ def test_data_are_made_anew_where_dvc_has_none_and_compared(workspace: Path) -> 
     wanted = {name: folder_digest(project / "data" / name) for name in ("raw", "processed")}
     shutil.rmtree(project)
     told = bring_data(project, wanted, "data/own", stage)
-    assert told[0] == f"data/raw: made anew, the same as the run had ({wanted['raw']})"
+    assert told[0] == f"data/raw: created again, identical to that of the run ({wanted['raw']})"
     shutil.rmtree(project)
-    with pytest.raises(RebuildError, match=r"data/processed: the run had 0+\.dir, .* made anew it is .*Have the files"):
+    with pytest.raises(
+        RebuildError, match=r"data/processed: the run had 0+\.dir, .* created again it has .*Have the files"
+    ):
         bring_data(project, {**wanted, "processed": "0" * 32 + ".dir"}, "data/own", stage)
-    with pytest.raises(RebuildError, match="does not say which data/raw"):
+    with pytest.raises(RebuildError, match="does not record which data/raw"):
         bring_data(project, {}, "data/own", stage)
 
 
@@ -144,8 +146,8 @@ def test_changed_and_new_files_are_part_of_it(tmp_path: Path) -> None:
     shutil.rmtree(project.folder / ".dvc" / "cache")  # no data there: they are made anew
     command = ("python", "-m", "pipeline.reproduce", run.info.run_id)
     output = project.run(*command)
-    assert "and what differed from it" in output
-    assert "data/raw: made anew, the same as the run had" in output
+    assert "with its uncommitted changes" in output
+    assert "data/raw: created again, identical to that of the run" in output
     assert f"identical: weights and scores by epoch of run {run.info.run_id}" in output
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     client.log_text(run.info.run_id, '{"model.keras": "0"}', "files/models.json")
@@ -153,4 +155,4 @@ def test_changed_and_new_files_are_part_of_it(tmp_path: Path) -> None:
     assert f"not identical to run {run.info.run_id}" in output
     assert "models/model.keras differs" in output
     client.set_tag(run.info.run_id, "mlflow.source.git.commit", "0" * 40)
-    assert "is not in this clone; `git fetch` brings it" in project.run(*command, fails=True)
+    assert "is not in this clone; `git fetch` gets it" in project.run(*command, fails=True)

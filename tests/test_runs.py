@@ -83,16 +83,16 @@ def test_listed_with_state_age_and_score(command: Command, capsys: pytest.Captur
     assert json.loads(command("list", "-n", "9", "--json").splitlines()[1])["score"] == {"val/auc": 0.75}
     with pytest.raises(SystemExit):
         command("list", "tinny")
-    assert "no MLflow experiment 'tinny' (did you mean 'tiny'?); there is Default, tiny" in capsys.readouterr().err
+    assert "no MLflow experiment 'tinny' (did you mean 'tiny'?); available: Default, tiny" in capsys.readouterr().err
 
 
 def test_lost_runs_are_closed_by_hand_and_at_the_next_start(command: Command) -> None:
     first, client = trained(), open_store(None)
     lose(first)
     assert [run.info.run_id for run in lost_runs(client)] == [first]
-    assert f"run {first} is closed as killed" in command("reap")
+    assert f"run {first} is closed as KILLED" in command("reap")
     assert client.get_run(first).info.status == "KILLED"
-    assert "no run has lost" in command("reap")
+    assert "no orphaned runs" in command("reap")
     lose(first)
     trained("another")
     assert client.get_run(first).info.status == "KILLED"
@@ -118,11 +118,11 @@ def test_what_a_killed_process_left_is_sent_by_the_next(command: Command) -> Non
     for number, value in ((1, 0.5), (2, 0.6)):
         leave(run_id, number, scores={"val/late": value}, step=number, timestamp=1_700_000_000_000 + number)
     assert len(list(pending())) == 2
-    assert "2 entries of the record were sent" in command("sync")
+    assert "2 tracking events were sent" in command("sync")
     assert list(pending()) == []
     points = open_store(None).get_metric_history(run_id, "val/late")
     assert sorted((point.step, point.value) for point in points) == [(1, 0.5), (2, 0.6)]
-    assert "nothing was sent" in command("sync")
+    assert "no tracking events were sent" in command("sync")
 
 
 def test_what_no_store_takes_steps_aside_and_stops_nothing(
@@ -136,7 +136,7 @@ def test_what_no_store_takes_steps_aside_and_stops_nothing(
     assert sync() == 1
     said = capsys.readouterr().out
     assert f"{bad.name}: scores of run {'0' * 32} cannot be delivered: " in said
-    assert f"{torn.name}: it is damaged" in said
+    assert f"{torn.name}: the file is corrupt" in said
     assert {path.name for path in refused()} == {bad.name, torn.name}
     assert [point.value for point in open_store(None).get_metric_history(run_id, "val/late")] == [3.0]
     listed = command("gc")
@@ -181,7 +181,7 @@ def test_what_is_repeated_goes_on_after_a_failure(capsys: pytest.CaptureFixture[
 
     with repeated(action, 0.01):
         assert done.wait(10)
-    assert capsys.readouterr().err.count("OSError: away for a moment; it is tried again") == 1
+    assert capsys.readouterr().err.count("OSError: away for a moment; retrying") == 1
 
 
 def test_a_store_that_is_away_keeps_its_entries(store: Path) -> None:
@@ -191,7 +191,7 @@ def test_a_store_that_is_away_keeps_its_entries(store: Path) -> None:
     sent, troubles = sync_all()
     assert sent == 0
     assert len(troubles) == 1
-    assert "1 entries of the record wait for it" in troubles[0]
+    assert "1 tracking events are queued for it" in troubles[0]
     assert path.is_file()
 
 
@@ -229,15 +229,15 @@ def test_cleared_away_is_what_nothing_asks_for(command: Command) -> None:
     assert f"checkpoints of run {old}, which is finished" in listed
     assert "unknown: checkpoints of no run in this store" in listed
     assert "files of no run in this store" in listed
-    assert "a process was ended while it wrote this" in listed
-    assert "`python -m pipeline.runs gc --delete` removes them" in listed
+    assert "a process ended while it wrote this" in listed
+    assert "`python -m pipeline.runs gc --delete` deletes them" in listed
     assert all(folder.is_dir() for folder in folders.values()), "a dry run removes nothing"
-    assert "removed" in command("gc", "--delete")
+    assert "MB deleted" in command("gc", "--delete")
     assert [name for name, folder in folders.items() if folder.is_dir()] == ["kept", "broken"]
     assert elsewhere.is_dir(), "what another store records is not judged by this one"
     assert not half.exists()
     assert not (artifacts / ("f" * 32)).exists()
-    assert "nothing that may go" in command("gc")
+    assert "nothing to delete" in command("gc")
 
 
 @pytest.mark.parametrize(

@@ -247,13 +247,19 @@ def test_sides() -> None:
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.Conv1D(2, 2, name="near"), "layer near: the NumPy runtime has no Conv1D; it has Activation, Add"),
-        (keras.layers.LSTM(2, stateful=True, name="on"), "layer on: stateful; the NumPy runtime takes the state"),
+        (
+            keras.layers.Conv1D(2, 2, name="near"),
+            "layer near: the NumPy runtime does not support Conv1D; it supports Activation, Add",
+        ),
+        (keras.layers.LSTM(2, stateful=True, name="on"), "layer on: the NumPy runtime does not support stateful"),
         (
             keras.layers.Dense(2, "glu", name="half"),
-            "layer half: the NumPy runtime has no activation 'glu'; it has celu",
+            "layer half: the NumPy runtime does not support activation 'glu'; it supports celu",
         ),
-        (keras.layers.Bidirectional(keras.layers.GRU(2), merge_mode="sum", name="two"), "layer two: merge_mode 'sum'"),
+        (
+            keras.layers.Bidirectional(keras.layers.GRU(2), merge_mode="sum", name="two"),
+            "layer two: the NumPy runtime supports merge_mode 'concat', not 'sum'",
+        ),
     ],
 )
 def test_what_the_runtime_lacks_is_told_at_export(layer: keras.layers.Layer, message: str) -> None:

@@ -72,7 +72,7 @@ def test_a_pickled_checkpoint_is_no_checkpoint(tmp_path: Path, capsys: pytest.Ca
 
     np.savez(tmp_path / "000001-000000000.npz", planted=np.array([{"a": 1}], dtype=object))
     assert Checkpoints(tmp_path).latest(9) is None
-    assert "000001-000000000.npz is damaged and left aside" in capsys.readouterr().out
+    assert "skipping corrupt checkpoint 000001-000000000.npz" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["../evil.csv", "/tmp/evil.csv", "a/../../evil.csv"])
@@ -180,7 +180,7 @@ def test_planted_secrets_are_recorded_nowhere(tmp_path: Path, monkeypatch: pytes
     assert done.returncode == 0, done.stderr
     for secret in (*PLANTED.values(), IN_HOME):
         assert secret not in done.stdout + done.stderr
-    assert "the network is not logged: pipeline/train.py holds what looks like a password" in done.stdout
+    assert "the network is not logged: pipeline/train.py contains what looks like a password" in done.stdout
     looked = []
     for place in ("mlflow.db", "mlartifacts", "models", "reports", ".checkpoints", "params.yaml"):
         path = project.folder / place

@@ -49,7 +49,7 @@ def test_from_a_sweep_to_an_experiment(tiny_project: Project) -> None:
     for arguments, fault in (
         (["+sweep=tabel"], "+sweep=tabel: no file conf/sweep/tabel.yaml; did you mean table?"),
         (["hydra.sweeper.n_trial=3"], "hydra.sweeper.n_trial=3: unknown key; did you mean n_trials?"),
-        (["name=other"], "name=other: a sweep belongs to its experiment; leave the name out"),
+        (["name=other"], "name=other: a sweep keeps the name of its experiment; remove this override"),
         (["hydra/sweeper/pruner=medain"], "medain"),
         (["train.epocs=3"], "epocs"),
     ):
@@ -57,7 +57,7 @@ def test_from_a_sweep_to_an_experiment(tiny_project: Project) -> None:
         assert fault in told
         assert "Traceback" not in told
     told = project.run("python", "-m", "pipeline.evaluate", "--multirun", fails=True)
-    assert "only training is searched" in told
+    assert "only the train command has sweeps" in told
 
 
 @pytest.mark.faults

@@ -68,7 +68,7 @@ def test_a_killed_worker_ends_neither_the_others_nor_the_sweep(tiny_project: Pro
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     assert "a worker was killed" in output
-    assert f"trial {victim.number}: its process is gone; it is repeated" in output
+    assert f"trial {victim.number}: its process died; retrying it" in output
     states, runs = ended(project)
     assert states.count("COMPLETE") == 2, output
     assert set(states) == {"COMPLETE", "killed"}
@@ -91,7 +91,7 @@ def test_killed_with_all_its_workers_the_next_start_finishes(tiny_project: Proje
     process.communicate()
     output = project.run(*command)
     for trial in trials:
-        assert f"trial {trial.number}: its process is gone; it is repeated" in output
+        assert f"trial {trial.number}: its process died; retrying it" in output
     states, runs = ended(project)
     assert states.count("COMPLETE") == 3
     assert states.count("killed") == 2
@@ -127,7 +127,7 @@ def test_interrupted_it_says_so_and_goes_on(tiny_project: Project) -> None:
     assert states == ["interrupted"]
     assert runs == {"0": ["KILLED"], "sweep": ["KILLED"]}
     output = project.run(*command)
-    assert f"trial {trial.number} was interrupted; it is repeated" in output
+    assert f"trial {trial.number} was interrupted; retrying it" in output
     states, runs = ended(project)
     assert states == ["interrupted", "COMPLETE", "COMPLETE"]
     assert runs["sweep"] == ["FINISHED"]

@@ -73,9 +73,9 @@ def test_a_study_in_postgresql(server: Server, tmp_path: Path) -> None:
     os.kill(victim.user_attrs["owner"]["pid"], signal.SIGKILL)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
-    assert f"trial {victim.number}: its process is gone; it is repeated" in output
+    assert f"trial {victim.number}: its process died; retrying it" in output
     again = project.run(*command, "hydra.sweeper.n_trials=4")
-    assert "goes on with 3 of 4 trials" in again
+    assert "resumes after 3 of 4 trials" in again
     (summary,) = optuna.get_all_study_summaries(storage)
     states = [trial.state for trial in optuna.load_study(storage=storage, study_name=summary.study_name).trials]
     assert states.count(TrialState.COMPLETE) == 4

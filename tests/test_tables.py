@@ -171,10 +171,10 @@ def test_settings_that_the_target_contradicts_are_refused_together(raw: Path) ->
         task.check()
     first, second, third = str(caught.value).splitlines()
     assert first.startswith(
-        "train.monitor: 'auc' is no score of a regression target; set it to auto, or to one of rmse"
+        "train.monitor: 'auc' is not a score of a regression target; set it to auto, or to one of rmse"
     )
-    assert second == "train.label_smoothing: 0.1 is for classes, and 'price' is an amount; set it to 0.0"
-    assert third == "train.class_weights: 'balanced' is for classes, and 'price' is an amount; set it to none"
+    assert second == "train.label_smoothing: 0.1 requires classes, but 'price' is numeric; set it to 0.0"
+    assert third == "train.class_weights: 'balanced' requires classes, but 'price' is numeric; set it to none"
 
 
 def test_a_merge_without_numeric_columns_is_refused(raw: Path) -> None:
@@ -208,7 +208,7 @@ def test_a_column_says_where_rows_belong(raw: Path) -> None:
     assert schema.rows == {"train": 480, "val": 60, "test": 60}
     assert "part" not in schema.layout.features
     assert "held out: as the column part says" in line
-    with pytest.raises(DataError, match="column 'town': 't0' names no split; expected one of train"):
+    with pytest.raises(DataError, match="column 'town': 't0' does not name a split; expected one of train"):
         houses(data__split="given", data__split_by=["town"]).preprocess()
 
 
@@ -343,7 +343,7 @@ def edited(path: Path, line: int, old: str, new: str) -> None:
         (301, "h299", '"h299', r"houses\.csv: line 301: a quote is opened and not closed"),
         (301, ",t", ",,t", r"houses\.csv: line 301: 12 values, expected 10"),
         (301, "h299", "h\udc80", r"houses\.csv: line 301: not UTF-8"),
-        (1, "town", "rooms", r"houses\.csv: line 1: 'rooms': several columns of one name"),
+        (1, "town", "rooms", r"houses\.csv: line 1: 'rooms': several columns have the same name"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(raw: Path, line: int, old: str, new: str, fault: str) -> None:
@@ -359,7 +359,9 @@ def test_a_bad_row_is_named_by_its_line(raw: Path, line: int, old: str, new: str
 
 def test_a_text_among_numbers_is_named_by_its_line(raw: Path) -> None:
     edited(RAW / "houses.csv", 400, ",,", ",,n/a")
-    with pytest.raises(DataError, match=r"houses\.csv: line 400: column 'price': 'n/a.*' is no number. .*data.missing"):
+    with pytest.raises(
+        DataError, match=r"houses\.csv: line 400: column 'price': 'n/a.*' is not a number. .*data.missing"
+    ):
         houses(data__problem_type="regression", data__columns="listed", data__categorical=["town"]).preprocess()
 
 

@@ -228,9 +228,9 @@ def test_a_text_as_numbers(tmp_path: Path) -> None:
     parts = {split: schema.text(load_part(tmp_path / "out", split)) for split in ("train", "val", "test")}
     # Held-out parts come with what stands before them.
     assert parts == {"train": "abba\na", "val": "abba\nabc", "test": "abba\nabcab"}
-    assert [each["text"] for each in warnings] == ["1 characters that training lacks: 'c'"]
+    assert [each["text"] for each in warnings] == ["1 characters do not occur in the training part: 'c'"]
     assert schema.text(schema.numbers("CAB")) == "cab"
-    with pytest.raises(DataError, match=r"characters that the text of the training does not have: 'xy'; it has"):
+    with pytest.raises(DataError, match=r"characters that do not occur in the training text: 'xy'; known characters: "):
         schema.numbers("axxya")
 
 
@@ -243,9 +243,9 @@ def test_rare_characters_are_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", r"0 characters are too few to learn and hold out \(0 train, 0 val, 0 test\)"),
+        (b"", r"0 characters are too few to split \(0 train, 0 val, 0 test; each"),
         (b"abc", r"3 characters are too few"),
-        (b"ab\ncd\xff\n", r"t.txt, line 2: no UTF-8 \(invalid start byte, byte 0xff\)"),
+        (b"ab\ncd\xff\n", r"t.txt, line 2: not valid UTF-8 \(invalid start byte, byte 0xff\)"),
     ],
 )
 def test_texts_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
@@ -288,7 +288,7 @@ def trained(task: Stages, tmp_path: Path) -> Path:
 
 def test_a_text_too_short_is_told(task: Stages) -> None:
     with pytest.raises(
-        TaskError, match=r"train.batch_size: the training text of 2,400 characters cannot be read at 2,400"
+        TaskError, match=r"train.batch_size: the training text of 2,400 characters is too short for 2,400"
     ):
         Stages(text(train__batch_size=2400)).check()
     task.check()
@@ -322,8 +322,8 @@ def test_prompts_are_gone_on_from(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"prompt": "A c@t"}, "characters that the text of the training does not have: '@'"),
-        ({"prompt": ""}, "the prompt has 0 characters, and the network reads 1 before it writes"),
+        ({"prompt": "A c@t"}, "characters that do not occur in the training text: '@'"),
+        ({"prompt": ""}, "the prompt has 0 characters; the network needs at least 1; give"),
         ({"prompt": "A", "temperature": 0.0}, "temperature must be above 0"),
         ({"prompt": "A", "beam": 2}, "--beam: not for a network of this kind, which takes --prompt, --length"),
     ],
@@ -339,7 +339,7 @@ def test_prompts_that_cannot_be_gone_on_from(
 
 def test_a_line_that_is_no_prompt_is_named(trained: Path, tmp_path: Path) -> None:
     (tmp_path / "in.txt").write_text("A cat\nA c@t\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"in.txt, line 2: characters that the text of the training does not have: '@'"):
+    with pytest.raises(DataError, match=r"in.txt, line 2: characters that do not occur in the training text: '@'"):
         predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {"length": 5}, str(trained))
     assert not (tmp_path / "out.txt").exists()
     (tmp_path / "in.txt").write_bytes(b"")
@@ -352,7 +352,7 @@ def test_a_prompt_shorter_than_the_window(workspace: Path, tmp_path: Path) -> No
     window = Stages(text("char_window"))
     window.preprocess()
     folder = saved(window, tmp_path)
-    with pytest.raises(DataError, match="the prompt has 2 characters, and the network reads 3 before it writes"):
+    with pytest.raises(DataError, match="the prompt has 2 characters; the network needs at least 3; give"):
         predict.predict(None, None, {"prompt": "no"}, str(folder))
 
 
@@ -373,7 +373,7 @@ def test_windows_may_be_wide(workspace: Path, tmp_path: Path) -> None:
     evaluation = wide.evaluate(saved(wide, tmp_path))
     assert evaluation.predictions["test"].num_rows == 300
     assert evaluation.write_extras is not None
-    assert "after the last 200 before the test part" in evaluation.write_extras(tmp_path)
+    assert "continuing the last 200 characters before the test part" in evaluation.write_extras(tmp_path)
 
 
 def test_the_unknown_character_is_read_and_not_written(workspace: Path, tmp_path: Path) -> None:

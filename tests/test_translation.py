@@ -331,7 +331,7 @@ def test_sentences_from_a_file(trained: Stages, tmp_path: Path, capsys: pytest.C
     assert len(lines) == 6  # five, and the end of the last
     assert lines[1] == ""
     assert all(lines[place] for place in (0, 2, 4))
-    assert "a sentence of 10,000 words is cut to 100 (data.max_tokens)" in capsys.readouterr().err
+    assert "a sentence of 10,000 words was truncated to 100 (data.max_tokens)" in capsys.readouterr().err
     predict.predict(source, output, {"nbest": 3, "beam": 4}, str(MODELS))
     rows = [line.split("\t") for line in output.read_text(encoding="utf-8").splitlines()]
     first = [row for row in rows if row[0] == "1"]
@@ -340,7 +340,7 @@ def test_sentences_from_a_file(trained: Stages, tmp_path: Path, capsys: pytest.C
     assert first[0][2] == lines[0]
     assert ["2", "", ""] in rows
     source.write_bytes(b"1 2\n\xff\n")
-    with pytest.raises(DataError, match=r"in\.txt, line 2: no UTF-8"):
+    with pytest.raises(DataError, match=r"in\.txt, line 2: not valid UTF-8"):
         predict.predict(source, output, {}, str(MODELS))
     with pytest.raises(PipelineError, match="--keep: not for a network of this kind, which takes --beam, --nbest"):
         predict.predict(source, output, {"keep": "id"}, str(MODELS))
@@ -375,7 +375,7 @@ def test_what_the_record_s_model_and_inspect_ask_for(trained: Stages, tmp_path: 
     assert batch["source"].shape == (1, 5)
     outputs = models.Probe(predictor.model, models.output_names(predictor.model))(batch, training=False)
     assert outputs["encoder_1"].shape == (1, 5, 32)
-    (words, written, weights), *_ = predictor.translator.looks(["1 2 3"])
+    (words, written, weights), *_ = predictor.translator.attention_of(["1 2 3"])
     assert words == ["<start>", "1", "2", "3", "<end>"]
     assert weights.shape == (len(written), 5)
 
@@ -415,14 +415,14 @@ def test_a_network_of_one_length_validates_scores_and_predicts(
     assert task.evaluate(MODELS).scores["test"].values["loss"] < np.log(14)
     (tmp_path / "in.txt").write_text("1 2\n1 2 3 4 5 6 7 8 9\n", encoding="utf-8")
     predict.predict(tmp_path / "in.txt", tmp_path / "out.txt", {}, str(MODELS))
-    assert "a sentence of 9 words is cut to 6 (the length of all sentences of this network)" in capsys.readouterr().err
+    assert "a sentence of 9 words was truncated to 6 (fixed input length of this network)" in capsys.readouterr().err
     assert len((tmp_path / "out.txt").read_text(encoding="utf-8").splitlines()) == 2
 
 
 def test_vocabularies_of_another_network_are_refused(trained: Stages) -> None:
     schema = MODELS / "schema.json"
     schema.write_text(schema.read_text(encoding="utf-8").replace("14", "15"), encoding="utf-8")
-    with pytest.raises(DataError, match=r"the network knows 14 and 14 words, schema\.json says 15 and 15"):
+    with pytest.raises(DataError, match=r"the network has vocabularies of 14 and 14 words, schema\.json 15 and 15"):
         predictor_for(MODELS)
 
 

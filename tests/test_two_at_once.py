@@ -11,6 +11,8 @@ from record import content, runs
 from running import Running
 from servers import clear
 
+from pipeline.training.pause import PAUSE_AT
+
 pytestmark = pytest.mark.slow
 LONG = ("experiment=tiny", "train.batch_size=4", "train.epochs=3", "train.precision=float32")
 MADE = ("models", "reports/run.json", ".checkpoints", ".dvc/cache", ".dvc/tmp", "mlflow.db", "mlartifacts", "dvc.lock")
@@ -24,16 +26,20 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
-@pytest.mark.faults
 def test_of_two_repros_in_one_clone_one_says_that_it_must_wait(project: Project) -> None:
     clear(project.folder, *MADE)
-    first = Running(project, "dvc", "repro", "train")
-    assert first.runs_stage("train")
-    second = Running(project, "dvc", "repro", "train")
-    assert second.end() != 0
-    assert "is busy" in second.output
-    assert f"(PID {first.process.pid})" in second.output
-    assert first.end() == 0, first.output
+    go_on = project.folder / ".checkpoints" / "go on"
+    first = Running(project, "dvc", "repro", "train", environment={PAUSE_AT: f"1:5:{go_on}"})
+    try:
+        first.wait_for("paused at epoch 1, step 5")
+        second = Running(project, "dvc", "repro", "train")
+        assert second.end() != 0
+        assert "is busy" in second.output
+        assert f"(PID {first.process.pid})" in second.output
+        go_on.touch()
+        assert first.end() == 0, first.output
+    finally:
+        first.kill()
     assert "up to date" in project.run("dvc", "repro", "train")
     assert len(runs(project)) == 1
 
@@ -48,7 +54,7 @@ def test_of_two_trainings_by_hand_the_second_names_the_first(project: Project) -
     assert f"is in use by process {first.process.pid}, which runs stage train in this folder" in second
     os.kill(first.process.pid, 15)
     first.end()
-    assert "the same command goes on from here" in first.output
+    assert "rerun the same command to resume from here" in first.output
 
 
 @pytest.mark.faults

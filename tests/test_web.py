@@ -150,9 +150,9 @@ def test_rows(kind: str, workspace: Path, tmp_path: Path, page: Any) -> None:
         shown.enter(shop="nowhere")
         assert "Unknown to the network, and taken as missing: shop." in shown.submit().text
         shown.enter(price="ten")
-        assert shown.submit().text == "Not done. price: expected a number, received “ten”."
+        assert shown.submit().text == "Error: price: expected a number, received “ten”."
         shown.enter(price="", date="2024-02-31")
-        assert shown.submit().text == "Not done. Expected a date like 2013-12-31, received “2024-02-31”."
+        assert shown.submit().text == "Error: Expected a date like 2013-12-31, received “2024-02-31”."
         shown.enter(date="")
         assert len(values(shown.submit())) == 1
 
@@ -224,7 +224,7 @@ def test_a_text_goes_on(kind: str, workspace: Path, tmp_path: Path, page: Any) -
         text = "".join(predictor.schema.characters[number] for number in expected)
         assert shown.submit().get_property("textContent") == text
     shown.enter(prompt="§ € §")
-    assert shown.submit().text == "Not done. The network does not know these characters: § €"
+    assert shown.submit().text == "Error: The network does not know these characters: § €"
     shown.enter(prompt="")
     assert re_least(shown.submit().text)
 
@@ -242,7 +242,7 @@ def test_a_text_goes_on_in_node(workspace: Path, tmp_path: Path) -> None:
 
 
 def re_least(text: str) -> bool:
-    return text.startswith("Not done. The network reads ") and text.endswith("write a longer beginning.")
+    return text.startswith("Error: The network needs at least ") and text.endswith("write a longer prompt.")
 
 
 @pytest.mark.parametrize("network", ["attention", pytest.param("transformer", marks=pytest.mark.faults), "seq2seq"])
@@ -271,7 +271,7 @@ def test_a_sentence_is_translated_and_the_attention_shown(
         wanted = 100 * np.asarray(best.attention)[:, : len(sentence.split()) + 2]
         assert np.abs(np.array(looked) - wanted).max() <= 0.51
     shown.enter(sentence="  ")
-    assert shown.submit().text == "Not done. There is nothing to translate: write a sentence."
+    assert shown.submit().text == "Error: There is nothing to translate: write a sentence."
 
 
 def test_points_and_their_border(workspace: Path, tmp_path: Path, page: Any) -> None:
@@ -285,7 +285,7 @@ def test_points_and_their_border(workspace: Path, tmp_path: Path, page: Any) -> 
         assert values(result) == pytest.approx([expected], abs=1e-5)
         assert result.text.startswith("above" if expected > 0 else "not above")
     shown.enter(**{names[0]: "left"})
-    assert shown.submit().text == "Not done. Each coordinate is a number."
+    assert shown.submit().text == "Error: Each coordinate is a number."
     WebDriverWait(shown.driver, WAIT).until(lambda _: shown.one("canvas").get_attribute("data-above"))
     cells = (np.arange(60) + 0.5) / 60
     grid = np.stack(np.meshgrid(cells, cells), axis=-1).reshape(-1, 2).astype(np.float32)
@@ -335,15 +335,15 @@ def older(folder: Path) -> None:
 
 
 DAMAGES: list[tuple[Any, str]] = [
-    (lambda f: cut(f / "network.onnx"), "network.onnx is damaged: its sha256 is not the one that it was written with."),
+    (lambda f: cut(f / "network.onnx"), "network.onnx is corrupt: its sha256 checksum does not match."),
     (lambda f: (f / "network.onnx").unlink(), "network.onnx cannot be read (404 "),
-    (lambda f: (f / "bundle.json").write_text("{"), "bundle.json is damaged: its sha256 is not the one"),
-    (lambda f: (f / "bundle.json").unlink(), "is the whole folder here, on a web server?"),
+    (lambda f: (f / "bundle.json").write_text("{"), "bundle.json is corrupt: its sha256 checksum does not match"),
+    (lambda f: (f / "bundle.json").unlink(), "Serve the whole folder from a web server."),
     (
         lambda f: older(f),
-        "This export is of format 0, and the page reads format 1: take the page that came with it.",
+        "This export has format 0, but the page reads format 1. Use the page that came with the export.",
     ),
-    (lambda f: shutil.rmtree(f / "ort"), "ort/, the runtime of the network, cannot be read ("),
+    (lambda f: shutil.rmtree(f / "ort"), "The runtime in ort/ cannot be loaded ("),
 ]
 
 
@@ -362,7 +362,8 @@ def test_a_browser_without_webassembly_is_told(small: Path) -> None:
     bare.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": "delete globalThis.WebAssembly;"})
     shown = Page(bare, small)
     try:
-        assert shown.one("[role=alert]").text.startswith("This browser has no WebAssembly, which the network runs in.")
+        message = "This browser does not support WebAssembly, which the network needs."
+        assert shown.one("[role=alert]").text.startswith(message)
     finally:
         shown.close()
         bare.quit()
@@ -372,10 +373,10 @@ def test_what_the_page_needs_is_told_at_export(
     workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pieces = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
-    with pytest.raises(ExportError, match=r"web: the page cannot cut words into the pieces of sentencepiece \(bpe\)"):
+    with pytest.raises(ExportError, match=r"web: the page cannot tokenize with sentencepiece \(bpe\)"):
         written(Stages(pairs("attention", **pieces)), tmp_path / "export")
     monkeypatch.setattr("pipeline.exporting.to_web.RUNTIME", Path("nowhere"))
     with pytest.raises(
-        ExportError, match=r"ort.wasm.min.mjs is not there; `make web` brings it, once \(it needs npm\)"
+        ExportError, match=r"ort.wasm.min.mjs is missing; run `make web` once to install it \(needs npm\)"
     ):
         written(FAMILIES["point"][1](), tmp_path / "again")

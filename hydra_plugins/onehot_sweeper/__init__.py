@@ -1,4 +1,4 @@
-"""Where Hydra looks for the sweeper. It imports this at every start, `--help` included: nothing slow here."""
+"""Hydra's plugin for sweeps. Hydra imports this module at every start, even for `--help`, so it must load fast."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,27 +13,31 @@ JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
 
 
 class StudySweeper(Sweeper):
-    """Hands the search to `pipeline.sweep`, and places its workers through Hydra's launcher.
+    """Passes the search to `pipeline.sweep`, and starts its workers with Hydra's launcher.
 
     Args:
-        settings: `hydra.sweeper` as composed.
+        settings: The composed settings under `hydra.sweeper`.
     """
 
     def __init__(self, **settings: Any) -> None:
         self._settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Keep what Hydra composed."""
+        """Keep the context and the composed configuration."""
         self._context, self._config = hydra_context, config
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Search; arguments are the overrides of the command line, Hydra's own left out."""
+        """Run the sweep.
+
+        Args:
+            arguments: Overrides from the command line, without Hydra's own.
+        """
         from pipeline.sweep import run_sweep
 
         return run_sweep(self._settings, list(arguments), self.launch)
 
     def launch(self, worker: Callable[[DictConfig], Any], folder: Path, workers: int) -> list[Any]:
-        """Run a worker in each of several processes, or one in this process; return what they returned."""
+        """Run several workers in a process each, or one worker in this process; return their results."""
         config = self._config.copy()
         with open_dict(config):
             config.hydra.sweep.dir = str(folder)
@@ -44,6 +48,6 @@ class StudySweeper(Sweeper):
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=self._context, task_function=worker, config=config
         )
-        # Launchers compose anew for each job: without these, Hydra would leave a folder multirun/DATE behind.
+        # Launchers compose again for each job; without these overrides, Hydra would leave a folder multirun/DATE.
         job = [f"hydra.sweep.dir='{folder}'", "hydra.sweep.subdir=.", "hydra.output_subdir=null"]
-        return [each.return_value for each in launcher.launch([job] * workers, initial_job_idx=0)]
+        return [job_return.return_value for job_return in launcher.launch([job] * workers, initial_job_idx=0)]

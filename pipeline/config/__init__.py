@@ -1,4 +1,4 @@
-"""Typed settings: composed from `conf/`, checked whole before anything runs."""
+"""Typed settings: composed from `conf/` and validated before anything runs."""
 
 from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, section_of, tracking_uri
 from pipeline.config.config import Config, check, checked

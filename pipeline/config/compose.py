@@ -1,4 +1,4 @@
-"""Compose `conf/` (or read `params.yaml`), naming every fault of the overrides at once."""
+"""Compose `conf/` or read `params.yaml`, and report all errors in the overrides at once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,21 +21,21 @@ from pipeline.config.sections import Section
 from pipeline.storage import CONF
 
 PARAMS = Path("params.yaml")
-"""The composed configuration that DVC's stages read, in the current folder."""
+"""The composed configuration in the current folder, which DVC's stages read."""
 ROOT_CONFIG = "config"
-"""The composition's root in conf/; `params.yaml` is composed already and has no groups."""
+"""Name of the primary config in conf/; `params.yaml` is already composed and has no groups."""
 
 
 def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> Config:
-    """Compose and check.
+    """Compose a configuration and validate it.
 
     Args:
-        overrides: Hydra's grammar: `data=flights`, `train.epochs=3`.
-        folder: Where the primary config stands.
-        name: The primary config, without `.yaml`.
+        overrides: Overrides in Hydra's grammar, such as `data=flights` and `train.epochs=3`.
+        folder: Folder of the primary config.
+        name: File name of the primary config, without `.yaml`.
 
     Raises:
-        ConfigError: With every fault that can be told at once.
+        ConfigError: Lists as many errors as can be found at once.
     """
     parsed, faults = _parse(overrides)
     if not (folder / f"{name}.yaml").is_file():
@@ -61,50 +61,53 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> 
 
 
 def tree_of(experiment: str) -> dict[str, Any] | None:
-    """Compose `conf/experiment/NAME.yaml` as it stands; None where there is no such file."""
+    """Compose `conf/experiment/NAME.yaml` without overrides; return None if there is no such file."""
     if not (CONF / "experiment" / f"{experiment}.yaml").is_file():
         return None
     return _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
 
 
 def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the choices of groups that bring an experiment as near as can be to a configuration of its name.
+    """Describe a configuration by the group choices that bring its experiment closest to it.
+
+    Args:
+        config: The configuration; `config.name` names the experiment.
 
     Returns:
-        Group → choice, of groups that differ from the experiment as it stands in conf/; the composition with them,
-        empty where conf/ has no such experiment.
+        Group → choice for the groups that differ from the experiment in conf/, and the composition with these choices,
+        which is empty if conf/ has no such experiment.
     """
     composed = tree_of(config.name) or {}
     chosen: dict[str, str] = {}
     for group in composed:
         differ = _differences(config.tree[group], composed[group])
-        # A key alone is told as shortly as a group.
+        # A single key is as short to show as a group choice.
         files = _files_of(group) if differ > 1 else {}
         if not files:
             continue
         choice = min(sorted(files), key=lambda name: _differences(config.tree[group], files[name]))
-        overrides = [f"{name}={each}" for name, each in {**chosen, group: choice}.items()]
+        overrides = [f"{name}={option}" for name, option in {**chosen, group: choice}.items()]
         try:
-            other = _compose([f"experiment={config.name}", *overrides], CONF, ROOT_CONFIG)
-        except ConfigError:  # a choice that does not go with this experiment
+            candidate = _compose([f"experiment={config.name}", *overrides], CONF, ROOT_CONFIG)
+        except ConfigError:  # this choice does not fit the experiment
             continue
-        if 1 + _differences(config.tree[group], other[group]) < differ:
-            composed, chosen[group] = other, choice
+        if 1 + _differences(config.tree[group], candidate[group]) < differ:
+            composed, chosen[group] = candidate, choice
     return chosen, composed
 
 
 def _files_of(group: str) -> dict[str, Any]:
-    """Return the sections that the files of a group give, by their names; files that are none are left out."""
-    found = {}
+    """Return the sections in the files of a group, by file name; other files are skipped."""
+    sections = {}
     for path in (CONF / group).glob("*.yaml"):
         section = section_of(path)
         if section is not None:
-            found[path.stem] = section
-    return found
+            sections[path.stem] = section
+    return sections
 
 
 def section_of(path: Path) -> dict[str, Any] | None:
-    """Return the section that a file of a group gives, with the files that its defaults name; None if it gives none."""
+    """Return the section in a file of a group, merged with its defaults; None if the file holds no section."""
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError):
@@ -126,7 +129,7 @@ def _differences(section: Any, other: Any) -> int:
 
 
 def tracking_uri() -> str | None:
-    """Return the address of the store that params.yaml names; None for the one at the root."""
+    """Return the tracking URI in params.yaml; None for the default store at the root."""
     try:
         uri = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["tracking"]["uri"]
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
@@ -138,25 +141,25 @@ def out_of_sync(overrides: list[str]) -> tuple[list[str], str]:
     """Compare params.yaml with the composition of its own experiment.
 
     Returns:
-        A line for each key that differs, and the command that writes it anew.
+        A line for each key that differs, and the command that writes params.yaml again.
 
     Raises:
-        ConfigError: There is no such file, or conf/ does not compose.
+        ConfigError: There is no params.yaml, or conf/ does not compose.
     """
     if not PARAMS.is_file():
         raise ConfigError([f"{PARAMS}: no such file; `python -m pipeline.compose` writes it"])
     try:
-        found = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
+        current = dict(flatten(yaml.safe_load(PARAMS.read_text(encoding="utf-8")) or {}))
     except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
         raise ConfigError([f"{PARAMS}: cannot be read ({error}); `python -m pipeline.compose` writes it"]) from error
-    asked = any(text.startswith("experiment=") for text in overrides)
-    experiment = [] if asked or "name" not in found else [f"experiment={found['name']}"]
+    has_experiment = any(text.startswith("experiment=") for text in overrides)
+    experiment = [] if has_experiment or "name" not in current else [f"experiment={current['name']}"]
     expected = dict(flatten(load([*experiment, *overrides]).tree))
-    absent = object()
+    missing = object()
     faults = [
-        f"{key}: {PARAMS} has {_shown(found, key)}, conf/ gives {_shown(expected, key)}"
-        for key in sorted({*found, *expected})
-        if found.get(key, absent) != expected.get(key, absent)
+        f"{key}: {PARAMS} has {_shown(current, key)}, conf/ gives {_shown(expected, key)}"
+        for key in sorted({*current, *expected})
+        if current.get(key, missing) != expected.get(key, missing)
     ]
     return faults, " ".join(["python -m pipeline.compose", *experiment, *overrides])
 
@@ -166,12 +169,12 @@ def _shown(tree: dict[str, Any], key: str) -> str:
 
 
 def dump(config: Config) -> str:
-    """Write a config the way DVC writes its own compositions."""
+    """Return a configuration as YAML, in the format of DVC's own compositions."""
     return OmegaConf.to_yaml(OmegaConf.create(config.tree))
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Give `(dotted path, value)` for each leaf; lists are leaves."""
+    """Yield `(dotted path, value)` for each leaf; lists are leaves."""
     for key, value in tree.items():
         if isinstance(value, dict) and value:
             yield from flatten(value, f"{prefix}{key}.")
@@ -189,7 +192,8 @@ def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
             continue
         if override.is_sweep_override():
             faults.append(
-                f"{text}: several values at once; `dvc exp run --queue -S experiment=NAME -S '{text}'` queues each"
+                f"{text}: expected one value; `dvc exp run --queue -S experiment=NAME -S '{text}'` queues one run "
+                "per value"
             )
         else:
             parsed.append(override)
@@ -197,7 +201,7 @@ def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
 
 
 def unknown_choice(override: Override, folder: Path) -> str | None:
-    """Say what is wrong with a choice of a group, `experiment=NAME`, of which there is no file; else None."""
+    """Return an error if a group choice such as `experiment=NAME` has no file; else None."""
     choice = str(override.value())
     known = [path.stem for path in (folder / override.key_or_group).glob("*.yaml")]
     if choice in known:
@@ -206,11 +210,11 @@ def unknown_choice(override: Override, folder: Path) -> str | None:
 
 
 def _another_name(override: Override, parsed: list[Override], config: Config) -> str | None:
-    # An experiment is found again by its name: the opening line, `--check` and MLflow rely on it.
+    # The opening line, `--check` and MLflow look up an experiment by its name.
     choice = str(override.value())
     if override.key_or_group != "experiment" or config.name == choice or any(o.key_or_group == "name" for o in parsed):
         return None
-    return f"name: conf/experiment/{choice}.yaml sets {config.name!r}; set name: {choice}, as the file is called"
+    return f"name: conf/experiment/{choice}.yaml sets {config.name!r}; set name: {choice}, like the file"
 
 
 def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], folder: Path) -> str | None:
@@ -220,15 +224,15 @@ def _unknown_key(override: Override, base: dict[str, Any], groups: set[str], fol
     if key in groups or not folder.is_dir() or OmegaConf.select(OmegaConf.create(base), key, default=base) is not base:
         return None
     if override.is_add() and "." in key and OmegaConf.select(OmegaConf.create(base), key.rsplit(".", 1)[0]) is not None:
-        return None  # the section's own check tells whether it may hold this key
+        return None  # validation of the section decides whether it has this key
     if name := _new_name(key, base):
-        return f"{override.input_line}: this key is now called {name}"
+        return f"{override.input_line}: this key was renamed to {name}"
     leaves = [path for path, _ in flatten(base)]
     return f"{override.input_line}: unknown key{did_you_mean(key, [*leaves, *groups])}"
 
 
 def _new_name(key: str, base: dict[str, Any]) -> str | None:
-    """Return what a key of an earlier version is called now."""
+    """Return the current name of a key from an earlier version; None if there is none."""
     section, _, name = key.partition(".")
     task = str(base.get("task"))
     if task not in family_names():
@@ -244,7 +248,7 @@ def _new_name(key: str, base: dict[str, Any]) -> str | None:
 
 
 def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:
-    # A sweep composes within Hydra's own run, of which there may be one at a time.
+    # A sweep composes inside Hydra's own run, and Hydra allows only one at a time.
     outer = GlobalHydra.instance()
     kept, outer.hydra = outer.hydra, None
     try:

@@ -1,4 +1,4 @@
-"""The whole configuration, typed; every fault of it at once."""
+"""The whole configuration, typed; all of its errors are reported at once."""
 
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ SECTIONS = ("data", "model", "train", "evaluate", "export", "tracking")
 
 @dataclass(frozen=True)
 class Config:
-    """What one experiment is. `tree` holds the same as plain dictionaries, for records and comparisons.
+    """The configuration of one experiment. `tree` holds the same settings as plain dictionaries.
 
     The types of `data`, `model`, `train` and `evaluate` depend on the family; see `Family`.
     """
@@ -41,14 +41,14 @@ def check(tree: dict[str, Any]) -> Config:
     """Turn composed settings into a typed `Config`.
 
     Raises:
-        ConfigError: With all faults: unknown or absent keys, wrong types, values out of range, contradictions.
+        ConfigError: Lists all errors: unknown or missing keys, wrong types, values out of range, conflicting keys.
     """
     task = str(tree.get("task"))
     family = family_of(task) if task in family_names() else None
     faults: list[str] = []
     head = _section("", Head, {k: v for k, v in tree.items() if k in Head.model_fields}, faults)
     if isinstance(head, Head) and family is None:
-        faults.append(f"task: no family of this name, received {head.task!r}{did_you_mean(head.task, family_names())}")
+        faults.append(f"task: unknown family, received {head.task!r}{did_you_mean(head.task, family_names())}")
     known = [*Head.model_fields, *SECTIONS]
     faults += [f"{key}: unknown key{did_you_mean(key, known)}" for key in tree if key not in known]
     kinds: dict[str, type[Section]] = {"export": Export, "tracking": Tracking}
@@ -58,8 +58,8 @@ def check(tree: dict[str, Any]) -> Config:
     built = {name: _section(name, kind, tree.get(name), faults) for name, kind in kinds.items()}
     train = built.get("train")
     if family and isinstance(train, Train) and train.monitor not in ("auto", *family.monitors):
-        near = did_you_mean(train.monitor, ("auto", *family.monitors))
-        faults.append(f"train.monitor: no score of task {tree['task']}, received {train.monitor!r}{near}")
+        suggestion = did_you_mean(train.monitor, ("auto", *family.monitors))
+        faults.append(f"train.monitor: not a score of task {tree['task']}, received {train.monitor!r}{suggestion}")
     if faults:
         raise ConfigError(faults)
     return Config(**{**head.model_dump(), **built, "tree": tree})  # type: ignore[union-attr]
@@ -69,15 +69,15 @@ def _network(content: Any, family: Family, faults: list[str]) -> dict[str, type[
     name = content.get("name") if isinstance(content, dict) else None
     if content is None or name in family.models:
         return {"model": family.models.get(str(name), next(iter(family.models.values())))}
-    faults.append(f"model.name: no network of this task, received {name!r}{did_you_mean(str(name), family.models)}")
+    faults.append(f"model.name: not a network of this task, received {name!r}{did_you_mean(str(name), family.models)}")
     return {}
 
 
 def checked(name: str, kind: type[Kind], content: Any) -> Kind:
-    """Turn settings that are no part of the composition into a section.
+    """Turn settings from outside the composition into a section.
 
     Raises:
-        ConfigError: With all faults, under the section's name.
+        ConfigError: Lists all errors, each with the section's name.
     """
     faults: list[str] = []
     section = _section(name, kind, content, faults)
@@ -89,7 +89,7 @@ def checked(name: str, kind: type[Kind], content: Any) -> Kind:
 def _section(name: str, kind: type[Kind], content: Any, faults: list[str]) -> Kind | None:
     prefix = f"{name}." if name else ""
     if content is None:
-        faults.append(f"{name}: the section is missing; `python -m pipeline.compose` writes a whole params.yaml")
+        faults.append(f"{name}: the section is missing; `python -m pipeline.compose` writes a complete params.yaml")
         return None
     try:
         section = kind.model_validate(content)
@@ -103,12 +103,12 @@ def _section(name: str, kind: type[Kind], content: Any, faults: list[str]) -> Ki
 def _fault(prefix: str, fault: Any, kind: type[Section]) -> str:
     path = prefix + ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        here = kind.model_fields if len(fault["loc"]) == 1 else []
-        if here and (name := kind.renamed.get(str(fault["loc"][-1]))):
-            return f"{path}: this key is now called {prefix}{name}"
-        return f"{path}: unknown key{did_you_mean(str(fault['loc'][-1]), here)}"
+        known = kind.model_fields if len(fault["loc"]) == 1 else []
+        if known and (name := kind.renamed.get(str(fault["loc"][-1]))):
+            return f"{path}: this key was renamed to {prefix}{name}"
+        return f"{path}: unknown key{did_you_mean(str(fault['loc'][-1]), known)}"
     if fault["type"] == "missing":
-        return f"{path}: the key is missing; `python -m pipeline.compose` writes a whole params.yaml"
+        return f"{path}: the key is missing; `python -m pipeline.compose` writes a complete params.yaml"
     rule = (
         fault["msg"]
         .removeprefix("Value error, ")

@@ -1,4 +1,4 @@
-"""The one way into every command: check the configuration, open with one line, report errors without a traceback."""
+"""The entry point of every command: validate the configuration, print an opening line, report errors in one message."""
 
 import ast
 import errno
@@ -30,13 +30,13 @@ NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def command(main: Command, *, sweeps: bool = False) -> Callable[[], None]:
-    """Make a command of a function: `python -m pipeline.NAME [OVERRIDES]`, with Hydra's own flags.
+    """Turn a function into a command, `python -m pipeline.NAME [OVERRIDES]`, which also takes Hydra's own flags.
 
-    With `--config-dir . --config-name params` it reads `params.yaml` as DVC's stages do.
+    With `--config-dir . --config-name params` the command reads `params.yaml`, as DVC's stages do.
 
     Args:
-        main: Takes the checked configuration.
-        sweeps: Whether `--multirun` searches for good settings of it.
+        main: The function; it takes the validated configuration.
+        sweeps: Whether `--multirun` starts a sweep.
     """
 
     def run() -> None:
@@ -46,9 +46,9 @@ def command(main: Command, *, sweeps: bool = False) -> Callable[[], None]:
 
 
 def guarded(action: Callable[[], None]) -> None:
-    """Run `action`; an error that the user can mend ends the process with its message, not with a traceback.
+    """Run `action`, and report an error that the user can fix as a message instead of a traceback.
 
-    Exit code 1; 130 when interrupted, 143 when terminated.
+    The exit code is 1 after an error, 130 after an interruption and 143 after SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminated)
     try:
@@ -60,38 +60,38 @@ def guarded(action: Callable[[], None]) -> None:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("interrupted; the same command begins again, or goes on from its last checkpoint", file=sys.stderr)
+        print("Interrupted. Rerun the same command to resume from the last checkpoint.", file=sys.stderr)
         sys.exit(130)
     except Exception as error:
-        if (said := _of_the_machine(error)) is None:
+        if (message := _resource_message(error)) is None:
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {message}", file=sys.stderr)
         sys.exit(1)
 
 
-def _of_the_machine(error: Exception) -> str | None:
-    """Say what a full disk or memory means for the user; None for any other error."""
+def _resource_message(error: Exception) -> str | None:
+    """Return advice for an error from a full disk or memory; None for any other error."""
     if isinstance(error, OSError) and (
         error.errno in NO_ROOM or any(os.strerror(number) in str(error) for number in NO_ROOM)
     ):
         return (
-            f"the disk takes no more: {error}. What was whole before is whole still. Make room "
-            "(`python -m pipeline.runs gc` lists what may go) and run the same command again: it begins again, or goes "
-            "on from its last checkpoint"
+            f"Disk full: {error}. Existing outputs are intact. Free some space (`python -m pipeline.runs gc` lists "
+            "what can be deleted) and rerun the same command; a training resumes from its last checkpoint."
         )
-    # TensorFlow's has no class of Python's, and is not imported for its name; its libraries may not even find room.
+    # TensorFlow has an error class of its own, compared by name to avoid the import. The second text is the loader's,
+    # if memory does not even suffice for TensorFlow's libraries.
     no_room = type(error).__name__ == "ResourceExhaustedError" or "failed to map segment" in str(error)
     if isinstance(error, MemoryError) or no_room:
         first = (str(error).strip().splitlines() or ["an allocation failed"])[0]
         return (
-            f"the memory is not enough: {first}. Give the process more, or ask for less (train.batch_size, "
-            "train.ensemble_size, model.embedding_dim), and run the same command again"
+            f"Out of memory: {first}. Provide more memory, or reduce train.batch_size, train.ensemble_size or "
+            "model.embedding_dim, and rerun the same command."
         )
     return None
 
 
 def _terminated(_number: int, _frame: FrameType | None) -> None:
-    # As an exception, so that an MLflow run is closed on the way out; by default the process would just be gone.
+    # As an exception, so that the MLflow run is closed. The default action would end the process at once.
     sys.exit(143)
 
 
@@ -106,12 +106,10 @@ def _run(main: Command, sweeps: bool) -> None:
     if given.multirun and not given.cfg and not given.info:
         if not sweeps:
             raise ConfigError(
-                ["--multirun: only training is searched: python -m pipeline.train --multirun +sweep=table"]
+                ["--multirun: only the train command has sweeps: python -m pipeline.train --multirun +sweep=table"]
             )
         if given.config_dir or given.config_name:
-            raise ConfigError(
-                ["--multirun: composes conf/ anew for every trial; leave out --config-dir and --config-name"]
-            )
+            raise ConfigError(["--multirun: composes conf/ for each trial; remove --config-dir and --config-name"])
         _sweep(given.overrides)
         return
     folder = Path(given.config_dir).resolve() if given.config_dir else CONF
@@ -126,7 +124,7 @@ def _run(main: Command, sweeps: bool) -> None:
 
 
 def _sweep(overrides: list[str]) -> None:
-    # Hydra composes `hydra.sweeper` and hands over to the sweeper that it names; faults come as our own messages.
+    # Hydra composes `hydra.sweeper` and calls the sweeper that it names. Errors are reported in this project's format.
     spaces = [OverridesParser.create().parse_override(text) for text in overrides if text.startswith("+sweep=")]
     if faults := [fault for space in spaces if (fault := unknown_choice(space, CONF))]:
         raise ConfigError(faults)
@@ -144,12 +142,12 @@ def _sweep(overrides: list[str]) -> None:
 
 
 def _ask_hydra() -> None:
-    # Questions about the configuration are Hydra's to answer; a run needs none of its folders and log files.
+    # Hydra answers questions about the configuration; other runs bypass it, as they need no Hydra folders or log files.
     hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")(_never)()
 
 
 def _never(_composed: DictConfig) -> None:
-    raise RuntimeError("Hydra was asked a question and ran a job")
+    raise RuntimeError("Hydra ran a job although it was only asked for information")
 
 
 def usage() -> str:
@@ -160,19 +158,19 @@ def usage() -> str:
     return (
         f"usage: python -m pipeline.{stage} [experiment=NAME] [KEY=VALUE ...]\n\n{doc}\n\n"
         f"experiments (conf/experiment): {experiments}\n"
-        "keys: conf/ holds each with its meaning and legal values; --cfg job shows the composition, "
-        "--hydra-help Hydra's own flags"
+        "keys: conf/ documents each key and its legal values; --cfg job shows the composition, "
+        "--hydra-help shows Hydra's own flags"
     )
 
 
 def opening(stage: str, config: Config) -> str:
-    """Say which experiment a stage runs and what differs from it.
+    """Return a line that names the experiment and the settings that differ from it.
 
-    DVC keeps no comments in `params.yaml`, so the difference is worked out from the composed experiment.
+    DVC removes comments from `params.yaml`, so the differences are found by composing the experiment.
     """
     chosen, composed = nearest(config)
     if not composed:
-        return f"{stage}: {config.name} (no file of this name in conf/experiment)"
+        return f"{stage}: {config.name} (not in conf/experiment)"
     usual = dict(flatten(composed))
     changed = [f"{group}={choice}" for group, choice in chosen.items()]
     changed += [
@@ -183,9 +181,9 @@ def opening(stage: str, config: Config) -> str:
 
 
 def changes(config: Config) -> dict[str, Any] | None:
-    """Return what to override to turn the experiment, as it stands in conf/, into this configuration.
+    """Return the overrides that turn the experiment in conf/ into this configuration.
 
-    None where there is no experiment of this name: `params.yaml` was written by hand.
+    Returns None if there is no experiment of this name, because `params.yaml` was written by hand.
     """
     chosen, composed = nearest(config)
     return {**chosen, **_differing(config, dict(flatten(composed)))} if composed else None

@@ -1,4 +1,4 @@
-"""Faults of the configuration, and names that come near."""
+"""Errors in the configuration, and suggestions for misspelt names."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -7,33 +7,35 @@ from pipeline.storage import PipelineError
 
 
 class ConfigError(PipelineError):
-    """The configuration cannot be run as it stands.
+    """The configuration is invalid.
 
     Args:
-        faults: All of them, a line each.
-        remedy: What mends them all, where there is such a thing.
+        faults: One line for each problem.
+        remedy: A line that says how to fix all of them, if there is such a way.
     """
 
     def __init__(self, faults: list[str], remedy: str = "") -> None:
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        super().__init__("\n  ".join([f"{count} in the config:", *faults]) + (f"\n{remedy}" if remedy else ""))
+        count = "1 problem" if len(faults) == 1 else f"{len(faults)} problems"
+        super().__init__("\n  ".join([f"{count} in the configuration:", *faults]) + (f"\n{remedy}" if remedy else ""))
         self.faults = faults
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean X?` for the nearest known name, else a bounded list of what there is."""
+    """Return `; did you mean X?` with the closest known name, or a short list of the known names if none is close."""
     names = sorted(set(known))
-    near = _nearest(name, names)
-    if near:
-        return f"; did you mean {near}?"
-    return f"; there is {_bounded(names)}" if names else ""
+    nearest = _nearest(name, names)
+    if nearest:
+        return f"; did you mean {nearest}?"
+    return f"; available: {_bounded(names)}" if names else ""
 
 
 def no_such(absent: Iterable[str], known: Iterable[str]) -> str:
-    """Return `'a' (did you mean 'b'?), 'c'; there is b, d`: each absent name with its nearest, then what there is."""
+    """Return `'a' (did you mean 'b'?), 'c'; available: b, d`: the missing names, then the known ones."""
     names = sorted(set(known))
-    shown = [repr(name) + (f" (did you mean {near!r}?)" if (near := _nearest(name, names)) else "") for name in absent]
-    return f"{', '.join(shown)}; there is {_bounded(names) or 'none'}"
+    shown = [
+        repr(name) + (f" (did you mean {nearest!r}?)" if (nearest := _nearest(name, names)) else "") for name in absent
+    ]
+    return f"{', '.join(shown)}; available: {_bounded(names) or 'none'}"
 
 
 def _nearest(name: str, names: list[str]) -> str | None:
@@ -41,8 +43,8 @@ def _nearest(name: str, names: list[str]) -> str | None:
 
 
 def _bounded(names: list[str]) -> str:
-    return ", ".join(names[:12]) + (f", … ({len(names)} in all)" if len(names) > 12 else "")
+    return ", ".join(names[:12]) + (f", … ({len(names)} in total)" if len(names) > 12 else "")
 
 
 class InterruptedRunError(PipelineError):
-    """The command was told to stop (Ctrl-C, SIGTERM, the end of its parent) and did, with its work saved."""
+    """The command saved its work and stopped, after Ctrl-C, SIGTERM or the end of its parent process."""

@@ -1,4 +1,4 @@
-"""Interfaces of Hydra that are not public, all in one place; pyproject.toml bounds Hydra's version for them."""
+"""All uses of Hydra's private interfaces; pyproject.toml limits Hydra's version because of them."""
 
 from argparse import ArgumentParser
 
@@ -6,6 +6,6 @@ from hydra._internal.utils import get_args_parser
 
 
 def argument_parser() -> ArgumentParser:
-    """Return the parser of Hydra's own command line: --cfg, --multirun, --config-dir and so on, and overrides."""
+    """Return the parser of Hydra's own command line: overrides, and options such as --multirun and --config-dir."""
     parser: ArgumentParser = get_args_parser()
     return parser

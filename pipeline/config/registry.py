@@ -1,4 +1,4 @@
-"""The families of networks that this project has: the folders of `pipeline/families`, imported when they are needed."""
+"""The families of networks: the folders of `pipeline/families`, imported on first use."""
 
 import importlib
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ PACKAGE = "pipeline.families"
 
 @dataclass(frozen=True)
 class Family:
-    """What a family of networks brings: `FAMILY` in its `__init__.py`.
+    """The parts of a family of networks: `FAMILY` in its `__init__.py`.
 
     Classes are named as `module:class`, relative to the family's package, and imported on first use, so that reading a
     configuration does not wait for TensorFlow.
@@ -27,7 +27,7 @@ class Family:
         train: Type of the `train` section.
         evaluate: Type of the `evaluate` section.
         monitors: Validation score → whether higher is better. The first is the default of `train.monitor`.
-        schema: What `preprocess` writes to `schema.json`.
+        schema: Type of the contents of `schema.json`, which `preprocess` writes.
         preprocess: Prepares the data (a `PreprocessTask`).
         baseline: Scores simple models (a `BaselineTask`).
         training: Builds and trains the network (a `TrainingTask`).
@@ -88,7 +88,7 @@ class Option:
 
     @staticmethod
     def positive(text: str) -> int:
-        """Return a whole number of at least 1."""
+        """Return an integer of at least 1."""
         value = int(text)
         if value < 1:
             raise ValueError(f"must be at least 1, received {value}")
@@ -104,10 +104,10 @@ def family_of(name: str) -> Family:
     """Import a family.
 
     Raises:
-        PipelineError: There is none of this name.
+        PipelineError: There is no family of this name.
     """
     if name not in family_names():
-        raise PipelineError(f"no family {name!r} in {FOLDER}; there is {', '.join(family_names())}")
+        raise PipelineError(f"no family {name!r} in {FOLDER}; available: {', '.join(family_names())}")
     family: Family = importlib.import_module(f"{PACKAGE}.{name}").FAMILY
     return family
 
@@ -118,6 +118,6 @@ def families() -> list[Family]:
 
 
 def higher_is_better(score: str) -> bool | None:
-    """Return whether more of a validation score is better; None if no family has a score of this name."""
-    found = [family.monitors[score] for family in families() if score in family.monitors]
-    return found[0] if found else None
+    """Return whether a higher validation score is better; None if no family has a score of this name."""
+    directions = [family.monitors[score] for family in families() if score in family.monitors]
+    return directions[0] if directions else None

@@ -1,4 +1,4 @@
-"""Types and ranges of the sections that every family shares. Defaults and meanings stand in `conf/`."""
+"""Types and ranges of the sections that every family shares. The files in `conf/` hold defaults and meanings."""
 
 import re
 from collections.abc import Mapping
@@ -14,19 +14,19 @@ Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$
 
 
 class Section(BaseModel):
-    """A section refuses unknown keys and does not turn one type into another."""
+    """A section of the settings; it rejects unknown keys and does not convert types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     renamed: ClassVar[Mapping[str, str]] = {}
-    """Keys of earlier versions → what they are called now."""
+    """Former name of a key → its current name."""
 
     def contradictions(self) -> list[str]:
-        """Return faults that only several keys together show; `key: reason` each."""
+        """Return conflicts between keys, as lines `key: reason`."""
         return []
 
 
 class Head(Section):
-    """The keys outside all sections."""
+    """The keys outside the sections."""
 
     name: Name
     task: str
@@ -34,7 +34,7 @@ class Head(Section):
 
 
 class Source(Section):
-    """Where the raw files come from; each family says which sources it knows."""
+    """Where the raw files come from; each family declares the sources it supports."""
 
     name: str
     folder: str
@@ -45,7 +45,7 @@ class Source(Section):
     def _stay_in_the_folder(cls, files: dict[str, str | None]) -> dict[str, str | None]:
         for name in files:
             if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts:
-                raise ValueError(f"{name!r} leads out of the folder of raw files; name files within it")
+                raise ValueError(f"{name!r} leads out of the folder of raw files; name a file inside it")
         return files
 
 
@@ -70,38 +70,38 @@ class Train(Section):
 
 
 class Evaluate(Section):
-    """Scores and their intervals."""
+    """Scores and their confidence intervals."""
 
     bootstrap_samples: Annotated[int, Field(ge=100, le=100_000)]
     confidence: Fraction
 
 
 class Export(Section):
-    """Formats of the trained network."""
+    """Export formats of the trained network."""
 
     formats: list[
         Literal["numpy", "onnx", "onnx_float16", "onnx_int8", "web", "litert", "litert_float16", "litert_int8"]
     ]
 
     def contradictions(self) -> list[str]:
-        """Return a format that is named twice."""
+        """Return the formats that are listed twice."""
         return [
             f"formats: {name!r} is listed twice" for name in sorted(set(self.formats)) if self.formats.count(name) > 1
         ]
 
 
 class Tracking(Section):
-    """The MLflow record."""
+    """Tracking with MLflow."""
 
     uri: str | None
     system_metrics: bool
     log_model: bool
 
     def contradictions(self) -> list[str]:
-        """Refuse a password: settings are recorded, and stand in params.yaml."""
+        """Reject a password, because settings are recorded and written to params.yaml."""
         if self.uri and re.search(r"://(?:[^\s/]*:[^\s/]+|[^\s:/@]{16,})@", self.uri):
             return [
-                "uri: holds a password, and settings are recorded; leave it out, and set MLFLOW_TRACKING_USERNAME and "
+                "uri: holds a password, and settings are recorded; remove it, and set MLFLOW_TRACKING_USERNAME and "
                 "MLFLOW_TRACKING_PASSWORD (a server), or PGPASSWORD or ~/.pgpass (PostgreSQL)"
             ]
         return []

@@ -1,4 +1,4 @@
-"""A stage is alone in its folder, and does not outlive the `dvc` that started it."""
+"""Running a stage: one process at a time per folder, which ends with the `dvc` that started it."""
 
 import os
 import signal
@@ -17,13 +17,16 @@ LOOK_SECONDS, OWN_END_SECONDS, GRACE_SECONDS = 0.5, 5.0, 30.0
 
 @contextmanager
 def stage(name: str) -> Iterator[None]:
-    """Run a stage: one of its name at a time in the current folder, into which all of them write.
+    """Run a stage while holding its lock, because all processes of a stage write to the same folder.
 
-    A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it. So it is told to
-    end, as by SIGTERM, when its parent is gone.
+    A killed `dvc` leaves its stage running, and the next `dvc repro` would start a second one. Therefore the process
+    sends itself SIGTERM when its parent has ended.
+
+    Args:
+        name: Name of the stage.
 
     Raises:
-        LockError: Another process runs it, and goes on.
+        LockError: Another process is running this stage in the current folder.
     """
     over = threading.Event()
     if "DVC_STAGE" in os.environ:
@@ -39,10 +42,10 @@ def _watch(over: threading.Event) -> None:
     while os.getppid() == PARENT_PID:
         if over.wait(LOOK_SECONDS):
             return
-    # A training has seen it by itself by now, and saves a checkpoint: what comes then must not end that.
+    # A training has noticed it by now and is saving a checkpoint, which a signal must not interrupt.
     if over.wait(OWN_END_SECONDS):
         return
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(GRACE_SECONDS)
-    # Within a library's long call no signal is heard. What stages write appears whole or not at all.
+    # Python handles no signal during a long call into a library. Exiting is safe: stages write outputs atomically.
     os._exit(143)

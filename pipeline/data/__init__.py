@@ -1,4 +1,4 @@
-"""Sources, tables, splits and codes."""
+"""Fetch raw files, read tables and draw splits."""
 
 from pipeline.data.errors import DataError
 from pipeline.data.reading import BLOCK as SAMPLE_BYTES

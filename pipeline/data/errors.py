@@ -1,7 +1,7 @@
-"""What can be wrong with data."""
+"""The error that is raised for faulty data."""
 
 from pipeline.storage import PipelineError
 
 
 class DataError(PipelineError):
-    """A file, a column or a split is not what the configuration says."""
+    """A file, a column or a split is not as the configuration describes it."""

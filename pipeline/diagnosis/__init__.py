@@ -1,4 +1,4 @@
-"""What may be wrong with a clone, each finding with its remedy."""
+"""Checks of a clone; each finding comes with its remedy."""
 
 from pipeline.diagnosis.dvc import dvc_files
 from pipeline.diagnosis.environment import environment, threads
@@ -8,7 +8,7 @@ from pipeline.diagnosis.settings import prepared, settings
 from pipeline.diagnosis.work import leftovers, room
 
 BEFORE_DVC = (dvc_files,)
-"""What would stop `dvc` itself."""
+"""Checks for problems that would stop `dvc` itself."""
 ALL = (environment, threads, settings, prepared, dvc_files, databases, record, leftovers, room)
 
 __all__ = ["ALL", "BEFORE_DVC", "Finding"]

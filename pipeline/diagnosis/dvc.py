@@ -1,4 +1,4 @@
-"""DVC's own files: it writes them in place, so that a kill or a power cut can leave half of one."""
+"""Checks of DVC's own files: DVC writes them in place, so a kill or a power cut can truncate them."""
 
 import json
 import re
@@ -17,24 +17,25 @@ from pipeline.storage import md5, root
 
 LOCK, ASIDE = Path("dvc.lock"), Path("dvc.lock.damaged")
 EMPTY = "d41d8cd98f00b204e9800998ecf8427e"
-"""The md5 of nothing."""
+"""The md5 of an empty file."""
 DAYS = 7
-"""How far back the cache is looked at closely."""
+"""The age up to which objects of the cache are checked against their hashes."""
 
 
 def dvc_files() -> Iterator[Finding]:
-    """Look at dvc.lock, at the notes of running processes and at the cache.
+    """Check dvc.lock, the lock file of running processes and the cache.
 
-    Where one of them shows that the machine went down while DVC wrote, what else it wrote lately is looked at closely.
+    If one of them is corrupt, DVC was interrupted while it wrote; then everything it wrote recently is checked against
+    its hash.
     """
     cache = root() / ".dvc" / "cache"
     empty = list(_empty(cache))
-    found = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *empty]
-    yield from found
-    if any(each.state == "fault" for each in found):
+    findings = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *empty]
+    yield from findings
+    if any(finding.state == "fault" for finding in findings):
         yield from _recent(cache)
     elif cache.is_dir() and not empty:
-        yield ok("DVC's cache: no empty object")
+        yield ok("DVC's cache: no empty objects")
 
 
 def _lock() -> Iterator[Finding]:
@@ -44,21 +45,21 @@ def _lock() -> Iterator[Finding]:
     try:
         text = _text(LOCK)
     except OSError as error:
-        yield fault(f"dvc.lock: cannot be read ({error})", "look at the file's permissions and at the disk")
+        yield fault(f"dvc.lock: cannot be read ({error})", "check the permissions of the file, and the disk")
         return
     if (stages := _stages(text)) is not None:
-        yield ok(f"dvc.lock: whole, {len(stages)} stages")
+        yield ok(f"dvc.lock: valid, {len(stages)} stages")
     elif re.search(r"^(<{7}|={7}|>{7})", text, re.MULTILINE):
-        yield fault("dvc.lock: holds both sides of a merge", "choose one: `git checkout --ours dvc.lock`, or --theirs")
+        yield fault("dvc.lock: unresolved merge conflict", "choose a side: `git checkout --ours dvc.lock`, or --theirs")
     elif running := list(_running()):
-        yield warning(f"dvc.lock: dvc, process {running[0]}, is perhaps writing it", "wait for it, then look again")
-    elif (stages := _stages(_text(LOCK))) is not None:  # it was, and has ended
-        yield ok(f"dvc.lock: whole, {len(stages)} stages")
+        yield warning(f"dvc.lock: dvc, process {running[0]}, may be writing it", "wait for it, then check again")
+    elif (stages := _stages(_text(LOCK))) is not None:  # dvc was writing it, and has ended
+        yield ok(f"dvc.lock: valid, {len(stages)} stages")
     else:
         yield fault(
-            "dvc.lock: damaged (DVC does not write it in one step)",
-            f"put dvc.lock aside as {ASIDE}. Next: `dvc repro`; finished stages come back from DVC's run cache. Where "
-            "dvc.lock is in git, `git checkout dvc.lock` before it brings the last one that was committed",
+            "dvc.lock: corrupt (DVC does not write it atomically)",
+            f"rename dvc.lock to {ASIDE}. Then run `dvc repro`, which restores finished stages from DVC's run cache. "
+            "If dvc.lock is in git, run `git checkout dvc.lock` first to restore the last committed version",
             partial(LOCK.replace, ASIDE),
         )
 
@@ -68,7 +69,7 @@ def _text(path: Path) -> str:
 
 
 def _stages(text: str) -> dict[str, Any] | None:
-    # DVC's own rules: half a file is often YAML still, with half a dependency at its end.
+    # DVC's own schema: a truncated file is often still valid YAML, with an incomplete dependency at its end.
     from dvc.schema import COMPILED_LOCKFILE_SCHEMA
     from voluptuous import Invalid
 
@@ -83,70 +84,73 @@ def _processes(path: Path) -> Iterator[Finding]:
     if not path.exists():
         return
     try:
-        notes = json.loads(path.read_text(encoding="utf-8"))
-        noted = [*notes.get("write", {}).values(), *(each for some in notes.get("read", {}).values() for each in some)]
+        locks = json.loads(path.read_text(encoding="utf-8"))
+        holders = [
+            *locks.get("write", {}).values(),
+            *(holder for readers in locks.get("read", {}).values() for holder in readers),
+        ]
     except (OSError, ValueError, AttributeError):
         running = [str(pid) for pid in _running()]
         if running:
             yield fault(
-                f"{path}: damaged, and dvc runs as process {', '.join(running)}", "wait for it, then look again"
+                f"{path}: corrupt, and dvc is running as process {', '.join(running)}", "wait for it, then check again"
             )
         else:
-            yield fault(f"{path}: damaged", "delete it: no dvc runs", path.unlink)
+            yield fault(f"{path}: corrupt", "delete it: no dvc process is running", path.unlink)
         return
-    for pid in sorted({int(each["pid"]) for each in noted}):
+    for pid in sorted({int(holder["pid"]) for holder in holders}):
         if psutil.pid_exists(pid):
             yield warning(
-                f"dvc runs as process {pid}, and holds files that it reads or writes",
-                "another `dvc repro` here says so and ends; run it afterwards",
+                f"dvc runs as process {pid} and has locked the files that it reads or writes",
+                "another `dvc repro` would fail because of the lock; start it when this process has ended",
             )
 
 
 def _running() -> Iterator[int]:
-    """Give the processes of dvc that work in this clone."""
+    """Yield the ids of the dvc processes that work in this clone."""
     for process in psutil.process_iter():
         try:
             words = [Path(word).name for word in process.cmdline()[:4]]
             if "dvc" in words and Path(process.cwd()).is_relative_to(root()):
                 yield process.pid
-        except psutil.Error:  # ended meanwhile, or somebody else's
+        except psutil.Error:  # it has ended, or belongs to another user
             continue
 
 
 def _empty(cache: Path) -> Iterator[Finding]:
-    """Look for objects of which a power cut has left nothing; DVC takes those that are there for good."""
+    """Look for objects that a power cut has left empty; DVC does not check objects that exist."""
     empty = [path for path in _objects(cache) if path.stat().st_size == 0]
-    damaged = [path for path in empty if _name(path) != EMPTY]
-    # Killed between making a folder of its run cache and filling it, DVC stumbles over it ever after.
-    damaged += [path for path in cache.glob("runs/??/*") if path.is_dir() and not any(path.iterdir())]
-    if damaged:
-        yield _damaged(damaged)
+    corrupt = [path for path in empty if _name(path) != EMPTY]
+    # If DVC was killed between creating a folder of its run cache and filling it, it fails on that folder from then on.
+    corrupt += [path for path in cache.glob("runs/??/*") if path.is_dir() and not any(path.iterdir())]
+    if corrupt:
+        yield _corrupt(corrupt)
 
 
 def _recent(cache: Path) -> Iterator[Finding]:
-    """Compare the objects of the last days with their hashes, and read what the run cache noted down."""
+    """Compare the objects of the last `DAYS` days with their hashes, and check the entries of the run cache."""
     since = time.time() - DAYS * 86_400
-    damaged = [path for path in _objects(cache) if path.stat().st_mtime > since and md5(path) != _name(path)]
-    damaged += [path for path in cache.glob("runs/??/*/*") if path.is_file() and not _is_run(path)]
-    if damaged:
-        yield _damaged(damaged)
+    corrupt = [path for path in _objects(cache) if path.stat().st_mtime > since and md5(path) != _name(path)]
+    corrupt += [path for path in cache.glob("runs/??/*/*") if path.is_file() and not _is_run(path)]
+    if corrupt:
+        yield _corrupt(corrupt)
 
 
-def _damaged(paths: list[Path]) -> Finding:
+def _corrupt(paths: list[Path]) -> Finding:
     if running := list(_running()):
         return warning(
-            f"DVC's cache: {len(paths)} files not whole ({paths[0]}): process {running[0]}, dvc, is perhaps writing",
-            "wait for it, then look again",
+            f"DVC's cache: {len(paths)} incomplete files ({paths[0]}): process {running[0]}, dvc, may be writing",
+            "wait for it, then check again",
         )
     return fault(
-        f"DVC's cache: {len(paths)} files are damaged ({paths[0]})",
-        "delete them: `dvc repro` makes them again, or `dvc pull` brings them",
+        f"DVC's cache: {len(paths)} corrupt files ({paths[0]})",
+        "delete them: `dvc repro` creates them again, or `dvc pull` downloads them",
         partial(_remove, paths),
     )
 
 
 def _objects(cache: Path) -> list[Path]:
-    # What begins with a dot is being written.
+    # DVC is still writing files whose names begin with a dot.
     return [path for path in cache.glob("files/md5/??/[!.]*") if path.is_file()]
 
 
@@ -155,7 +159,7 @@ def _name(path: Path) -> str:
 
 
 def _is_run(path: Path) -> bool:
-    # Named by its hash, sizes left out, as `dvc.stage.cache` has it.
+    # The name is the hash of the content without sizes, as in `dvc.stage.cache`.
     from dvc.utils import dict_sha256
 
     try:
@@ -172,5 +176,5 @@ def _remove(paths: list[Path]) -> None:
         elif path.exists():
             path.chmod(0o644)
             path.unlink()
-        with suppress(OSError):  # DVC expects an entry in each folder of its run cache
+        with suppress(OSError):  # DVC expects at least one entry in each folder of its run cache
             path.parent.rmdir()

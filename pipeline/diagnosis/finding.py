@@ -1,4 +1,4 @@
-"""One finding."""
+"""The finding of a check."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,13 +7,13 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, and what to do about it.
+    """The result of a check, with a remedy.
 
     Attributes:
-        state: `ok`; `warning`: it works, but; `fault`: something does not work.
-        text: What was found.
-        remedy: What to do; empty where all is well.
-        mend: Does it, where that can lose nothing; None where the user must decide.
+        state: `ok`; `warning`: it works, but not as it should; `fault`: something does not work.
+        text: A description of the result.
+        remedy: What to do about it; empty if the state is `ok`.
+        mend: A function that applies the remedy, if that cannot lose data; None if the user must decide.
     """
 
     state: Literal["ok", "warning", "fault"]
@@ -23,15 +23,15 @@ class Finding:
 
 
 def ok(text: str) -> Finding:
-    """Return that all is well."""
+    """Return a finding of state `ok`."""
     return Finding("ok", text)
 
 
 def warning(text: str, remedy: str, mend: Callable[[], object] | None = None) -> Finding:
-    """Return that something works, but not as it should."""
+    """Return a finding of state `warning`."""
     return Finding("warning", text, remedy, mend)
 
 
 def fault(text: str, remedy: str, mend: Callable[[], object] | None = None) -> Finding:
-    """Return that something does not work."""
+    """Return a finding of state `fault`."""
     return Finding("fault", text, remedy, mend)

@@ -1,4 +1,4 @@
-"""The databases of MLflow and Optuna, and what waits for a tracking store."""
+"""Checks of the databases of MLflow and Optuna, the tracking store and queued tracking events."""
 
 import sqlite3
 import stat
@@ -13,42 +13,44 @@ from pipeline.storage import PipelineError, private_file, root
 
 
 def databases() -> Iterator[Finding]:
-    """See that the SQLite files at the root are whole and private."""
+    """Check that the SQLite files at the root are intact and private."""
     for name in ("mlflow.db", "optuna.db"):
         path = root() / name
         if not path.is_file():
             continue
         try:
-            # To be written too: what a killed process was committing, SQLite takes back when it opens.
+            # Open for writing: SQLite then rolls back what a killed process was committing.
             with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=5)) as database:
-                found = database.execute("PRAGMA quick_check").fetchone()[0]
+                status = database.execute("PRAGMA quick_check").fetchone()[0]
         except sqlite3.Error as error:
-            found = str(error)
-        if found == "ok":
-            yield ok(f"{name}: whole")
-        elif "locked" in found:
-            yield warning(f"{name}: another process has locked it", f"wait; `fuser {path}` names the process")
-        elif "readonly" in found or "unable to open" in found:
-            yield fault(f"{name}: {found}", f"see who may write it and its folder: `ls -ld {path.parent} {path}`")
+            status = str(error)
+        if status == "ok":
+            yield ok(f"{name}: intact")
+        elif "locked" in status:
+            yield warning(f"{name}: another process has locked it", f"wait for it; `fuser {path}` shows the process")
+        elif "readonly" in status or "unable to open" in status:
+            yield fault(
+                f"{name}: {status}", f"check the permissions of the file and its folder: `ls -ld {path.parent} {path}`"
+            )
         else:
             yield fault(
-                f"{name}: damaged: {found}",
-                f"`sqlite3 {name} .recover` saves what can be read into a new file; put that in its place",
+                f"{name}: corrupt: {status}",
+                f"`sqlite3 {name} .recover` prints what can be read as SQL; create a new database from it",
             )
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield warning(
-                f"{name}: others on this machine may read it", f"chmod 600 {name}", partial(private_file, path)
+                f"{name}: readable by other users of this machine", f"chmod 600 {name}", partial(private_file, path)
             )
 
 
 def record() -> Iterator[Finding]:
-    """See whether the tracking store answers, which runs have lost their process, and what waits."""
+    """Check whether the tracking store responds, which runs are orphaned and which events are queued."""
     from pipeline.tracking import answering, lost_runs, open_store
 
     uri = tracking_uri()
     if uri is None and not (root() / "mlflow.db").is_file():
         yield from _waiting()
-        yield ok("tracking store: none yet; `dvc repro` makes it")
+        yield ok("tracking store: none yet; `dvc repro` creates it")
         return
     try:
         client = open_store(uri)
@@ -56,30 +58,30 @@ def record() -> Iterator[Finding]:
             lost = lost_runs(client)
     except PipelineError as error:
         yield from _waiting()
-        yield fault(str(error), "see above")
+        yield fault(str(error), "follow the advice in the message")
         return
     yield from _waiting()
     if lost:
         yield warning(
-            f"{len(lost)} runs have lost their process, {lost[0].info.run_id} among them",
-            "`python -m pipeline.runs reap` closes them as killed, as does the next training",
+            f"{len(lost)} orphaned runs, whose process has ended, such as {lost[0].info.run_id}",
+            "`python -m pipeline.runs reap` marks them as KILLED, and so does the next training",
             partial(_reap, client, uri),
         )
     else:
-        yield ok("tracking store: answers; no run has lost its process")
+        yield ok("tracking store: responds; no orphaned runs")
 
 
 def _waiting() -> Iterator[Finding]:
-    """Say what waits for a store; what waited for one that has just answered is there by now."""
+    """Report queued and refused events; `open_store` has already sent those of a store that responds."""
     from pipeline.tracking import pending, refused
 
-    waiting, outcast = len(list(pending())), len(refused())
-    if waiting:
-        yield warning(f"{waiting} entries of the record wait for a store", "`python -m pipeline.runs sync` sends them")
-    if outcast:
+    queued, rejected = len(list(pending())), len(refused())
+    if queued:
+        yield warning(f"{queued} tracking events are queued for a store", "`python -m pipeline.runs sync` sends them")
+    if rejected:
         yield warning(
-            f"{outcast} entries of the record were refused by their store (its run was deleted?)",
-            "`python -m pipeline.runs sync` tries again, `python -m pipeline.runs gc --delete` gives up",
+            f"{rejected} tracking events were refused by their store (was the run deleted?)",
+            "`python -m pipeline.runs sync` retries them, `python -m pipeline.runs gc --delete` deletes them",
         )
 
 

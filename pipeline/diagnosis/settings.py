@@ -1,4 +1,4 @@
-"""params.yaml, and whether the prepared data and the network are those that it asks for."""
+"""Checks of params.yaml, and of whether the prepared data and the network match it."""
 
 import json
 from collections.abc import Iterator
@@ -18,19 +18,19 @@ def settings() -> Iterator[Finding]:
     if faults:
         shown = "; ".join(faults[:3]) + (f"; {len(faults) - 3} more" if len(faults) > 3 else "")
         yield warning(
-            f"{PARAMS} is no composition of conf/: {shown}",
-            f"`{command}` writes it anew; after `dvc exp run -S` it is meant to differ",
+            f"{PARAMS} differs from conf/: {shown}",
+            f"`{command}` writes it again; a difference is expected after `dvc exp run -S`",
         )
     else:
         yield ok(f"{PARAMS} is in sync with conf/")
 
 
 def prepared() -> Iterator[Finding]:
-    """See whose data lie in data/processed, and whose network in models/."""
+    """Check whether the data in data/processed and the network in models/ match params.yaml."""
     try:
         config = load([], PARAMS.parent.resolve(), PARAMS.stem)
     except PipelineError as error:
-        yield fault(f"{PARAMS}: {error}", "`python -m pipeline.compose` writes it anew")
+        yield fault(f"{PARAMS}: {error}", "`python -m pipeline.compose` writes it again")
         return
     for folder, stage in ((PROCESSED, "preprocess"), (MODELS, "train")):
         path = folder / "schema.json"
@@ -40,10 +40,12 @@ def prepared() -> Iterator[Finding]:
         try:
             json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            yield fault(f"{path}: cannot be read ({error})", f"`dvc repro -f -s {stage}` writes it anew")
+            yield fault(f"{path}: cannot be read ({error})", f"`dvc repro -f -s {stage}` writes it again")
             continue
         if matches(folder, config):
-            done = "prepared" if folder == PROCESSED else "trained on data that were prepared"
-            yield ok(f"{folder}: {done} as {PARAMS} has it")
+            done = "prepared" if folder == PROCESSED else "trained on data prepared"
+            yield ok(f"{folder}: {done} with the settings of {PARAMS}")
         else:
-            yield warning(f"{folder}: of another experiment, or of other settings", "`dvc repro` makes it anew")
+            yield warning(
+                f"{folder}: belongs to another experiment or to other settings", "`dvc repro` creates it again"
+            )

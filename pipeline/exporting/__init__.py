@@ -1,6 +1,6 @@
-"""Networks for use elsewhere."""
+"""Export of trained networks for use outside the project."""
 
-import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+import pipeline.models.backend  # noqa: F401  (must come first: loads Keras without its start-up messages)
 from pipeline.exporting.bundle import write_bundle
 from pipeline.exporting.errors import ExportError
 from pipeline.exporting.formats import FORMATS, Format, export, graph_in_keras

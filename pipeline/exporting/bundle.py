@@ -1,4 +1,4 @@
-"""A network with all that raw input takes, as `pipeline/portable/bundle.py` reads it."""
+"""Write bundles: a network with everything needed for raw input, as `pipeline/portable/bundle.py` reads it."""
 
 import hashlib
 import io
@@ -27,16 +27,16 @@ FOREIGN_IMPORT = re.compile(
 
 
 def write_bundle(spec: BundleSpec, folder: Path) -> None:
-    """Write a bundle, and the code that runs it, into a folder that exists; the same network gives the same bytes.
+    """Write a bundle and the code that runs it into an existing folder; the same network gives the same bytes.
 
     Raises:
-        ExportError: A layer that the runtime does not know.
+        ExportError: The runtime does not support a layer.
     """
     graphs: dict[str, Any] = {}
     arrays: Arrays = {}
     for name, model in spec.networks.items():
         graphs[name], weights = graph_of(model)
-        # Networks of one training share their layers, which stand here once.
+        # Networks of one training share layers; shared weights are stored once.
         arrays |= weights
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **{name: arrays[name] for name in sorted(arrays)})
@@ -49,12 +49,12 @@ def write_files(
     """Write a bundle whose networks are files of another runtime.
 
     Args:
-        spec: The networks, and what raw input takes.
-        folder: Exists.
-        written: Name of the network → its file's content.
-        suffix: Of the files.
-        single: They take one example at a time.
-        code: With the code that reads it in Python.
+        spec: The content of the bundle.
+        folder: The folder to write; it must exist.
+        written: The content of each network's file, by the name of the network.
+        suffix: The suffix of the files.
+        single: Whether the networks take one example at a time.
+        code: Whether to add the code that reads the bundle in Python.
     """
     described = {
         name: {
@@ -70,7 +70,7 @@ def write_files(
 def describe(
     spec: BundleSpec, folder: Path, networks: Mapping[str, Any], written: Mapping[str, bytes], code: bool = True
 ) -> None:
-    """Write `bundle.json`, the files that it names, and the code that reads them."""
+    """Write `bundle.json`, the files that it lists, and the code that reads them."""
     family = family_of(spec.task)
     files = {**written, **spec.files}
     content: dict[str, Any] = {
@@ -93,22 +93,22 @@ def describe(
 def runtime_code(family: Family) -> dict[str, str]:
     """Return the Python files of a bundle: the runtime, the family's reader, and the modules that the reader imports.
 
-    They lie in one folder and import each other relatively, so that the folder can be copied into any package.
+    They share one folder and use relative imports, so that the folder can be copied into any package.
 
     Raises:
-        ExportError: A module of the reader is not NumPy-only, or two have the same name.
+        ExportError: A module of the reader imports more than NumPy, or two modules have the same name.
     """
     reader = f"{family.package}.{family.reader.partition(':')[0]}"
-    found: dict[str, str] = {}
+    files: dict[str, str] = {}
     for module, path in {**code_files("pipeline.portable"), **code_files(reader)}.items():
         text = PROJECT_IMPORT.sub(_relative, path.read_text(encoding="utf-8"))
         if FOREIGN_IMPORT.search(text):
-            raise ExportError(f"{module}: imports more than NumPy and the standard library; a bundle's reader may not")
-        if path.name in found:
-            raise ExportError(f"{module}: a bundle has {path.name} already; rename the module")
-        found[path.name] = text
-    return {"__init__.py": Path(bundle.__file__).with_name("__init__.py").read_text(encoding="utf-8"), **found}
+            raise ExportError(f"{module}: the reader of a bundle may import only NumPy and the standard library")
+        if path.name in files:
+            raise ExportError(f"{module}: the bundle already contains a module {path.name}; rename this one")
+        files[path.name] = text
+    return {"__init__.py": Path(bundle.__file__).with_name("__init__.py").read_text(encoding="utf-8"), **files}
 
 
-def _relative(found: "re.Match[str]") -> str:
-    return f"from .{found[1].rpartition('.')[2]} import"
+def _relative(match: "re.Match[str]") -> str:
+    return f"from .{match[1].rpartition('.')[2]} import"

@@ -1,7 +1,7 @@
-"""What cannot be exported."""
+"""Errors of the export library."""
 
 from pipeline.storage import PipelineError
 
 
 class ExportError(PipelineError):
-    """A network holds what a format cannot express."""
+    """A network cannot be exported to a format."""

@@ -1,4 +1,4 @@
-"""Formats of a network: each is written, run and compared with Keras on the same inputs."""
+"""Export formats: each one is written, run and compared with Keras on the same inputs."""
 
 import tempfile
 import time
@@ -23,10 +23,10 @@ Inputs = Mapping[str, Any]
 Samples = Mapping[str, Sequence[Inputs]]
 Array = npt.NDArray[np.float64]
 Runner = Callable[[Inputs], Any]
-"""Inputs by name → an array, or arrays by name."""
+"""Function from inputs by name to an array, or to arrays by name."""
 CLOSE = 1e-4
-"""Largest difference to Keras that passes, by the largest number of the output: sums in float32, in another order."""
-ADVICE = "Nothing is exported; export.formats=[] goes on without, and this network is worth a report"
+"""Largest accepted difference from Keras, relative to the largest output: float32 sums in another order."""
+ADVICE = "Nothing is exported. Set export.formats=[] to continue without an export, and please report this network"
 REPEATS = 20
 EXAMPLE = "example.json"
 
@@ -36,12 +36,12 @@ SUFFIX = {"onnx": ".onnx", "litert": ".tflite"}
 
 @dataclass(frozen=True)
 class Format:
-    """How a network is written, and run.
+    """An export format.
 
     Attributes:
-        write: Writes a bundle into a folder that exists.
-        exact: It must give what Keras gives; of others it is told what they cost.
-        fixed: Lengths may not vary.
+        write: The function that writes a bundle into an existing folder.
+        exact: Whether the outputs must equal those of Keras; for other formats, the loss of score is reported.
+        fixed: Whether the format needs fixed lengths.
     """
 
     write: Callable[[BundleSpec, Path], None]
@@ -55,8 +55,9 @@ def _onnx(weights: str) -> Format:
         from pipeline.exporting.to_onnx import to_onnx
 
         models = {name: to_onnx(model) for name, model in spec.networks.items()}
-        short = models if weights == "float32" else {name: reduced(each, weights) for name, each in models.items()}
-        written = {name: each.SerializeToString(deterministic=True) for name, each in short.items()}
+        if weights != "float32":
+            models = {name: reduced(model, weights) for name, model in models.items()}
+        written = {name: model.SerializeToString(deterministic=True) for name, model in models.items()}
         write_files(spec, folder, written, SUFFIX["onnx"], single=False)
 
     return Format(write, exact=weights == "float32")
@@ -98,68 +99,68 @@ def export(
     folder: Path,
     score: Callable[[Any, Mapping[str, Any]], tuple[str, float, int]],
 ) -> dict[str, Any]:
-    """Write a network in some formats, and compare each with Keras.
+    """Export a network to some formats, and compare each with Keras.
 
     Args:
-        spec: The networks, and what raw input takes.
-        samples: Networks → inputs of each, batches of several examples.
-        example: What the network is asked with raw input, and what Keras answers, as JSON: `input` and `output`;
-            written beside it.
-        formats: Keys of `FORMATS`.
-        folder: A subfolder each.
-        score: What was written, as `bundle.load` and `bundle.networks` read it → name and value of the score that it
-            reaches on validation examples, and on how many. Asked where weights have fewer bits, and once of full ones.
+        spec: The content of the bundle.
+        samples: Function from networks to the inputs of each, as batches of several examples.
+        example: A raw input and the answer of Keras as JSON, `input` and `output`; written into each bundle.
+        formats: The formats to write, keys of `FORMATS`.
+        folder: The folder to write, with one subfolder per format.
+        score: Function from an exported bundle, as read by `bundle.load` and `bundle.networks`, to the name and value
+            of its score on validation examples and the number of examples. Called for formats with reduced weights, and
+            once for full weights.
 
     Returns:
-        A report: by format and network the largest difference to Keras, by the largest number that Keras puts out; the
-        milliseconds of a call for one row of the last batch, and those of Keras' compiled graph; bytes of all files;
-        of formats with fewer bits the score, and that with all of them.
+        A report. By format and network: the largest difference from Keras, relative to the largest output of Keras, and
+        the milliseconds per call for one row of the last batch, also for Keras' compiled graph. By format: the bytes of
+        all files and, for reduced weights, the score and the score with full weights.
 
     Raises:
-        ExportError: A layer that a format does not know, or outputs that are not those of Keras.
+        ExportError: A format does not support a layer, or its outputs differ from those of Keras.
     """
     report: dict[str, Any] = {"task": spec.task, "networks": {}, "formats": {}}
-    compared: dict[bool, _Compared] = {}
+    compared: dict[bool, _Comparison] = {}
     for form in formats:
         kind = FORMATS[form]
         if kind.fixed not in compared:
             networks = spec.fixed if kind.fixed and spec.fixed else spec
-            compared[kind.fixed] = _Compared(networks, samples(networks.networks), example)
+            compared[kind.fixed] = _Comparison(networks, samples(networks.networks), example)
         report["formats"][form] = compared[kind.fixed].written(form, folder / form)
         if not kind.exact:
             name, value, count = score(bundle.load(folder / form), bundle.networks(folder / form))
-            whole = compared[kind.fixed].with_all_bits(form, folder, score)
-            numbers = {"value": value, "with_all_bits": whole}
-            # A score that is no number (of one class alone) is none in JSON.
-            known = {key: each if np.isfinite(each) else None for key, each in numbers.items()}
+            full = compared[kind.fixed].with_all_bits(form, folder, score)
+            scores = {"value": value, "with_all_bits": full}
+            # JSON has no NaN (the score of examples of only one class): such a score becomes null.
+            known = {key: number if np.isfinite(number) else None for key, number in scores.items()}
             report["formats"][form]["score"] = {"name": name, "examples": count, **known}
-    for each in compared.values():
-        report["networks"] = report["networks"] or each.networks()
+    for comparison in compared.values():
+        report["networks"] = report["networks"] or comparison.networks()
     return report
 
 
-class _Compared:
-    """Networks, and what Keras makes of the samples."""
+class _Comparison:
+    """Networks and the outputs of Keras for the samples, to compare exported formats with."""
 
     def __init__(self, spec: BundleSpec, samples: Samples, example: Any) -> None:
         self._spec, self._samples, self._example = spec, samples, example
         self._in_keras = {name: graph_in_keras(model) for name, model in spec.networks.items()}
-        self._expected = {name: [_named(run(each)) for each in samples[name]] for name, run in self._in_keras.items()}
+        self._expected = {name: [_named(run(batch)) for batch in samples[name]] for name, run in self._in_keras.items()}
         self._keras_milliseconds = {name: _milliseconds(run, samples[name][-1]) for name, run in self._in_keras.items()}
-        self._whole: float | None = None
+        self._full_score: float | None = None
 
     def networks(self) -> dict[str, Any]:
-        """Return what is the same for all formats."""
+        """Return the part of the report that is the same for all formats."""
         return {
             name: {
                 "parameters": model.count_params(),
-                "compared_rows": sum(len(next(iter(each.values()))) for each in self._samples[name]),
+                "compared_rows": sum(len(next(iter(batch.values()))) for batch in self._samples[name]),
             }
             for name, model in self._spec.networks.items()
         }
 
     def written(self, form: str, folder: Path) -> dict[str, Any]:
-        """Write a format, and compare it."""
+        """Write one format, compare it with Keras, and return its part of the report."""
         kind = FORMATS[form]
         folder.mkdir()
         try:
@@ -167,7 +168,7 @@ class _Compared:
             runners = bundle.networks(folder)
         except (ImportError, BundleError) as error:
             raise ExportError(
-                f"{form}: {error}; `uv pip install '.[export]'` brings the packages of all formats"
+                f"{form}: {error}; run `uv pip install '.[export]'` to install the packages of all formats"
             ) from error
         write_json(folder / EXAMPLE, self._example)
         compared = {
@@ -178,22 +179,22 @@ class _Compared:
             }
             for name, run in runners.items()
         }
-        asked = bundle.load(folder)
+        predict = bundle.load(folder)
         return {
-            "raw_input_agrees": _agree(asked(self._example["input"]), self._example["output"]),
+            "raw_input_agrees": _agree(predict(self._example["input"]), self._example["output"]),
             "bytes": sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()),
             "networks": compared,
         }
 
     def with_all_bits(self, form: str, folder: Path, score: Callable[[Any, Any], tuple[str, float, int]]) -> float:
-        """Return the score of the same networks, of the same lengths, with all bits."""
-        if self._whole is None:
-            # The first part of its name says of which format it is.
-            whole = FORMATS[form.partition("_")[0]]
+        """Return the score of the same networks, with the same lengths, in full precision."""
+        if self._full_score is None:
+            # The first part of the name is the format with full weights.
+            full = FORMATS[form.partition("_")[0]]
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                whole.write(self._spec, Path(scratch))
-                self._whole = score(bundle.load(scratch), bundle.networks(scratch))[1]
-        return self._whole
+                full.write(self._spec, Path(scratch))
+                self._full_score = score(bundle.load(scratch), bundle.networks(scratch))[1]
+        return self._full_score
 
 
 def _runner(network: Any) -> Runner:
@@ -201,7 +202,7 @@ def _runner(network: Any) -> Runner:
 
 
 def graph_in_keras(model: keras.Model) -> Runner:
-    """Return what Keras has that is fastest for one example at a time."""
+    """Return the fastest Keras call for one example at a time, a compiled graph."""
     import tensorflow as tf
 
     specs = {tensor.name: tf.TensorSpec(tensor.shape, tensor.dtype) for tensor in model.inputs}
@@ -211,35 +212,33 @@ def graph_in_keras(model: keras.Model) -> Runner:
 
 def _compared(form: str, name: str, network: Any, samples: Sequence[Inputs], expected: Sequence[Any]) -> float:
     largest = 0.0
-    for inputs, wanted in zip(samples, expected, strict=True):
-        found = _named(network(**inputs))
-        for output, array in wanted.items():
-            if output not in found or found[output].shape != array.shape:
-                received = found[output].shape if output in found else "nothing"
-                raise ExportError(
-                    f"{form}: {name}: {output} should have the shape {array.shape}, is {received}. {ADVICE}"
-                )
-            largest = max(largest, _difference(found[output], array))
+    for inputs, expected_outputs in zip(samples, expected, strict=True):
+        outputs = _named(network(**inputs))
+        for output, array in expected_outputs.items():
+            if output not in outputs or outputs[output].shape != array.shape:
+                received = f"shape {outputs[output].shape}" if output in outputs else "no such output"
+                raise ExportError(f"{form}: {name}: {output} should have shape {array.shape}; got {received}. {ADVICE}")
+            largest = max(largest, _difference(outputs[output], array))
     if largest > CLOSE and (FORMATS[form].exact or not np.isfinite(largest)):
         raise ExportError(
-            f"{form}: {name}: differs from Keras by {largest:.2g} of its largest output, of which at most {CLOSE:g} is "
-            f"float32's. {ADVICE}"
+            f"{form}: {name}: differs from Keras by {largest:.2g} of its largest output; float32 rounding explains at "
+            f"most {CLOSE:g}. {ADVICE}"
         )
     return largest
 
 
-def _difference(found: Array, wanted: Array) -> float:
-    """Return the largest difference by the largest number; where Keras gives none, the format must give none either."""
-    same = (found == wanted) | (np.isnan(found) & np.isnan(wanted))
-    finite = np.abs(wanted[np.isfinite(wanted)])
+def _difference(outputs: Array, expected: Array) -> float:
+    """Return the largest difference relative to the largest finite output; NaN equals only NaN."""
+    same = (outputs == expected) | (np.isnan(outputs) & np.isnan(expected))
+    finite = np.abs(expected[np.isfinite(expected)])
     scale = finite.max(initial=0.0) or 1.0
     with np.errstate(invalid="ignore"):
-        differences = np.where(same, 0.0, np.abs(found - wanted) / scale)
+        differences = np.where(same, 0.0, np.abs(outputs - expected) / scale)
     return float(np.nan_to_num(differences, nan=np.inf).max(initial=0.0))
 
 
 def _agree(answer: Any, expected: Any) -> bool:
-    """Compare an answer with what JSON holds of Keras' one: numbers as `CLOSE` has it, texts to the letter."""
+    """Return whether an answer equals that of Keras, read from JSON: numbers within `CLOSE`, texts exactly."""
     if isinstance(expected, str):
         return "".join(answer) == expected
     if isinstance(expected, list):
@@ -249,16 +248,16 @@ def _agree(answer: Any, expected: Any) -> bool:
 
 def _named(outputs: Any) -> dict[str, Any]:
     named = outputs if isinstance(outputs, Mapping) else {"output": outputs}
-    return {name: np.asarray(each, np.float64) for name, each in named.items()}
+    return {name: np.asarray(array, np.float64) for name, array in named.items()}
 
 
 def _milliseconds(run: Runner, inputs: Inputs) -> float:
-    """Return how long the first example of a batch takes, by itself: the median of several times."""
+    """Return the milliseconds for the first example of a batch alone, the median of several calls."""
     one = {name: array[:1] for name, array in inputs.items()}
     run(one)
-    taken = []
+    durations = []
     for _ in range(REPEATS):
         began = time.perf_counter()
         run(one)
-        taken.append(time.perf_counter() - began)
-    return round(1000 * median(taken), 4)
+        durations.append(time.perf_counter() - began)
+    return round(1000 * median(durations), 4)

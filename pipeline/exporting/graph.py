@@ -1,4 +1,4 @@
-"""A network of Keras as the graph that `pipeline/portable/runtime.py` runs."""
+"""Convert a Keras network to the graph that `pipeline/portable/runtime.py` runs."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,18 +16,18 @@ from pipeline.portable.layers import LAYERS
 
 Arrays = dict[str, npt.NDArray[Any]]
 Described = tuple[dict[str, Any], dict[str, Any]]
-"""Settings and weights of a layer, as the runtime takes them."""
+"""Settings and weights of a layer, in the form that the runtime expects."""
 
 
 def graph_of(model: keras.Model, prefix: str = "") -> tuple[dict[str, Any], Arrays]:
-    """Return the graph of a network, which is JSON, and its weights by name.
+    """Return the graph of a network as JSON, and its weights by name.
 
     Args:
-        model: A functional network; of several side by side the whole.
-        prefix: Of the weights' names.
+        model: The network, a functional model; an ensemble is converted as one network.
+        prefix: The prefix of the weight names.
 
     Raises:
-        ExportError: A layer, or a setting of one, that the runtime does not know.
+        ExportError: The runtime does not support a layer or one of its settings.
     """
     uses = nodes_of(model)
     names = {id(node): name for name, (_, node) in uses.items()}
@@ -45,29 +45,29 @@ def graph_of(model: keras.Model, prefix: str = "") -> tuple[dict[str, Any], Arra
             {
                 "name": name,
                 **described[id(layer)],
-                "args": [_places(each, names) for each in _without_last_nones(arguments.args)],
-                "kwargs": {key: _places(value, names) for key, value in kwargs.items()},
+                "args": [_references(argument, names) for argument in _without_trailing_nones(arguments.args)],
+                "kwargs": {key: _references(value, names) for key, value in kwargs.items()},
             }
         )
     inputs = {tensor.name: str(keras.backend.standardize_dtype(tensor.dtype)) for tensor in model.inputs}
-    return {"inputs": inputs, "nodes": nodes, "outputs": _places(outputs_of(model), names)}, arrays
+    return {"inputs": inputs, "nodes": nodes, "outputs": _references(outputs_of(model), names)}, arrays
 
 
-def _without_last_nones(arguments: Sequence[Any]) -> Sequence[Any]:
-    """Leave out what was not given; what stands before something given keeps its place."""
-    count = max((place for place, each in enumerate(arguments, start=1) if each is not None), default=0)
+def _without_trailing_nones(arguments: Sequence[Any]) -> Sequence[Any]:
+    """Return the arguments without trailing Nones; a None before another argument stays."""
+    count = max((number for number, value in enumerate(arguments, start=1) if value is not None), default=0)
     return arguments[:count]
 
 
-def _places(content: Any, names: Mapping[int, str]) -> Any:
-    """Put the place of each tensor in its stead."""
+def _references(content: Any, names: Mapping[int, str]) -> Any:
+    """Return the content with each tensor replaced by a reference to its node and output."""
     if isinstance(content, keras.KerasTensor):
         node, output = origin_of(content)
         return {"node": names[id(node)], "output": output}
     if isinstance(content, dict):
-        return {name: _places(each, names) for name, each in content.items()}
+        return {name: _references(value, names) for name, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_places(each, names) for each in content]
+        return [_references(item, names) for item in content]
     return content
 
 
@@ -79,15 +79,15 @@ def _described(layer: keras.layers.Layer, prefix: str, arrays: Arrays) -> dict[s
     kind = "LSTM" if isinstance(layer, keras.layers.LSTM) else type(layer).__name__
     if kind not in DESCRIBED or kind not in LAYERS:
         raise ExportError(
-            f"layer {layer.name}: the NumPy runtime has no {type(layer).__name__}; it has {', '.join(sorted(LAYERS))}; "
-            "export.formats=[] goes on without"
+            f"layer {layer.name}: the NumPy runtime does not support {type(layer).__name__}; it supports "
+            f"{', '.join(sorted(LAYERS))}. Set export.formats=[] to continue without an export"
         )
     settings, weights = DESCRIBED[kind](layer)
     for key in ("activation", "recurrent_activation"):
         if key in settings and settings[key] not in ACTIVATIONS:
             raise ExportError(
-                f"layer {layer.name}: the NumPy runtime has no {key.replace('_', ' ')} {settings[key]!r}; it has "
-                f"{', '.join(sorted(ACTIVATIONS))}"
+                f"layer {layer.name}: the NumPy runtime does not support {key.replace('_', ' ')} {settings[key]!r}; it "
+                f"supports {', '.join(sorted(ACTIVATIONS))}"
             )
     for role, weight in weights.items():
         arrays[f"{prefix}{role}"] = np.asarray(weight, np.float32)
@@ -100,9 +100,9 @@ def _activation(function: Any) -> str:
 
 
 def _held(layer: keras.layers.Layer, *roles: str, prefix: str = "") -> dict[str, Any]:
-    """Return the weights of a layer that are there."""
-    found = {f"{prefix}{role}": getattr(layer, role, None) for role in roles}
-    return {role: weight for role, weight in found.items() if weight is not None}
+    """Return the weights of a layer that exist, by role."""
+    weights = {f"{prefix}{role}": getattr(layer, role, None) for role in roles}
+    return {role: weight for role, weight in weights.items() if weight is not None}
 
 
 def _dense(layer: Any) -> Described:
@@ -111,20 +111,24 @@ def _dense(layer: Any) -> Described:
 
 def _embedding(layer: Any) -> Described:
     if layer.mask_zero:
-        raise ExportError(f"layer {layer.name}: the NumPy runtime takes masks as inputs of a layer, not mask_zero")
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime does not support mask_zero; pass the mask as an input of the layer"
+        )
     return {}, {"embeddings": layer.embeddings}
 
 
 def _reversible(layer: Any) -> Described:
     settings, weights = _embedding(layer)
     if layer.logit_soft_cap is not None:
-        raise ExportError(f"layer {layer.name}: the NumPy runtime has no logit_soft_cap")
+        raise ExportError(f"layer {layer.name}: the NumPy runtime does not support logit_soft_cap")
     return settings, weights if layer.tie_weights else weights | {"reverse_embeddings": layer.reverse_embeddings}
 
 
 def _recurrent(layer: Any) -> Described:
     if layer.stateful:
-        raise ExportError(f"layer {layer.name}: stateful; the NumPy runtime takes the state as an input of the layer")
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime does not support stateful layers; pass the state as an input"
+        )
     cell = layer.cell
     settings = {
         "units": layer.units,
@@ -142,10 +146,12 @@ def _recurrent(layer: Any) -> Described:
 
 def _bidirectional(layer: Any) -> Described:
     if layer.merge_mode != "concat":
-        raise ExportError(f"layer {layer.name}: merge_mode {layer.merge_mode!r}; the NumPy runtime has 'concat'")
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime supports merge_mode 'concat', not {layer.merge_mode!r}"
+        )
     kinds = [kind for kind in ("LSTM", "GRU") if isinstance(layer.forward_layer, getattr(keras.layers, kind))]
     if not kinds:
-        raise ExportError(f"layer {layer.name}: the NumPy runtime reads both ways with an LSTM or a GRU")
+        raise ExportError(f"layer {layer.name}: the NumPy runtime supports Bidirectional only with LSTM or GRU")
     settings, weights = _recurrent(layer.forward_layer)
     _, backward = _recurrent(layer.backward_layer)
     both = {f"forward/{role}": weight for role, weight in weights.items()}
@@ -165,21 +171,27 @@ def _positions(layer: Any) -> Described:
 
 def _layer_normalization(layer: Any) -> Described:
     if not (layer.scale and layer.center) or list(np.ravel(layer.axis)) != [-1]:
-        raise ExportError(f"layer {layer.name}: the NumPy runtime normalises the last axis, with scale and centre")
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime supports LayerNormalization only over the last axis, with scale "
+            "and center"
+        )
     return {"epsilon": layer.epsilon}, _held(layer, "gamma", "beta")
 
 
 def _batch_normalization(layer: Any) -> Described:
     if layer.axis not in (-1, len(layer.input.shape) - 1):
-        raise ExportError(f"layer {layer.name}: the NumPy runtime normalises the last axis, not axis {layer.axis}")
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime supports BatchNormalization only over the last axis, not axis "
+            f"{layer.axis}"
+        )
     return {"epsilon": layer.epsilon}, _held(layer, "gamma", "beta", "moving_mean", "moving_variance")
 
 
 def _block(layer: Any) -> Described:
-    weights = {f"{part.name}/{each.name}": each for part in inner_layers(layer) for each in part.weights}
+    weights = {f"{part.name}/{weight.name}": weight for part in inner_layers(layer) for weight in part.weights}
     settings = {"width": layer.width, "heads": layer.heads, "epsilon": 1e-6}
-    # The states of dropout's generator are no weights of the network.
-    return settings, {role: each for role, each in weights.items() if "seed" not in role}
+    # The seed generator states of dropout layers are not weights of the network.
+    return settings, {role: weight for role, weight in weights.items() if "seed" not in role}
 
 
 def _embedding_dense(layer: EmbeddingDense) -> Described:
@@ -193,30 +205,30 @@ def _piecewise(layer: Any) -> Described:
     return {}, {**_held(layer, "kernel", "bias", "missing"), **grid}
 
 
-def _nothing_at_all(_layer: Any) -> Described:
+def _no_settings(_layer: Any) -> Described:
     return {}, {}
 
 
 DESCRIBED: dict[str, Callable[[Any], Described]] = {
     "Activation": lambda layer: ({"activation": _activation(layer.activation)}, {}),
-    "Add": _nothing_at_all,
+    "Add": _no_settings,
     "AttendingLSTM": _attending,
     "Attention": lambda layer: ({}, _held(layer, "kernel")),
-    "Average": _nothing_at_all,
+    "Average": _no_settings,
     "BatchNormalization": _batch_normalization,
     "Bidirectional": _bidirectional,
     "Concatenate": lambda layer: ({"axis": layer.axis}, {}),
-    "Counter": _nothing_at_all,
+    "Counter": _no_settings,
     "DecoderBlock": _block,
     "Dense": _dense,
-    "Dropout": _nothing_at_all,
+    "Dropout": _no_settings,
     "Embedding": _embedding,
     "EmbeddingDense": _embedding_dense,
     "EncoderBlock": _block,
     "GRU": _recurrent,
     "LSTM": _recurrent,
     "LayerNormalization": _layer_normalization,
-    "NotPadding": _nothing_at_all,
+    "NotPadding": _no_settings,
     "Nothing": lambda layer: ({"width": layer.width}, {}),
     "OneHot": lambda layer: ({"size": layer.size}, {}),
     "PeriodicEmbedding": lambda layer: ({}, _held(layer, "kernel", "bias", "missing", "frequency")),
@@ -226,6 +238,6 @@ DESCRIBED: dict[str, Callable[[Any], Described]] = {
     "Rescaling": lambda layer: ({"scale": float(layer.scale), "offset": float(layer.offset)}, {}),
     "ReversibleEmbedding": _reversible,
     "TargetStatistics": lambda layer: ({"offsets": layer.offsets.tolist()}, _held(layer, "table")),
-    "ValueAndFlag": _nothing_at_all,
+    "ValueAndFlag": _no_settings,
     "ValueCodes": lambda layer: ({"known": layer.known}, {}),
 }

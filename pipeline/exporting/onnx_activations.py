@@ -1,4 +1,4 @@
-"""Activations in ONNX operators: what `pipeline/portable/activations.py` computes."""
+"""Activations as ONNX operators, equivalent to `pipeline/portable/activations.py`."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from pipeline.exporting.onnx_graph import Graph, Value
 from pipeline.portable.activations import SHRINK
 
 RECURRENT = {"tanh": "Tanh", "sigmoid": "Sigmoid", "relu": "Relu", "softsign": "Softsign", "softplus": "Softplus"}
-"""Activations that ONNX's recurrent operators have."""
+"""Activations that ONNX's recurrent operators support."""
 
 
 def _plain(kind: str, **attributes: Any) -> Callable[[Graph, Value], Value]:
@@ -21,8 +21,8 @@ def _squareplus(g: Graph, x: Value) -> Value:
 
 
 def _sparse_plus(g: Graph, x: Value) -> Value:
-    bent = g.op("Relu", x + 1)
-    return g.where(g.op("GreaterOrEqual", x, 1), x, bent * bent * 0.25)
+    rectified = g.op("Relu", x + 1)
+    return g.where(g.op("GreaterOrEqual", x, 1), x, rectified * rectified * 0.25)
 
 
 ACTIVATIONS: dict[str, Callable[[Graph, Value], Value]] = {
@@ -57,11 +57,14 @@ ACTIVATIONS: dict[str, Callable[[Graph, Value], Value]] = {
 
 
 def bent(g: Graph, name: str, x: Value) -> Value:
-    """Apply an activation.
+    """Return an activation applied to a value.
 
     Raises:
-        ExportError: There are no operators for it.
+        ExportError: ONNX has no operators for the activation.
     """
     if name not in ACTIVATIONS:
-        raise ExportError(f"activation {name!r}: ONNX has {', '.join(sorted(ACTIVATIONS))}; the format numpy has it")
+        raise ExportError(
+            f"the ONNX export does not support activation {name!r}; it supports {', '.join(sorted(ACTIVATIONS))}. "
+            "Use the format numpy instead"
+        )
     return ACTIVATIONS[name](g, x)

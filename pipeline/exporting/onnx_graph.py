@@ -1,4 +1,4 @@
-"""A graph of ONNX operators, written as one would write NumPy."""
+"""A builder for graphs of ONNX operators, with NumPy-like expressions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TYPES = {"int32": TensorProto.INT32, "float32": TensorProto.FLOAT, "bool": Tenso
 
 @dataclass(frozen=True, eq=False)
 class Value:
-    """What an operator puts out, or a constant: its name within a graph."""
+    """The output of an operator or a constant, by its name within a graph."""
 
     graph: Graph
     name: str
@@ -43,15 +43,15 @@ class Value:
         return self.graph.op("Neg", self)
 
     def cast(self, kind: str) -> Value:
-        """Change the type, to a key of `TYPES`."""
+        """Convert to another type, a key of `TYPES`."""
         return self.graph.op("Cast", self, to=TYPES[kind])
 
     def transposed(self, *axes: int) -> Value:
-        """Put the axes into another order."""
+        """Permute the axes."""
         return self.graph.op("Transpose", self, perm=list(axes))
 
     def reshaped(self, *shape: int) -> Value:
-        """Change the shape; 0 keeps an axis, -1 takes what is left."""
+        """Change the shape; 0 keeps the length of an axis, -1 infers it."""
         return self.graph.op("Reshape", self, np.array(shape))
 
     def with_axis(self, axis: int) -> Value:
@@ -63,7 +63,7 @@ class Value:
         return self.graph.op("Squeeze", self, np.array([axis]))
 
     def size(self, axis: int) -> Value:
-        """Return the length of an axis, int64, `(1,)`."""
+        """Return the length of an axis, int64, shape (1,)."""
         return self.graph.op("Shape", self, start=axis, end=axis + 1)
 
     def rows(self, numbers: Any, axis: int = 0) -> Value:
@@ -76,11 +76,11 @@ class Value:
 
 
 class Graph:
-    """Operators in order, and the constants that they take.
+    """Operators in order, and their constants.
 
     Args:
-        outer: The graph that this one is the body of a loop in; it may use what that computes, and puts its constants
-            there.
+        outer: The enclosing graph if this graph is the body of a loop; values of the outer graph can be used, and
+            constants are stored there.
     """
 
     def __init__(self, outer: Graph | None = None) -> None:
@@ -90,26 +90,26 @@ class Graph:
         self._count = 0
 
     def op(self, kind: str, *inputs: Any, **attributes: Any) -> Value:
-        """Add an operator of one output; None stands for an input that is left out."""
-        (found,) = self.several(kind, 1, *inputs, **attributes)
-        return found
+        """Add an operator with one output; None omits an optional input."""
+        (result,) = self.several(kind, 1, *inputs, **attributes)
+        return result
 
     def several(self, kind: str, outputs: int, *inputs: Any, **attributes: Any) -> list[Value]:
-        """Add an operator of several outputs."""
-        names = ["" if each is None else self.value(each).name for each in inputs]
-        found = [Value(self, self._name(kind)) for _ in range(outputs)]
-        self._nodes.append(helper.make_node(kind, names, [each.name for each in found], **attributes))
-        return found
+        """Add an operator with several outputs."""
+        names = ["" if value is None else self.value(value).name for value in inputs]
+        results = [Value(self, self._name(kind)) for _ in range(outputs)]
+        self._nodes.append(helper.make_node(kind, names, [result.name for result in results], **attributes))
+        return results
 
     def value(self, content: Any) -> Value:
-        """Return a value as it is, and anything else as a constant; numbers are float32, or int64 in arrays of them."""
+        """Return a value unchanged, anything else as a constant; scalars become float32, int arrays keep their type."""
         if isinstance(content, Value):
             return content
         if self._outer is not None:
             return self._outer.value(content)
         array = np.float32(content) if isinstance(content, int | float) else np.asarray(content)
         array = array.astype(np.float32) if array.dtype == np.float64 else array
-        # Networks of one training share weights; what is the same stands there once.
+        # Networks of one training share weights; equal constants are stored once.
         key = str(array.dtype), array.shape, array.tobytes()
         if key not in self._constants:
             self._constants[key] = numpy_helper.from_array(
@@ -118,7 +118,7 @@ class Graph:
         return Value(self, self._constants[key].name)
 
     def where(self, condition: Value, yes: Any, no: Any) -> Value:
-        """Choose."""
+        """Select elements by a condition."""
         return self.op("Where", condition, yes, no)
 
     def concatenated(self, parts: Sequence[Any], axis: int = -1) -> Value:
@@ -131,38 +131,39 @@ class Graph:
         """Run a step over the first axis of a sequence.
 
         Args:
-            step: The body's graph, the state and what stands in the sequence → the state after, and outputs.
-            state: Before the first step.
-            sequence: `(steps, …)`.
+            step: Function from the graph of the body, the state and one element of the sequence to the next state and
+                the outputs.
+            state: The state before the first step.
+            sequence: The sequence, shape (steps, …).
 
         Returns:
-            The last state, and each output `(steps, …)`.
+            The last state, and the outputs, shape (steps, …) each.
         """
         body = Graph(outer=self)
         names = [body._name("state") for _ in state]
         now = body._name("now")
         after, outputs = step(body, *(Value(body, name) for name in names), Value(body, now))
-        ends = [body.op("Identity", each) for each in (*after, *outputs)]
+        ends = [body.op("Identity", value) for value in (*after, *outputs)]
         infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in (*names, now)]
-        given = [helper.make_tensor_value_info(each.name, TensorProto.FLOAT, None) for each in ends]
-        graph = helper.make_graph(body._nodes, self._name("body"), infos, given)
-        found = self.several("Scan", len(ends), *state, sequence, body=graph, num_scan_inputs=1)
-        return found[: len(after)], found[len(after) :]
+        end_infos = [helper.make_tensor_value_info(end.name, TensorProto.FLOAT, None) for end in ends]
+        graph = helper.make_graph(body._nodes, self._name("body"), infos, end_infos)
+        results = self.several("Scan", len(ends), *state, sequence, body=graph, num_scan_inputs=1)
+        return results[: len(after)], results[len(after) :]
 
     def model(self, inputs: dict[str, tuple[str, list[Any]]], outputs: dict[str, Value]) -> onnx.ModelProto:
-        """Finish.
+        """Return the finished ONNX model.
 
         Args:
-            inputs: Name → type and shape, with texts for axes of any length.
-            outputs: By name.
+            inputs: The type and shape of each input by name; axes of variable length have a name instead of a length.
+            outputs: The outputs by name.
         """
         nodes = [*self._nodes, *(helper.make_node("Identity", [v.name], [name]) for name, v in outputs.items())]
-        given = [helper.make_tensor_value_info(name, TYPES[kind], shape) for name, (kind, shape) in inputs.items()]
+        infos = [helper.make_tensor_value_info(name, TYPES[kind], shape) for name, (kind, shape) in inputs.items()]
         ends = [helper.make_empty_tensor_value_info(name) for name in outputs]
-        graph = helper.make_graph(nodes, "network", given, ends, list(self._constants.values()))
+        graph = helper.make_graph(nodes, "network", infos, ends, list(self._constants.values()))
         opset = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opset, producer_name="onehot", ir_version=9)
-        # Types and shapes of the outputs.
+        # Infers the types and shapes of the outputs.
         return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True)
 
     def _name(self, kind: str) -> str:

@@ -1,4 +1,4 @@
-"""Each layer in ONNX operators: what `pipeline/portable/layers.py` computes, for inputs of any length."""
+"""Each layer as ONNX operators for inputs of any length, equivalent to `pipeline/portable/layers.py`."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -23,14 +23,14 @@ def _dense(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
 def _reversible_embedding(g: Graph, _s: Settings, w: Weights, x: Value, reverse: bool = False) -> Value:
     if not reverse:
         return g.value(w["embeddings"]).rows(x)
-    # The table is turned in the graph: it stands there once.
-    turned = w.get("reverse_embeddings")
-    return x @ (g.value(w["embeddings"]).transposed(1, 0) if turned is None else turned)
+    # Transposed in the graph, so that the table is stored once.
+    reverse_table = w.get("reverse_embeddings")
+    return x @ (g.value(w["embeddings"]).transposed(1, 0) if reverse_table is None else reverse_table)
 
 
 def _target_statistics(g: Graph, s: Settings, w: Weights, codes: Value) -> Value:
-    found = g.value(w["table"]).rows(codes + np.array(s["offsets"], np.int32))
-    return found.reshaped(0, len(s["offsets"]) * w["table"].shape[1])
+    statistics = g.value(w["table"]).rows(codes + np.array(s["offsets"], np.int32))
+    return statistics.reshaped(0, len(s["offsets"]) * w["table"].shape[1])
 
 
 def _one_hot(g: Graph, s: Settings, _w: Weights, numbers: Value) -> Value:
@@ -47,8 +47,8 @@ def _normalised(g: Graph, w: Weights, epsilon: float, x: Value, name: str = "") 
 
 def _batch_normalization(_g: Graph, s: Settings, w: Weights, x: Value) -> Value:
     scale = w.get("gamma", np.float32(1)) / np.sqrt(w["moving_variance"] + np.float32(s["epsilon"]))
-    found: Value = x * scale + (w.get("beta", np.float32(0)) - w["moving_mean"] * scale)
-    return found
+    normalised: Value = x * scale + (w.get("beta", np.float32(0)) - w["moving_mean"] * scale)
+    return normalised
 
 
 def _summed(parts: list[Value]) -> Value:
@@ -58,7 +58,7 @@ def _summed(parts: list[Value]) -> Value:
     return total
 
 
-# Recurrent layers: Keras' order of gates is input, forget, cell, output; ONNX's is input, output, forget, cell.
+# Recurrent layers. The order of the gates is input, forget, cell, output in Keras; input, output, forget, cell in ONNX.
 
 
 def _operator(s: Settings, w: Weights, prefix: str) -> tuple[str, list[Any], dict[str, Any]]:
@@ -69,57 +69,61 @@ def _operator(s: Settings, w: Weights, prefix: str) -> tuple[str, list[Any], dic
 
     def arranged(matrix: Any) -> Any:
         blocks = np.split(matrix, len(order), axis=-1)
-        return np.concatenate([blocks[place] for place in order], axis=-1)
+        return np.concatenate([blocks[index] for index in order], axis=-1)
 
     bias = w.get(f"{prefix}bias", np.zeros(len(order) * units, np.float32))
     both = bias if np.ndim(bias) == 2 else np.stack([bias, np.zeros_like(bias)])
     weights = [
         arranged(outer).T[None],
         arranged(inner).T[None],
-        np.concatenate([arranged(each) for each in both])[None],
+        np.concatenate([arranged(part) for part in both])[None],
     ]
-    bent, gate = s["activation"], s["recurrent_activation"]
-    if wrong := [name for name in (bent, gate) if name not in RECURRENT]:
+    activation, gate = s["activation"], s["recurrent_activation"]
+    if unsupported := [name for name in (activation, gate) if name not in RECURRENT]:
         raise ExportError(
-            f"activation {wrong[0]!r} of a recurrent layer: ONNX has {', '.join(sorted(RECURRENT))}; the format numpy "
-            "has it"
+            f"the ONNX export does not support activation {unsupported[0]!r} of a recurrent layer; it supports "
+            f"{', '.join(sorted(RECURRENT))}. Use the format numpy instead"
         )
-    attributes: dict[str, Any] = {"hidden_size": units, "activations": [RECURRENT[gate], RECURRENT[bent]]}
+    attributes: dict[str, Any] = {"hidden_size": units, "activations": [RECURRENT[gate], RECURRENT[activation]]}
     if is_gru:
         return "GRU", weights, {**attributes, "linear_before_reset": int(s["reset_after"])}
-    return "LSTM", weights, {**attributes, "activations": [RECURRENT[gate], RECURRENT[bent], RECURRENT[bent]]}
+    return (
+        "LSTM",
+        weights,
+        {**attributes, "activations": [RECURRENT[gate], RECURRENT[activation], RECURRENT[activation]]},
+    )
 
 
 def _read(
     g: Graph, s: Settings, w: Weights, x: Value, state: Any, mask: Value | None, prefix: str, *, backwards: bool
 ) -> tuple[Value, list[Value]]:
-    """Return the outputs where their inputs stood, `(batch, steps, units)`, and the last state.
+    """Return the outputs in the order of the inputs, shape (batch, steps, units), and the last state.
 
-    Steps that do not count stand at the end: the operator takes lengths, not masks.
+    Masked steps must be at the end, because the operator takes lengths, not masks.
     """
     kind, weights, attributes = _operator(s, w, prefix)
     lengths = None if mask is None else g.op("ReduceSum", mask.cast("int32"), np.array([1]), keepdims=0)
     state = state if isinstance(state, list) or state is None else [state]
-    begin = [] if state is None else [each.with_axis(0) for each in state]
+    begin = [] if state is None else [part.with_axis(0) for part in state]
     direction = "reverse" if backwards else "forward"
-    outputs = 2 if kind == "GRU" else 3
-    found, *ends = g.several(
-        kind, outputs, x.transposed(1, 0, 2), *weights, lengths, *begin, direction=direction, **attributes
+    count = 2 if kind == "GRU" else 3
+    outputs, *ends = g.several(
+        kind, count, x.transposed(1, 0, 2), *weights, lengths, *begin, direction=direction, **attributes
     )
-    found, ends = found.without_axis(1).transposed(1, 0, 2), [each.without_axis(0) for each in ends]
+    outputs, ends = outputs.without_axis(1).transposed(1, 0, 2), [end.without_axis(0) for end in ends]
     if mask is not None and not backwards and not s["zero_masked"]:
-        # What was put out last stands at the steps behind.
-        found = g.where(mask.with_axis(-1), found, ends[0].with_axis(1))
-    return found, ends
+        # Masked steps at the end repeat the last output.
+        outputs = g.where(mask.with_axis(-1), outputs, ends[0].with_axis(1))
+    return outputs, ends
 
 
 def _recurrent(
     g: Graph, s: Settings, w: Weights, x: Value, initial_state: Any = None, mask: Value | None = None
 ) -> Any:
-    found, ends = _read(g, s, w, x, initial_state, mask, "", backwards=s["go_backwards"])
+    outputs, ends = _read(g, s, w, x, initial_state, mask, "", backwards=s["go_backwards"])
     if s["go_backwards"] and s["return_sequences"]:
-        found = g.op("Slice", found, np.array([-1]), np.array([-(2**31)]), np.array([1]), np.array([-1]))
-    output = found if s["return_sequences"] else ends[0]
+        outputs = g.op("Slice", outputs, np.array([-1]), np.array([-(2**31)]), np.array([1]), np.array([-1]))
+    output = outputs if s["return_sequences"] else ends[0]
     return [output, *ends] if s["return_state"] else output
 
 
@@ -127,48 +131,48 @@ def _bidirectional(
     g: Graph, s: Settings, w: Weights, x: Value, initial_state: Any = None, mask: Value | None = None
 ) -> Any:
     half = None if initial_state is None else len(initial_state) // 2
-    found, states = [], []
+    outputs, states = [], []
     for place, prefix in enumerate(("forward/", "backward/")):
         begin = None if half is None else initial_state[place * half : (place + 1) * half]
         output, ends = _read(g, s, w, x, begin, mask, prefix, backwards=place == 1)
-        found.append(output if s["return_sequences"] else ends[0])
+        outputs.append(output if s["return_sequences"] else ends[0])
         states += ends
-    both = g.concatenated(found)
+    both = g.concatenated(outputs)
     return [both, *states] if s["return_state"] else both
 
 
 # Attention.
 
 
-def _look(g: Graph, scores: Value, memory: Value, kept: Value) -> list[Value]:
+def _attend(g: Graph, scores: Value, memory: Value, kept: Value) -> list[Value]:
     weights = g.op("Softmax", scores + (1 - kept.cast("float32")).with_axis(1) * FAR)
     return [weights @ memory, weights]
 
 
 def _attention(g: Graph, _s: Settings, w: Weights, query: Value, memory: Value, kept: Value) -> Any:
-    return _look(g, query @ w["kernel"] @ memory.transposed(0, 2, 1), memory, kept)
+    return _attend(g, query @ w["kernel"] @ memory.transposed(0, 2, 1), memory, kept)
 
 
 def _attending_lstm(
     g: Graph, _s: Settings, w: Weights, x: Value, keys: Value, memory: Value, kept: Value, h: Value, c: Value
 ) -> Any:
     def step(body: Graph, h: Value, c: Value, now: Value) -> Any:
-        inside = [Value(body, each.name) for each in (keys, memory, kept)]
+        inside = [Value(body, value.name) for value in (keys, memory, kept)]
         fits = body.op("Tanh", (h @ w["query_kernel"]).with_axis(1) + inside[0]) * w["direction"]
         scores = body.op("ReduceSum", fits, np.array([-1]), keepdims=0).with_axis(1)
-        seen, weights = (each.without_axis(1) for each in _look(body, scores, *inside[1:]))
-        z = body.concatenated([now, seen]) @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]
+        context, weights = (value.without_axis(1) for value in _attend(body, scores, *inside[1:]))
+        z = body.concatenated([now, context]) @ w["kernel"] + h @ w["recurrent_kernel"] + w["bias"]
         i, f, cell, o = z.parts(4)
         c = body.op("Sigmoid", f) * c + body.op("Sigmoid", i) * body.op("Tanh", cell)
         h = body.op("Sigmoid", o) * body.op("Tanh", c)
-        return [h, c], [body.concatenated([h, seen]), weights]
+        return [h, c], [body.concatenated([h, context]), weights]
 
     ends, outputs = g.scanned(step, [h, c], x.transposed(1, 0, 2))
-    return [*(each.transposed(1, 0, 2) for each in outputs), *ends]
+    return [*(value.transposed(1, 0, 2) for value in outputs), *ends]
 
 
 def _count(g: Graph, x: Value, axis: int) -> Value:
-    """Return 0, 1, … for the places of an axis, int32."""
+    """Return the positions 0, 1, … of an axis, int32."""
     zero, one = np.array(0, np.int64), np.array(1, np.int64)
     return g.op("Range", zero, x.size(axis).without_axis(0), one).cast("int32")
 
@@ -190,10 +194,10 @@ def _heads(g: Graph, s: Settings, query: Value, keys: Value, values: Value, bias
     return (weights @ split(values)).transposed(0, 2, 1, 3).reshaped(0, 0, s["width"]), weights
 
 
-def _thought(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
+def _feed_forward(g: Graph, s: Settings, w: Weights, x: Value) -> Value:
     wide = _normalised(g, w, s["epsilon"], x, "dense_norm/") @ w["wide/kernel"] + w["wide/bias"]
-    found: Value = x + g.op("Relu", wide) @ w["narrow/kernel"] + w["narrow/bias"]
-    return found
+    output: Value = x + g.op("Relu", wide) @ w["narrow/kernel"] + w["narrow/bias"]
+    return output
 
 
 def _hidden(kept: Value) -> Value:
@@ -204,7 +208,7 @@ def _encoder_block(g: Graph, s: Settings, w: Weights, x: Value, kept: Value) -> 
     both = _normalised(g, w, s["epsilon"], x, "attention_norm/") @ w["query_key_value/kernel"]
     query, keys, values = (both + w["query_key_value/bias"]).parts(3)
     seen, _ = _heads(g, s, query, keys, values, _hidden(kept))
-    return _thought(g, s, w, x + seen @ w["output/kernel"] + w["output/bias"])
+    return _feed_forward(g, s, w, x + seen @ w["output/kernel"] + w["output/bias"])
 
 
 def _decoder_block(g: Graph, s: Settings, w: Weights, x: Value, memory: Value, kept: Value, past: Value) -> Any:
@@ -221,7 +225,7 @@ def _decoder_block(g: Graph, s: Settings, w: Weights, x: Value, memory: Value, k
     query = _normalised(g, w, s["epsilon"], x, "memory_norm/") @ w["query/kernel"] + w["query/bias"]
     seen, weights = _heads(g, s, query, keys, values, _hidden(kept))
     x = x + seen @ w["memory_output/kernel"] + w["memory_output/bias"]
-    return [_thought(g, s, w, x), g.op("ReduceMean", weights, np.array([1]), keepdims=0), past]
+    return [_feed_forward(g, s, w, x), g.op("ReduceMean", weights, np.array([1]), keepdims=0), past]
 
 
 def _nothing(g: Graph, s: Settings, _w: Weights, words: Value) -> Any:
@@ -234,15 +238,15 @@ def _nothing(g: Graph, s: Settings, _w: Weights, words: Value) -> Any:
 
 
 def _embedding_dense(g: Graph, s: Settings, w: Weights, codes: Value, beside: Value | None = None) -> Value:
-    # Columns come by width: those of one width stand in one table.
+    # Columns are ordered by width: those of the same width share one table.
     features: list[Value] = []
     for dim in sorted(set(s["dims"])):
         columns = [column for column in s["columns"] if s["dims"][column] == dim]
         offsets = np.array([s["offsets"][column] for column in columns], np.int32)
         embedded = g.value(w[f"table_{dim}"]).rows(codes.rows(np.array(columns), axis=1) + offsets)
         features.append(embedded.reshaped(0, len(columns) * dim))
-    found: Value = g.concatenated([*features, *([] if beside is None else [beside])]) @ w["kernel"] + w["bias"]
-    return found
+    output: Value = g.concatenated([*features, *([] if beside is None else [beside])]) @ w["kernel"] + w["bias"]
+    return output
 
 
 def _value_and_flag(g: Graph, _s: Settings, _w: Weights, values: Value) -> Value:
@@ -251,8 +255,8 @@ def _value_and_flag(g: Graph, _s: Settings, _w: Weights, values: Value) -> Value
 
 
 def _padded(columns: Any) -> Any:
-    """Return ragged columns as an array; what is no number equals none and is above none."""
-    longest = max(1, *map(len, columns))  # sums over nothing are not what every runtime can do
+    """Return ragged columns as an array padded with NaN, which no value equals or exceeds."""
+    longest = max(1, *map(len, columns))  # not every runtime supports sums over empty axes
     return np.array([[*column, *[np.nan] * (longest - len(column))] for column in columns], np.float32)
 
 

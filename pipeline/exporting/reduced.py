@@ -1,4 +1,4 @@
-"""Weights of an ONNX network in fewer bits; what it computes stays float32."""
+"""Store the weights of an ONNX network in fewer bits; computations stay in float32."""
 
 import numpy as np
 import numpy.typing as npt
@@ -6,22 +6,22 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 SMALL = 512
-"""Numbers of a weight up to which it stays as it is."""
+"""Weights with at most this many numbers stay unchanged."""
 SHARED = 8
-"""Numbers at least that share a scale; else the scales would take the room that is saved."""
+"""Smallest count of numbers that share a scale; with fewer, the scales would take the space that is saved."""
 WEIGHED = {"Einsum", "GRU", "Gather", "LSTM", "MatMul", "Transpose"}
-"""Operators whose constants are weights; others compare with theirs, or add them."""
+"""Operators whose constants are weights; other operators only compare or add their constants."""
 Array = npt.NDArray[np.float32]
 
 
 def reduced(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
-    """Return the network with weights as `float16`, or as `int8` with a scale a row or column.
+    """Return the network with weights as `float16`, or as `int8` with one scale per row or column.
 
-    A runtime makes float32 of them when it loads the network, or where it uses them.
+    A runtime converts them to float32 when it loads the network or when it uses them.
     """
-    found = onnx.ModelProto()
-    found.CopyFrom(model)
-    graph = found.graph
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    graph = copy.graph
     weights, nodes, weighed = list(graph.initializer), list(graph.node), _weighed(graph)
     del graph.initializer[:], graph.node[:]
     for weight in weights:
@@ -40,19 +40,19 @@ def reduced(model: onnx.ModelProto, kind: str) -> onnx.ModelProto:
             names = [f"{weight.name}_short", f"{weight.name}_scale"]
             graph.node.append(helper.make_node("DequantizeLinear", names, [weight.name], axis=axis))
     graph.node.extend(nodes)
-    return found
+    return copy
 
 
 def _weighed(graph: onnx.GraphProto) -> set[str]:
-    """Return the names of what operators of `WEIGHED` take, those in the bodies of loops included."""
-    found: set[str] = set()
+    """Return the input names of all operators in `WEIGHED`, including those in the bodies of loops."""
+    names: set[str] = set()
     for node in graph.node:
         if node.op_type in WEIGHED:
-            found |= set(node.input)
+            names |= set(node.input)
         for attribute in node.attribute:
             if attribute.type == onnx.AttributeProto.GRAPH:
-                found |= _weighed(attribute.g)
-    return found
+                names |= _weighed(attribute.g)
+    return names
 
 
 def _axes(array: Array) -> list[int]:
@@ -60,14 +60,14 @@ def _axes(array: Array) -> list[int]:
 
 
 def _quantised(array: Array) -> tuple[npt.NDArray[np.int8], Array, int]:
-    """Return codes, what they are multiples of, and the axis along which that differs: the one that loses least."""
+    """Return codes, scales and the axis of the scales, chosen to lose the least."""
     best = None
     for axis in _axes(array):
-        others = tuple(each for each in range(array.ndim) if each != axis)
+        others = tuple(other for other in range(array.ndim) if other != axis)
         scale = np.maximum(np.abs(array).max(axis=others, keepdims=True), 1e-30) / 127
         codes = np.rint(array / scale).astype(np.int8)
         lost = float(np.square(codes * scale - array).sum())
         if best is None or lost < best[0]:
             best = lost, codes, scale.reshape(-1).astype(np.float32), axis
-    assert best is not None  # noqa: S101  (`reduced` asks for its axes)
+    assert best is not None  # noqa: S101  (`reduced` checks that there are axes)
     return best[1:]

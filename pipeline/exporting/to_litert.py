@@ -1,4 +1,4 @@
-"""A network as LiteRT (TensorFlow Lite): one example at a time, fixed lengths, operators that every device has."""
+"""Convert a network to LiteRT (TensorFlow Lite): one example at a time, fixed lengths, built-in operators only."""
 
 import contextlib
 import io
@@ -12,26 +12,26 @@ from pipeline.portable.external_runtime import NEXT
 
 
 def to_litert(model: keras.Model, weights: str = "float32") -> bytes:
-    """Return a network as LiteRT; an output that goes on from an input of its name is called `next_NAME`.
+    """Return a network as a LiteRT file; an output that continues the input NAME is called `next_NAME`.
 
     Args:
-        model: All axes of its inputs but the first have a length.
-        weights: `float32`, `float16`, or `int8` (computed with as such where a device can).
+        model: The network; all input axes but the first must have a fixed length.
+        weights: The type of the weights: `float32`, `float16`, or `int8` (also used for computation if a device can).
 
     Raises:
-        ExportError: An operation that LiteRT does not have.
+        ExportError: LiteRT does not support an operation.
     """
     import tensorflow as tf
 
     specs = {t.name: tf.TensorSpec([1, *t.shape[1:]], t.dtype, name=t.name) for t in model.inputs}
 
     def call(**inputs: Any) -> dict[str, Any]:
-        found = model(inputs, training=False)
-        named = found if isinstance(found, dict) else {"output": found}
-        return {f"{NEXT}{name}" if name in specs else name: tf.identity(each) for name, each in named.items()}
+        outputs = model(inputs, training=False)
+        named = outputs if isinstance(outputs, dict) else {"output": outputs}
+        return {f"{NEXT}{name}" if name in specs else name: tf.identity(tensor) for name, tensor in named.items()}
 
     module = tf.Module()
-    # TensorFlow's own variables: what Keras wraps them in is not found, and would come out as noise.
+    # TensorFlow's own variables; the converter does not find Keras' wrappers and would write wrong values.
     module.weights, module.call = [weight.value for weight in model.variables], tf.function(call, autograph=False)
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         signature = module.call.get_concrete_function(**specs)
@@ -44,9 +44,10 @@ def to_litert(model: keras.Model, weights: str = "float32") -> bytes:
             converter.target_spec.supported_types = [tf.float16]
         try:
             written: bytes = converter.convert()
-        except Exception as error:  # MLIR's own, by no common type
+        except Exception as error:  # MLIR errors have no common type
             reason = next((line for line in str(error).splitlines() if "op is neither" in line), str(error))
             raise ExportError(
-                f"litert has no operator for this network ({reason.strip()[-200:]}); the formats numpy and onnx have it"
+                f"LiteRT does not support an operator of this network ({reason.strip()[-200:]}); use the format numpy "
+                "or onnx"
             ) from error
     return written

@@ -1,4 +1,4 @@
-"""A network as ONNX: batches of any size, sequences of any length."""
+"""Convert a network to ONNX, for batches of any size and sequences of any length."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ from pipeline.portable.runtime import filled
 
 
 def to_onnx(model: keras.Model) -> onnx.ModelProto:
-    """Return a network as ONNX; an output that goes on from an input of its name is called `next_NAME`.
+    """Return a network as an ONNX model; an output that continues the input NAME is called `next_NAME`.
 
     Raises:
-        ExportError: A layer, or a setting of one, that ONNX's operators do not have.
+        ExportError: ONNX's operators do not support a layer or one of its settings.
     """
     described, arrays = graph_of(model)
     graph = Graph()
@@ -33,16 +33,18 @@ def _shape(tensor: Any) -> list[Any]:
 
 
 def _network(graph: Graph, described: Mapping[str, Any], arrays: Mapping[str, Any], inputs: Mapping[str, Value]) -> Any:
-    found: dict[str, list[Any]] = {name: [value] for name, value in inputs.items()}
+    values: dict[str, list[Any]] = {name: [value] for name, value in inputs.items()}
     for node in described["nodes"]:
-        args = [filled(each, found) for each in node["args"]]
+        args = [filled(argument, values) for argument in node["args"]]
         if "graph" in node:
             output = _network(graph, node["graph"], arrays, *args)
         else:
             if node["layer"] not in LAYERS:
-                raise ExportError(f"layer {node['name']}: ONNX has no {node['layer']}; the format numpy has it")
+                raise ExportError(
+                    f"layer {node['name']}: the ONNX export does not support {node['layer']}; use the format numpy"
+                )
             weights = {role: arrays[name] for role, name in node["weights"].items()}
-            kwargs = {name: filled(each, found) for name, each in node["kwargs"].items()}
+            kwargs = {name: filled(argument, values) for name, argument in node["kwargs"].items()}
             output = LAYERS[node["layer"]](graph, node["settings"], weights, *args, **kwargs)
-        found[node["name"]] = output if isinstance(output, list) else [output]
-    return filled(described["outputs"], found)
+        values[node["name"]] = output if isinstance(output, list) else [output]
+    return filled(described["outputs"], values)

@@ -1,4 +1,4 @@
-"""A static page that runs the network in the browser: ONNX, the page's code, and onnxruntime's build for browsers."""
+"""Write a static page that runs a network in the browser: ONNX files, the page, and onnxruntime for browsers."""
 
 import hashlib
 from dataclasses import replace
@@ -18,14 +18,14 @@ RUNTIME_FILES = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-sim
 
 
 def write_page(spec: BundleSpec, folder: Path) -> None:
-    """Write the page into a folder that exists.
+    """Write the page into an existing folder.
 
     Raises:
-        ExportError: onnxruntime's build is missing, or the page cannot run this network.
+        ExportError: onnxruntime for browsers is missing, or the page cannot run this network.
     """
     runtime = runtime_folder()
-    if lacking := [name for name in RUNTIME_FILES if not (runtime / name).is_file()]:
-        raise ExportError(f"web: {runtime / lacking[0]} is not there; `make web` brings it, once (it needs npm)")
+    if missing := [name for name in RUNTIME_FILES if not (runtime / name).is_file()]:
+        raise ExportError(f"web: {runtime / missing[0]} is missing; run `make web` once to install it (needs npm)")
     own = family_of(spec.task).folder / "bundle" / PAGE.name
     if spec.page_fault or not own.is_dir():
         raise ExportError(f"web: {spec.page_fault or f'family {spec.task} has no page'}")
@@ -42,6 +42,6 @@ def write_page(spec: BundleSpec, folder: Path) -> None:
 
 
 def runtime_folder() -> Path:
-    """Return where onnxruntime's build lies: in this clone, or in the one whose copy `dvc exp run --temp` made."""
-    here = PROJECT / RUNTIME
-    return here if here.is_dir() else root() / RUNTIME
+    """Return the folder of onnxruntime for browsers, in this clone or in the one that `dvc exp run --temp` copied."""
+    own = PROJECT / RUNTIME
+    return own if own.is_dir() else root() / RUNTIME

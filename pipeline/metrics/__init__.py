@@ -1,4 +1,4 @@
-"""Scores with intervals, curves, plots."""
+"""Confidence intervals of scores, curves, plots and comparisons of embeddings."""
 
 from pipeline.metrics.bootstrap import Score, intervals
 from pipeline.metrics.curve import Curve

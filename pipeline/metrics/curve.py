@@ -1,4 +1,4 @@
-"""What a curve is."""
+"""The type of a curve."""
 
 Curve = dict[str, list[float]]
-"""Names of the axes → coordinates of its points."""
+"""Coordinates of the points by axis name."""

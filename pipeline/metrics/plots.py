@@ -1,4 +1,4 @@
-"""Pictures of curves."""
+"""Plots of curves, matrices and decision boundaries."""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -13,14 +13,14 @@ from pipeline.metrics.curve import Curve
 
 
 def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:
-    """Draw the second key of a curve over its first; with `diagonal` the line of chance or of perfect calibration."""
+    """Plot the second axis of a curve over the first; `diagonal` adds the line of chance or of perfect calibration."""
     figure = Figure(figsize=(5, 4), layout="constrained")
     _draw(figure.add_subplot(), title, curve, diagonal)
     return figure
 
 
 def overview(title: str, curves: Mapping[str, Curve], diagonal: Collection[str]) -> Figure:
-    """Draw all curves side by side; those named in `diagonal` with one."""
+    """Plot all curves side by side; those named in `diagonal` get a diagonal."""
     figure = Figure(figsize=(4 * len(curves), 3.6), layout="constrained")
     figure.suptitle(title)
     for index, (name, curve) in enumerate(curves.items()):
@@ -39,7 +39,7 @@ def _draw(axes: Axes, title: str, curve: Curve, diagonal: bool) -> None:
 
 
 def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -> Figure:
-    """Draw a matrix with a name a row and a column; darker is more."""
+    """Plot a matrix as a heat map with row and column names; darker means larger."""
     figure = Figure(figsize=(1.5 + 0.4 * len(across), 1.5 + 0.35 * len(down)), layout="constrained")
     axes = figure.add_subplot()
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
@@ -55,14 +55,14 @@ def border(
     points: npt.NDArray[Any],
     labels: npt.NDArray[Any],
 ) -> Figure:
-    """Draw where a network changes sides, beside where it should: x + y = threshold.
+    """Plot the decision boundary of a network and the true boundary x + y = threshold.
 
     Args:
-        grid: Coordinates, both ways.
-        heights: The network's outputs, `(y, x)`.
-        threshold: Of the sum.
-        points: `(points, 2)`.
-        labels: +1 or -1.
+        grid: The coordinates along both axes.
+        heights: The outputs of the network, shape (y, x).
+        threshold: The threshold of the sum.
+        points: The points, shape (points, 2).
+        labels: The labels of the points, +1 or -1.
     """
     figure = Figure(figsize=(5.6, 4.6), layout="constrained")
     axes = figure.add_subplot(xlabel="x1", ylabel="x2", aspect="equal")
@@ -80,7 +80,7 @@ def border(
 
 
 def history(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Draw losses and validation scores by epoch, a panel each."""
+    """Plot losses and validation scores by epoch, one panel per score."""
     names = [name for name in rows[0] if name not in ("epoch", "loss")]
     figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
     epochs = [row["epoch"] for row in rows]

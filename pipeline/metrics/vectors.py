@@ -1,4 +1,4 @@
-"""What lies near what among embeddings."""
+"""Nearest neighbours and projections of embeddings."""
 
 from typing import Any
 
@@ -7,20 +7,20 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 LABELS = 40
-"""Names in a picture, at most: more cannot be read."""
+"""Largest number of labels in a plot; more would be unreadable."""
 Vectors = npt.NDArray[np.float32]
 
 
 def nearest(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vectors]:
-    """Find each row's nearest other rows by cosine.
+    """Return the nearest other rows of each row by cosine similarity.
 
     Returns:
-        Row numbers and cosines, `(rows, count)` each, the nearest first; fewer where there are not so many rows.
+        Row numbers and cosines, shape (rows, count) each, nearest first; fewer columns if there are too few rows.
     """
-    from sklearn.neighbors import NearestNeighbors  # late: it takes a second to load
+    from sklearn.neighbors import NearestNeighbors  # imported late, because it takes a second to load
 
     count = min(count, len(vectors) - 1)
-    # One more: each row is its own nearest, or one of several equal to it.
+    # One more neighbour, because each row is its own nearest, possibly tied with equal rows.
     distance, rows = NearestNeighbors(n_neighbors=count + 1, metric="cosine").fit(vectors).kneighbors(vectors)
     others = rows != np.arange(len(vectors))[:, None]
     others[others.all(axis=1), -1] = False
@@ -29,7 +29,7 @@ def nearest(vectors: Vectors, count: int) -> tuple[npt.NDArray[np.int64], Vector
 
 
 def plane(title: str, vectors: Vectors, names: list[str]) -> Figure:
-    """Draw vectors on their first two principal components, the first rows with their names."""
+    """Plot vectors on their first two principal components; the first rows are labelled."""
     from sklearn.decomposition import PCA
 
     width = min(2, *vectors.shape)
@@ -42,7 +42,7 @@ def plane(title: str, vectors: Vectors, names: list[str]) -> Figure:
     axes.scatter(points[:, 0], points[:, 1], s=12, color="#33536b", alpha=0.6)
     for (x, y), name in list(zip(points, names, strict=True))[:LABELS]:
         shown = name if len(name) <= 24 else f"{name[:23]}…"
-        # A dollar sign would begin a formula.
+        # A dollar sign would start a formula.
         axes.annotate(shown.replace("$", r"\$"), (x, y), xytext=(3, 3), textcoords="offset points", fontsize=7)
     labels = [f"component {number} ({share:.0%} of the variance)" for number, share in enumerate(shares, start=1)]
     axes.set(title=title, xlabel=labels[0], ylabel=labels[1])

@@ -1,6 +1,6 @@
-"""Networks, one a file, and the layers that they are made of."""
+"""Networks and the layers that they are made of."""
 
-import pipeline.models.backend  # noqa: F401  (first: it loads Keras without its notices)
+import pipeline.models.backend  # noqa: F401  (must come first: loads Keras without its start-up messages)
 from pipeline.models.embedding import EmbeddingDense, auto_dim, dims_of
 from pipeline.models.layer_files import LayerFiles
 from pipeline.models.members import averaged, members_of

@@ -1,4 +1,4 @@
-"""Import Keras and its backend without the notices that native code prints before it can be told to be quiet."""
+"""Import Keras and its backend without the messages that native code prints before it can be silenced."""
 
 import os
 import sys
@@ -6,26 +6,26 @@ import tempfile
 
 
 def load_backend() -> None:
-    """Import Keras; what the import printed to standard error is shown only if it failed."""
+    """Import Keras; show what the import printed to standard error only if the import fails."""
     if "keras" in sys.modules:
         return
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notices:
-        os.dup2(notices.fileno(), 2)
+    stderr_copy = os.dup(2)
+    with tempfile.TemporaryFile() as messages:
+        os.dup2(messages.fileno(), 2)
         try:
             import keras  # noqa: F401
         except BaseException:
-            notices.seek(0)
-            os.write(kept, notices.read())
+            messages.seek(0)
+            os.write(stderr_copy, messages.read())
             raise
         finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
 
 
 def versions() -> list[str]:
-    """Return Keras' version and the name of its backend."""
+    """Return the version of Keras and the name of its backend."""
     import keras
 
     return [keras.__version__, keras.backend.backend()]

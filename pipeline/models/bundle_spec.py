@@ -1,4 +1,4 @@
-"""What a family puts into a bundle, for use outside the project."""
+"""The content of a bundle, which runs a trained network outside the project."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ import keras
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What a family puts into a bundle.
+    """The content of a bundle, as a family provides it.
 
     Attributes:
-        task: Name of the family.
-        networks: The networks, by the names under which the family's reader asks for them.
-        facts: Vocabularies, scales and the like, as JSON.
-        files: Name → content of files that are not JSON.
-        fixed: The same for formats in which no length may vary; None if no length varies.
-        page_facts: Facts that only the web page needs: what `files` hold, as JSON.
-        page_fault: Why the web page cannot run this network, if it cannot.
+        task: The name of the family.
+        networks: The networks, by the names that the family's reader uses.
+        facts: The vocabularies, scales and similar values, as JSON.
+        files: The content of files that are not JSON, by file name.
+        fixed: The same content for formats that need fixed lengths; None if all lengths are fixed already.
+        page_facts: Facts that only the web page needs: the content of `files`, as JSON.
+        page_fault: The reason why the web page cannot run this network; None if it can.
     """
 
     task: str

@@ -1,4 +1,4 @@
-"""Embeddings of all columns, and the dense layer over them: a one-hot vector times a matrix, times another one."""
+"""Embeddings of all columns and the dense layer over them: a one-hot vector times a matrix times another matrix."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ import numpy.typing as npt
 from keras import ops
 
 ONE_HOT = 2
-"""A column with at most so many categories a dimension of its embedding is multiplied as one-hot rows."""
+"""Columns with at most this many categories per embedding dimension are multiplied as one-hot rows."""
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Columns that are multiplied together: places `start … stop - 1` of `EmbeddingDense.columns`."""
+    """Columns that are multiplied together: positions `start … stop - 1` of `EmbeddingDense.columns`."""
 
     start: int
     stop: int
     dim: int
     size: int
-    """Codes of the largest column."""
+    """Number of codes of the largest column."""
 
     @property
     def is_looked_up(self) -> bool:
@@ -34,30 +34,30 @@ class _Block:
 
     @property
     def width(self) -> int:
-        """Rows of the kernel."""
+        """Number of rows of the kernel."""
         return (self.stop - self.start) * self.dim
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class EmbeddingDense(keras.layers.Layer):
-    """What an Embedding a column, Flatten, Concatenate and a Dense layer without activation compute, in one layer.
+    """One layer for one Embedding per column, Flatten, Concatenate and a Dense layer without activation.
 
-    All embeddings of one width stand in one table. A column's embeddings times its rows of the kernel are a matrix of
-    its own, a row a category. For columns of few categories that matrix is worked out once a batch, and one-hot rows
-    are multiplied with it: fewer operations, no copy of the embeddings, and a gradient without scattering. Columns of
-    many categories are looked up.
+    All embeddings of the same width share one table. The embeddings of a column times its rows of the kernel give a
+    matrix with one row per category. For columns with few categories that matrix is computed once per batch and
+    multiplied by one-hot rows: this needs fewer operations, no copy of the embeddings and no scattered gradient.
+    Columns with many categories are looked up.
 
-    Input: codes `(batch, columns)`, column `c` in `0 … cardinalities[c] - 1`; and other features `(batch, features)`.
-    Output: `(batch, units)`.
+    Input: codes of shape (batch, columns), column `c` in `0 … cardinalities[c] - 1`, and optional other features of
+    shape (batch, features). Output: shape (batch, units).
 
     Args:
-        cardinalities: Number of codes of each column.
-        dims: Width of each column's embedding.
-        units: Width of the output.
-        dropout: Share of whole embeddings dropped in training, one draw a row and column.
+        cardinalities: The number of codes of each column.
+        dims: The embedding width of each column.
+        units: The width of the output.
+        dropout: The share of embeddings dropped in training, drawn once per row and column.
 
     Attributes:
-        columns: Columns in the order of the kernel's rows: by width, then by size. The other features come last.
+        columns: The columns in the order of the kernel's rows: by width, then by size. The other features come last.
     """
 
     def __init__(
@@ -68,9 +68,9 @@ class EmbeddingDense(keras.layers.Layer):
         self.units, self.dropout = units, dropout
         self.seeds = keras.random.SeedGenerator()
         sizes, widths = np.array(self.cardinalities), np.array(self.dims)
-        # Those that are multiplied together stand side by side.
+        # Columns that are multiplied together must be adjacent.
         self.columns = np.lexsort((sizes, widths)).astype("int32")
-        # Row of its table at which each column's own matrix begins.
+        # The first row of each column in its table.
         self.offsets = np.zeros(len(sizes), dtype="int32")
         self._blocks: list[_Block] = []
         for dim in np.unique(widths).tolist():
@@ -80,8 +80,8 @@ class EmbeddingDense(keras.layers.Layer):
             self._blocks += _blocks(sizes[self.columns[begin : begin + len(chosen)]], begin, dim)
 
     def build(self, codes_shape: Any, beside_shape: Any = None) -> None:
-        """Make the tables `table_DIM` `(sum of cardinalities, dim)`, the kernel and the bias."""
-        # Keras' own initial values: uniform in ±0.05 for an Embedding, Glorot's for a Dense layer.
+        """Create the tables `table_DIM` of shape (sum of cardinalities, dim), the kernel and the bias."""
+        # The same initializers as in Keras: uniform in ±0.05 for an Embedding, Glorot for a Dense layer.
         self.tables = {
             str(dim): self.add_weight(
                 shape=(sum(n for n, d in zip(self.cardinalities, self.dims, strict=True) if d == dim), dim),
@@ -97,15 +97,15 @@ class EmbeddingDense(keras.layers.Layer):
         self.built = True
 
     def call(self, codes: Any, beside: Any = None, training: bool | None = None) -> Any:
-        """Embed, drop, multiply."""
+        """Embed the codes, apply dropout and multiply by the kernel."""
         cuts = np.cumsum([block.width for block in self._blocks])
         kernels = ops.split(self.kernel, [int(cut) for cut in cuts])
         codes = ops.take(codes, self.columns, axis=1)
-        kept = self._kept(codes, training)
-        # Added up in float32 whatever the products are in: many short sums would lose what each of them has.
+        dropout_mask = self._dropout_mask(codes, training)
+        # Summed in float32 even if the products are shorter: many low-precision sums would lose accuracy.
         total = ops.cast(self.bias, "float32")
         for block, kernel in zip(self._blocks, kernels, strict=False):
-            mask = None if kept is None else kept[:, block.part]
+            mask = None if dropout_mask is None else dropout_mask[:, block.part]
             multiply = self._looked_up if block.is_looked_up else self._one_hot
             total = total + ops.cast(multiply(codes[:, block.part], mask, kernel, block), "float32")
         if beside is not None:
@@ -113,76 +113,78 @@ class EmbeddingDense(keras.layers.Layer):
         return ops.cast(total, self.compute_dtype)
 
     def embed(self, codes: Any, training: bool = False) -> Any:
-        """Return the embeddings themselves, `(batch, sum of dims)`, one column after the other as given."""
-        kept = self._kept(ops.take(codes, self.columns, axis=1), training)
+        """Return the embeddings, shape (batch, sum of dims), with the columns in their original order."""
+        dropout_mask = self._dropout_mask(ops.take(codes, self.columns, axis=1), training)
         parts = []
         for column, (dim, offset) in enumerate(zip(self.dims, self.offsets.tolist(), strict=True)):
             embedded = ops.take(self.tables[str(dim)], codes[:, column] + offset, axis=0)
-            place = int(np.flatnonzero(self.columns == column)[0])
-            parts.append(embedded if kept is None else embedded * ops.cast(kept[:, place], embedded.dtype))
+            position = int(np.flatnonzero(self.columns == column)[0])
+            parts.append(
+                embedded if dropout_mask is None else embedded * ops.cast(dropout_mask[:, position], embedded.dtype)
+            )
         return ops.concatenate(parts, axis=1)
 
     def vectors(self, column: int) -> npt.NDArray[np.float32]:
-        """Return a column's embeddings, `(cardinality, dim)`, a row a code."""
+        """Return the embeddings of a column, shape (cardinality, dim), one row per code."""
         start = int(self.offsets[column])
         table = ops.convert_to_numpy(self.tables[str(self.dims[column])])
-        found: npt.NDArray[np.float32] = table[start : start + self.cardinalities[column]]
-        return found
+        embeddings: npt.NDArray[np.float32] = table[start : start + self.cardinalities[column]]
+        return embeddings
 
     def kernel_rows(self) -> dict[int, int]:
-        """Return the first row of the kernel that belongs to each column, in the order of the rows."""
+        """Return the first kernel row of each column, in the order of the rows."""
         widths = np.array(self.dims)[self.columns]
         return dict(zip(self.columns.tolist(), (np.cumsum(widths) - widths).tolist(), strict=True))
 
-    def _kept(self, codes: Any, training: bool | None) -> Any:
-        """Draw what is kept, `(batch, columns, 1)` in the order of `columns`, scaled so that its mean is 1."""
+    def _dropout_mask(self, codes: Any, training: bool | None) -> Any:
+        """Return the dropout mask, shape (batch, columns, 1) in the order of `columns`, scaled to mean 1."""
         if not training or self.dropout == 0:
             return None
         ones = ops.ones(ops.shape(codes), dtype=self.compute_dtype)
         return ops.expand_dims(keras.random.dropout(ones, self.dropout, seed=self.seeds), -1)
 
-    def _one_hot(self, codes: Any, kept: Any, kernel: Any, block: _Block) -> Any:
+    def _one_hot(self, codes: Any, mask: Any, kernel: Any, block: _Block) -> Any:
         columns, size = self.columns[block.part], block.size
-        # (columns, size) rows of the table; what lies behind a smaller column's last row is never asked for.
+        # Table rows, shape (columns, size); positions past the last row of a smaller column are never used.
         rows = self.offsets[columns][:, None] + np.minimum(
             np.arange(size), np.array(self.cardinalities)[columns][:, None] - 1
         )
         embedded = self._rows(rows.astype("int32"), block)
         products = ops.matmul(embedded, ops.reshape(kernel, (len(columns), block.dim, self.units)))
         hot = ops.one_hot(codes, size, dtype=self.compute_dtype)
-        hot = hot if kept is None else hot * kept
+        hot = hot if mask is None else hot * mask
         width = len(columns) * size
         return ops.matmul(ops.reshape(hot, (-1, width)), ops.reshape(products, (width, self.units)))
 
-    def _looked_up(self, codes: Any, kept: Any, kernel: Any, block: _Block) -> Any:
+    def _looked_up(self, codes: Any, mask: Any, kernel: Any, block: _Block) -> Any:
         embedded = self._rows(codes + self.offsets[self.columns[block.part]], block)
-        embedded = embedded if kept is None else embedded * kept
+        embedded = embedded if mask is None else embedded * mask
         return ops.matmul(ops.reshape(embedded, (-1, block.width)), kernel)
 
     def _rows(self, rows: Any, block: _Block) -> Any:
         return ops.cast(ops.take(self.tables[str(block.dim)], rows, axis=0), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the configuration for `from_config`."""
         settings = {"cardinalities": self.cardinalities, "dims": self.dims}
         return {**super().get_config(), **settings, "units": self.units, "dropout": self.dropout}
 
 
 def dims_of(embedding_dim: int | str, cardinalities: Sequence[int]) -> list[int]:
-    """Return the width of each column's embedding: one for all, or with `auto` by the number of categories."""
+    """Return the embedding width of each column: the same for all, or by the number of categories with `auto`."""
     return [auto_dim(size) if embedding_dim == "auto" else int(embedding_dim) for size in cardinalities]
 
 
 def auto_dim(cardinality: int) -> int:
-    """Return a width for a column: fastai's rule 1.6 · n^0.56, as a power of two from 4 to 64.
+    """Return the embedding width of a column: fastai's rule 1.6 · n^0.56, as a power of two from 4 to 64.
 
-    Few different widths are few tables and few products.
+    Powers of two keep the number of different widths small, and so the number of tables and products.
     """
     return int(np.clip(2 ** round(float(np.log2(1.6 * cardinality**0.56))), 4, 64))
 
 
 def _blocks(sizes: npt.NDArray[Any], begin: int, dim: int) -> list[_Block]:
-    """Cut ascending sizes into classes of similar size; those too large for one-hot rows are one."""
+    """Group ascending sizes into blocks of similar size; all sizes too large for one-hot rows form one block."""
     limit = ONE_HOT * dim
     bounds = [2**power for power in range(1, 1 + limit.bit_length()) if 2**power < limit] + [limit]
     ends = [0, *np.searchsorted(sizes, bounds, side="right").tolist(), len(sizes)]

@@ -1,4 +1,4 @@
-"""What layers put out, on disk: a file a layer, appended to batch by batch."""
+"""Layer outputs on disk: one file per layer, written batch by batch."""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -16,16 +16,17 @@ Values = npt.NDArray[Any]
 
 
 class LayerFiles:
-    """Files `LAYER.parquet` or `LAYER.npz` in a folder; the path of a layer within a network becomes a folder.
+    """Writer of `LAYER.parquet` or `LAYER.npz` files; the path of a layer within a network becomes a folder.
 
-    Parquet: columns `batch` (from 0), `row` (from 1, of the input) and one a unit, by its name or `unit_0`, …; where a
-    row has more than one axis, a column `values` of nested lists. NPZ: an array a batch, `batch_00000`, ….
+    Parquet: columns `batch` (from 0), `row` (of the input, from 1) and one column per unit, called by the unit's name
+    or `unit_0`, …; if a row has more than one axis, a column `values` of nested lists instead. NPZ: one array per
+    batch, `batch_00000`, ….
 
     Args:
-        folder: Made if it does not exist.
-        suffix: `parquet` or `npz`.
-        names: Of the units, by layer; layers that are not there have none.
-        as_lists: Write lists for two axes too: of sentences, whose batches are not of one width.
+        folder: The folder to write; created if missing.
+        suffix: The file format, `parquet` or `npz`.
+        names: The unit names by layer; layers without an entry have unnamed units.
+        as_lists: Whether to write lists for two axes, too; needed for sentences, whose batches differ in width.
     """
 
     def __init__(
@@ -37,11 +38,11 @@ class LayerFiles:
         self._batch = 0
 
     def write(self, outputs: dict[str, Values], first: int) -> None:
-        """Append a batch.
+        """Append the outputs of one batch.
 
         Args:
-            outputs: By layer, `(batch, …)` each.
-            first: Rows of the input before it.
+            outputs: The outputs by layer, shape (batch, …) each.
+            first: The number of input rows before this batch.
         """
         for name, values in outputs.items():
             if self._suffix == "npz":

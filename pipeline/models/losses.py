@@ -37,10 +37,10 @@ def token_loss(label_smoothing: float, padding: int | None = None) -> Callable[[
 
 
 def _smoothed(target: Tensor, logits: Tensor, share: float) -> Tensor:
-    """Return the cross-entropy of each word with targets of which a share is spread over all words.
+    """Return the cross-entropy of each token for targets of which a share is spread over the whole vocabulary.
 
-    The gradient is that of the plain cross-entropy, moved: `softmax - (1 - share) · one-hot - share / words`. Left to
-    automatic differentiation the logits, the largest array of a step, would be gone through three times as often.
+    The gradient is that of the plain cross-entropy plus an offset: `softmax - (1 - share) · one-hot - share / words`.
+    Automatic differentiation would read the logits, the largest array of a step, three times as often.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -49,7 +49,7 @@ def _smoothed(target: Tensor, logits: Tensor, share: float) -> Tensor:
         flat, wanted = tf.reshape(logits, [-1, count]), tf.reshape(target, [-1])
         plain, back = tf.raw_ops.SparseSoftmaxCrossEntropyWithLogits(features=flat, labels=wanted)
         places = tf.stack([tf.range(tf.size(wanted), dtype=wanted.dtype), wanted], axis=1)
-        # The logarithm of the softmax, averaged over all words, is their mean less logsumexp, which `plain` holds.
+        # The mean log-softmax over the vocabulary is the mean logit minus the logsumexp, which `plain` contains.
         words = plain + share * (tf.gather_nd(flat, places) - tf.reduce_mean(flat, axis=1))
 
         def gradient(outer: Tensor) -> Tensor:

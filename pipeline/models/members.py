@@ -1,4 +1,4 @@
-"""Several networks of one shape whose outputs are averaged."""
+"""Ensembles: several networks of the same shape whose outputs are averaged."""
 
 from collections.abc import Sequence
 
@@ -6,14 +6,14 @@ import keras
 
 
 def averaged(networks: Sequence[keras.Model], name: str) -> keras.Model:
-    """Put networks side by side that take the same input; the output is the mean of theirs.
+    """Return an ensemble of networks with the same inputs; its output is the mean of their outputs.
 
     Source: Lakshminarayanan, Pritzel, Blundell: Simple and Scalable Predictive Uncertainty Estimation using Deep
     Ensembles (2017).
 
     Args:
-        networks: Each with a name of its own.
-        name: Of the whole.
+        networks: The members, with distinct names.
+        name: The name of the ensemble.
     """
     inputs = {
         tensor.name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=tensor.name)
@@ -24,13 +24,13 @@ def averaged(networks: Sequence[keras.Model], name: str) -> keras.Model:
 
 
 def shown_of(model: keras.Model) -> list[keras.Model]:
-    """Return what a summary or a picture shows: the network, and of several side by side the first besides."""
-    found = [model]
-    while (inner := members_of(found[-1])[0]) is not found[-1]:
-        found.append(inner)
-    return found
+    """Return the networks that a summary or a plot shows: the network and, for an ensemble, its first member."""
+    networks = [model]
+    while (inner := members_of(networks[-1])[0]) is not networks[-1]:
+        networks.append(inner)
+    return networks
 
 
 def members_of(model: keras.Model) -> list[keras.Model]:
-    """Return the networks that learn on their own: those that `averaged` put together, else the network itself."""
+    """Return the members of an ensemble made by `averaged`; for any other network, the network itself."""
     return [layer for layer in model.layers if isinstance(layer, keras.Model)] or [model]

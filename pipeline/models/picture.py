@@ -1,4 +1,4 @@
-"""A picture of a network: each layer a box with its shapes, by graphviz where there is one, else drawn here."""
+"""Plots of a network with one box per layer, drawn by graphviz if installed, otherwise by matplotlib."""
 
 import shutil
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from pipeline.models.members import shown_of
 from pipeline.models.structure import Part, parts_of
 
 BOX, ROW = (4.2, 0.62), 1.05
-"""Width and height of a box, and from one row to the next, in inches."""
+"""Width and height of a box, and the distance from one row to the next, in inches."""
 BOX_STYLE: dict[str, Any] = {
     "shape": "box",
     "style": '"rounded,filled"',
@@ -25,7 +25,7 @@ BOX_STYLE: dict[str, Any] = {
     "color": '"#33536b"',
     "fontname": "sans-serif",
 }
-"""Of graphviz."""
+"""Node attributes for graphviz."""
 
 
 @dataclass
@@ -36,14 +36,14 @@ class _Box:
 
 
 def write_pictures(model: keras.Model, folder: Path) -> str:
-    """Write `network.svg` and `network.png`; return what drew them."""
+    """Write `network.svg` and `network.png`; return the name of the program that drew them."""
     paths = [folder / f"network.{suffix}" for suffix in ("svg", "png")]
     if shutil.which("dot"):
         for path in paths:
             _graph(model).write(str(path), format=path.suffix[1:])
         return "graphviz"
     picture = figure(model)
-    # No date, and no random names within: the same network gives the same file.
+    # No date and no random identifiers: the same network gives the same file.
     with rc_context({"svg.hashsalt": model.name}):
         picture.savefig(paths[0], metadata={"Date": None})
     picture.savefig(paths[1], dpi=100)
@@ -65,35 +65,35 @@ def _graph(model: keras.Model) -> pydot.Dot:
 
 
 def figure(model: keras.Model) -> Figure:
-    """Draw a network; of several side by side the whole, and the first of them."""
+    """Draw a network; for an ensemble, the ensemble and its first member."""
     networks = shown_of(model)
     boxes = [_boxes(network) for network in networks]
-    sizes = [(1 + max(box.row for box in each), _widest(each)) for each in boxes]
-    height, width = ROW * sum(rows for rows, _ in sizes), (BOX[0] + 0.4) * max(wide for _, wide in sizes)
+    sizes = [(1 + max(box.row for box in panel), _widest(panel)) for panel in boxes]
+    height, width = ROW * sum(rows for rows, _ in sizes), (BOX[0] + 0.4) * max(count for _, count in sizes)
     picture = Figure(figsize=(width, height + 0.45 * len(networks)), layout="constrained")
     panels = picture.subplots(len(networks), 1, squeeze=False, height_ratios=[rows for rows, _ in sizes])
-    for network, each, axes in zip(networks, boxes, panels[:, 0], strict=True):
-        _draw(axes, each)
+    for network, network_boxes, axes in zip(networks, boxes, panels[:, 0], strict=True):
+        _draw(axes, network_boxes)
         axes.set_title(f"{network.name}: {network.count_params():,} parameters", fontsize=10)
     return picture
 
 
 def _boxes(model: keras.Model) -> list[_Box]:
-    found: dict[str, _Box] = {}
+    boxes: dict[str, _Box] = {}
     for part in parts_of(model):
-        found[part.name] = _Box(part, 1 + max((found[parent].row for parent in part.parents), default=-1))
+        boxes[part.name] = _Box(part, 1 + max((boxes[parent].row for parent in part.parents), default=-1))
     rows: dict[int, list[_Box]] = {}
-    for box in reversed(found.values()):
-        children = [other for other in found.values() if box.part.name in other.part.parents]
-        # What enters is drawn right above where it goes.
+    for box in reversed(boxes.values()):
+        children = [other for other in boxes.values() if box.part.name in other.part.parents]
+        # An input is drawn directly above the first layer that uses it.
         box.row = min(child.row for child in children) - 1 if children else box.row
         box.place = mean(child.place for child in children) if children else 0.0
         rows.setdefault(box.row, []).insert(0, box)
-        # Side by side around the place where they want to be.
-        middle = mean(each.place for each in rows[box.row])
-        for index, each in enumerate(rows[box.row]):
-            each.place = middle + index - (len(rows[box.row]) - 1) / 2
-    return list(found.values())
+        # Spread the boxes of a row evenly around their mean position.
+        middle = mean(neighbour.place for neighbour in rows[box.row])
+        for index, neighbour in enumerate(rows[box.row]):
+            neighbour.place = middle + index - (len(rows[box.row]) - 1) / 2
+    return list(boxes.values())
 
 
 def _widest(boxes: list[_Box]) -> int:
@@ -115,7 +115,7 @@ def _draw(axes: Axes, boxes: list[_Box]) -> None:
         axes.text(x, y - 0.14, second, ha="center", va="center", fontsize=8)
         for parent in part.parents:
             above = places[parent]
-            # Around the boxes between, where there are any.
+            # Bend the arrow around the boxes in between, if any.
             bend = "arc3,rad=0.25" if above[1] - y > 1.5 * ROW else "arc3"
             arrow = {"arrowstyle": "-|>", "color": "#33536b", "connectionstyle": bend}
             axes.annotate("", (x, y + BOX[1] / 2), (above[0], above[1] - BOX[1] / 2), arrowprops=arrow)

@@ -1,4 +1,4 @@
-"""In which floating point a network trains. Weights are always float32; it is the products that may be shorter."""
+"""The floating-point precision of training. Weights are always float32; only matrix products may be shorter."""
 
 from pathlib import Path
 
@@ -7,19 +7,19 @@ import keras
 from pipeline.models.keras_internals import inner_layers
 
 MIXED = {"float32": "float32", "bfloat16": "mixed_bfloat16"}
-"""Precision → Keras' name of it."""
+"""Name of the Keras dtype policy by precision."""
 FLAGS = {"avx512_bf16", "amx_bf16"}
 
 
 def resolved(precision: str) -> str:
-    """Return `float32` or `bfloat16`; `auto` is bfloat16 where the processor has instructions for it."""
+    """Return `float32` or `bfloat16`; `auto` means bfloat16 if the processor has instructions for it."""
     if precision != "auto":
         return precision
     return "bfloat16" if _has_bfloat16() else "float32"
 
 
 def to_float32(model: keras.Model) -> None:
-    """Let every layer compute in float32 from now on; graphs made before keep the precision that they were made in."""
+    """Switch every layer to float32; graphs traced earlier keep the precision that they were traced in."""
     for layer in inner_layers(model):
         if layer.dtype_policy.name == MIXED["bfloat16"]:
             layer.dtype_policy = keras.dtype_policies.DTypePolicy("float32")

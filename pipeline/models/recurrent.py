@@ -1,4 +1,4 @@
-"""An LSTM that multiplies the input of all steps at once, and so its gradients; Keras' own multiplies step by step."""
+"""An LSTM that multiplies the inputs of all steps, and their gradients, at once; Keras multiplies step by step."""
 
 from typing import Any
 
@@ -11,14 +11,13 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="onehot")
 class SequenceLSTM(keras.layers.LSTM):
-    """Keras' LSTM: the same weights, the same outputs, several times as fast on a processor.
+    """Keras' LSTM with the same weights and outputs, several times as fast on a CPU.
 
-    Three products take nearly all of its time: input times kernel, state times recurrent kernel, and in the backward
-    pass the gradient of the recurrent kernel. The first and the last are one product over all steps here; only the
-    second needs the steps one after the other. Gates and cell states are float32 also where products are shorter.
+    Three products take nearly all of the time: input times kernel, state times recurrent kernel and, in the backward
+    pass, the gradient of the recurrent kernel. Here the first and the last are each one product over all steps; only
+    the second runs step by step. Gates and cell states are float32 even if the products are shorter.
 
-    Settings under which the steps differ (recurrent dropout, another activation, a stateful layer, another backend)
-    are left to Keras.
+    Other settings (recurrent dropout, another activation, a stateful layer, another backend) fall back to Keras.
 
     Source: Hochreiter, Schmidhuber: Long Short-Term Memory (1997); Keras' order of gates: input, forget, cell, output.
     """
@@ -26,7 +25,7 @@ class SequenceLSTM(keras.layers.LSTM):
     def call(
         self, sequences: Tensor, initial_state: Any = None, mask: Tensor = None, training: bool | None = False
     ) -> Any:
-        """Run over `(batch, steps, features)`; steps whose mask is false leave the state as it is."""
+        """Return the outputs for shape (batch, steps, features); masked steps leave the state unchanged."""
         if not self._is_plain():
             return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
         if self.dropout and training:
@@ -42,8 +41,8 @@ class SequenceLSTM(keras.layers.LSTM):
             inputs, kept = tf.reverse(inputs, [0]), tf.reverse(kept, [0])
         hs, h, c = _lstm(inputs, tf.convert_to_tensor(self.cell.recurrent_kernel), h, c, kept)
         if mask is not None:
-            # Steps before the first that counts put out zeros, whatever state they begin with; all steps that do not
-            # count where Bidirectional asks for it.
+            # Masked steps before the first unmasked step output zeros, whatever the initial state. All masked steps do
+            # if zero_output_for_mask is set, as Bidirectional does.
             shown = kept if self.zero_output_for_mask else tf.cumsum(tf.cast(kept, tf.int32)) > 0
             hs = hs * tf.cast(shown, hs.dtype)[:, :, None]
         h, c = tf.cast(h, self.compute_dtype), tf.cast(c, self.compute_dtype)
@@ -63,17 +62,17 @@ class SequenceLSTM(keras.layers.LSTM):
 
 
 def _lstm(inputs: Tensor, kernel: Tensor, h: Tensor, c: Tensor, kept: Tensor) -> Any:
-    """Run the steps.
+    """Run all steps.
 
     Args:
-        inputs: Times the input kernel, bias added, `(steps, batch, 4 · units)`.
-        kernel: Recurrent, `(units, 4 · units)`.
-        h: First output, `(batch, units)`, float32.
-        c: First cell state, likewise.
-        kept: Steps that count, `(steps, batch)`; the others leave the state as it is.
+        inputs: The inputs times the input kernel plus the bias, shape (steps, batch, 4 · units).
+        kernel: The recurrent kernel, shape (units, 4 · units).
+        h: The initial output, shape (batch, units), float32.
+        c: The initial cell state, shape (batch, units), float32.
+        kept: The mask, shape (steps, batch); steps where it is false leave the state unchanged.
 
     Returns:
-        Outputs `(steps, batch, units)`, the last output and the last cell state, all float32.
+        The outputs, shape (steps, batch, units), the last output and the last cell state, all float32.
     """
 
     @tf.custom_gradient  # type: ignore[untyped-decorator]
@@ -89,9 +88,9 @@ def _lstm(inputs: Tensor, kernel: Tensor, h: Tensor, c: Tensor, kept: Tensor) ->
             i, f, g, o = tf.split(z, 4, axis=1)
             i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
             cell = f * c + i * g
-            here = mask[t]
-            c = c + here * (cell - c)
-            h = h + here * (o * tf.tanh(cell) - h)
+            step_mask = mask[t]
+            c = c + step_mask * (cell - c)
+            h = h + step_mask * (o * tf.tanh(cell) - h)
             return t + 1, h, c, hs.write(t, h), cs.write(t, c), gates.write(t, tf.concat([i, f, g, o], 1))
 
         shape = h.shape
@@ -108,19 +107,19 @@ def _lstm(inputs: Tensor, kernel: Tensor, h: Tensor, c: Tensor, kept: Tensor) ->
             transposed = tf.transpose(kernel)
 
             def backward(t: Tensor, d_h: Tensor, d_c: Tensor, d_z: Any) -> Any:
-                here = mask[t]
+                step_mask = mask[t]
                 d_h = d_h + d_hs[t]
                 i, f, g, o = tf.split(all_gates[t], 4, axis=1)
-                # Where the step counts; elsewhere the gradient goes on to the step before as it is.
-                d_out, d_pass_h, d_pass_c = here * d_h, d_h - here * d_h, d_c - here * d_c
-                bent = tf.tanh(f * before_c[t] + i * g)
-                d_cell = here * d_c + d_out * o * (1 - bent * bent)
+                # At masked steps the gradient passes to the previous step unchanged.
+                d_out, d_pass_h, d_pass_c = step_mask * d_h, d_h - step_mask * d_h, d_c - step_mask * d_c
+                cell_output = tf.tanh(f * before_c[t] + i * g)
+                d_cell = step_mask * d_c + d_out * o * (1 - cell_output * cell_output)
                 d_gates = tf.concat(
                     [
                         d_cell * g * i * (1 - i),
                         d_cell * before_c[t] * f * (1 - f),
                         d_cell * i * (1 - g * g),
-                        d_out * bent * o * (1 - o),
+                        d_out * cell_output * o * (1 - o),
                     ],
                     1,
                 )
@@ -130,11 +129,11 @@ def _lstm(inputs: Tensor, kernel: Tensor, h: Tensor, c: Tensor, kept: Tensor) ->
 
             d_z = tf.TensorArray(dtype, steps, element_shape=[shape[0], 4 * kernel.shape[0]])
             _, d_h, d_c, d_z = tf.while_loop(lambda t, *_: t >= 0, backward, [steps - 1, d_last_h, d_last_c, d_z])
-            found = d_z.stack()
+            d_inputs = d_z.stack()
             units = kernel.shape[0]
-            flat = tf.reshape(found, [-1, 4 * units])
+            flat = tf.reshape(d_inputs, [-1, 4 * units])
             d_kernel = tf.matmul(tf.cast(tf.reshape(before_h, [-1, units]), dtype), flat, transpose_a=True)
-            return tf.cast(found, inputs.dtype), d_kernel, d_h, d_c
+            return tf.cast(d_inputs, inputs.dtype), d_kernel, d_h, d_c
 
         return (all_h, last_h, last_c), gradient
 

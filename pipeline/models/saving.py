@@ -1,5 +1,6 @@
-"""Save a network as a file whose bytes hang on nothing but the network."""
+"""Save a network as a file whose bytes depend only on the network."""
 
+import importlib
 import io
 import json
 import zipfile
@@ -15,7 +16,7 @@ EPOCH_OF_ZIP = (1980, 1, 1, 0, 0, 0)
 
 
 def save_model(model: keras.Model, path: Path) -> None:
-    """Write `.keras`, without the date and the memory addresses that Keras puts into it; it computes in float32."""
+    """Write a `.keras` file in float32, without the date and the memory addresses that Keras adds."""
     to_float32(model)
     path.parent.mkdir(parents=True, exist_ok=True)
     raw = path.with_name(f".{path.stem}.raw.keras")
@@ -26,8 +27,15 @@ def save_model(model: keras.Model, path: Path) -> None:
         raw.unlink(missing_ok=True)
 
 
-def load_model(path: Path) -> keras.Model:
-    """Read `.keras` in safe mode: nothing in it is run."""
+def load_model(path: Path, layers: str | None = None) -> keras.Model:
+    """Read a `.keras` file in safe mode: no code in it is run.
+
+    Args:
+        path: The file.
+        layers: Name of the module that registers the network's own layers with Keras, if it has any.
+    """
+    if layers is not None:
+        importlib.import_module(layers)
     return keras.saving.load_model(path, compile=False, safe_mode=True)
 
 
@@ -43,7 +51,7 @@ def _canonical(path: Path) -> bytes:
 
 
 def _normalised(content: Any, numbers: dict[int, int]) -> Any:
-    # Keras names shared objects by their address in memory; in order of appearance they name the same objects.
+    # Keras identifies shared objects by memory address; numbers in order of appearance are reproducible.
     if isinstance(content, list):
         return [_normalised(item, numbers) for item in content]
     if not isinstance(content, dict):

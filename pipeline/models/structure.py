@@ -1,4 +1,4 @@
-"""What a network consists of: its layers with shapes, parameters and what comes before each."""
+"""The structure of a network: its layers with shapes, parameters and parents."""
 
 from dataclasses import dataclass
 from math import prod
@@ -16,11 +16,11 @@ class Part:
     """A layer, or a network within the network.
 
     Attributes:
-        name: Of the layer; a layer that is used again is `NAME:2` then.
-        kind: Its class.
-        shapes: What goes in and comes out; `n` is the number of rows.
-        parameters: Their number.
-        parents: Layers whose output goes in.
+        name: The name of the layer; the second use of a layer is `NAME:2`.
+        kind: The class of the layer.
+        shapes: The input and output shapes; `n` is the number of rows.
+        parameters: The number of parameters.
+        parents: The layers whose outputs are the inputs.
     """
 
     name: str
@@ -31,30 +31,30 @@ class Part:
 
     @property
     def lines(self) -> tuple[str, str]:
-        """What a picture says of it."""
+        """The two lines of its box in a plot."""
         count = f", {self.parameters:,} parameters" if self.parameters else ""
         return f"{self.name}: {self.kind}", f"{self.shapes}{count}"
 
 
 def nodes_of(model: keras.Model) -> dict[str, tuple[Any, Any]]:
-    """Return each use of a layer, after those whose output it takes: name → layer and Keras' node of the use."""
+    """Return (layer, Keras node) by name for each use of a layer, in topological order."""
     names: dict[int, str] = {}
     waiting: dict[str, tuple[Any, Any]] = {}
     for layer in model.layers:
         for use, node in enumerate(uses_of(layer, model), start=1):
             names[id(node)] = layer.name if use == 1 else f"{layer.name}:{use}"
             waiting[names[id(node)]] = layer, node
-    found: dict[str, tuple[Any, Any]] = {}
+    nodes: dict[str, tuple[Any, Any]] = {}
     while waiting:
-        name = next(n for n, (_, node) in waiting.items() if all(names[id(p)] in found for p in node.parent_nodes))
-        found[name] = waiting.pop(name)
-    return found
+        name = next(n for n, (_, node) in waiting.items() if all(names[id(p)] in nodes for p in node.parent_nodes))
+        nodes[name] = waiting.pop(name)
+    return nodes
 
 
 def parts_of(model: keras.Model) -> list[Part]:
-    """Return the layers of a network, each after its parents; its weights count where it is used first."""
-    found = nodes_of(model)
-    names = {id(node): name for name, (_, node) in found.items()}
+    """Return the layers of a network, each after its parents; shared weights count at the first use only."""
+    nodes = nodes_of(model)
+    names = {id(node): name for name, (_, node) in nodes.items()}
     return [
         Part(
             name,
@@ -63,12 +63,12 @@ def parts_of(model: keras.Model) -> list[Part]:
             layer.count_params() if name == layer.name else 0,
             list(dict.fromkeys(names[id(parent)] for parent in node.parent_nodes)),
         )
-        for name, (layer, node) in found.items()
+        for name, (layer, node) in nodes.items()
     ]
 
 
 def summary(model: keras.Model) -> str:
-    """Return a table of the layers; of several networks side by side, of the whole and of the first."""
+    """Return a table of the layers; for an ensemble, of the ensemble and of its first member."""
     lines = []
     for network in shown_of(model):
         rows = [("layer", "kind", "shapes", "parameters", "after")] + [
@@ -78,14 +78,14 @@ def summary(model: keras.Model) -> str:
         widths = [max(len(row[column]) for row in rows) for column in range(5)]
         shown = [
             "  ".join(
-                text.rjust(width) if place == 3 else text.ljust(width)
-                for place, (text, width) in enumerate(zip(row, widths, strict=True))
+                text.rjust(width) if column == 3 else text.ljust(width)
+                for column, (text, width) in enumerate(zip(row, widths, strict=True))
             ).rstrip()
             for row in rows
         ]
-        still = sum(prod(weight.shape) for weight in network.non_trainable_weights)
-        apart = f", {still:,} of them statistics that are not trained" if still else ""
-        lines += [f"{network.name}: {network.count_params():,} parameters{apart}", *shown, ""]
+        frozen = sum(prod(weight.shape) for weight in network.non_trainable_weights)
+        note = f", {frozen:,} of them non-trainable statistics" if frozen else ""
+        lines += [f"{network.name}: {network.count_params():,} parameters{note}", *shown, ""]
     return "\n".join(lines)
 
 
@@ -93,9 +93,9 @@ def _kind(layer: keras.layers.Layer) -> str:
     if isinstance(layer, keras.Model):
         return "network"
     if isinstance(layer, EmbeddingDense):
-        least, most = min(layer.dims), max(layer.dims)
-        wide = str(most) if least == most else f"{least} to {most}"
-        return f"EmbeddingDense, {len(layer.dims)} embeddings of {wide}"
+        smallest, largest = min(layer.dims), max(layer.dims)
+        width = str(largest) if smallest == largest else f"{smallest} to {largest}"
+        return f"EmbeddingDense, {len(layer.dims)} embeddings of {width}"
     if isinstance(layer, keras.layers.Activation):
         return f"Activation, {layer.activation.__name__}"
     return type(layer).__name__

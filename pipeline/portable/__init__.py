@@ -1,1 +1,1 @@
-"""What needs NumPy and the standard library alone, and may be copied out."""
+"""Code that needs only NumPy and the standard library; exported bundles contain a copy of it."""

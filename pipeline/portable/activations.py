@@ -1,6 +1,6 @@
-"""The activations that Keras knows by name, of which the output has the shape of the input. NumPy alone.
+"""All named Keras activations whose output has the shape of the input, in NumPy.
 
-Each computes in the type of its input. Definitions: Keras' documentation, which names the papers.
+Each function computes in the type of its input. Definitions: the documentation of Keras, which cites the papers.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ SHRINK = 0.5
 
 
 def sigmoid(x: Any) -> Any:
-    """Return 1 / (1 + e^-x), which does not overflow this way."""
+    """Return 1 / (1 + e^-x), computed without overflow."""
     return 0.5 * (1 + np.tanh(0.5 * x))
 
 
 def softmax(x: Any) -> Any:
     """Return probabilities over the last axis."""
-    raised = np.exp(x - x.max(axis=-1, keepdims=True))
-    return raised / raised.sum(axis=-1, keepdims=True)
+    exponentials = np.exp(x - x.max(axis=-1, keepdims=True))
+    return exponentials / exponentials.sum(axis=-1, keepdims=True)
 
 
 def _log_softmax(x: Any) -> Any:
-    moved = x - x.max(axis=-1, keepdims=True)
-    return moved - np.log(np.exp(moved).sum(axis=-1, keepdims=True))
+    shifted = x - x.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def _softplus(x: Any) -> Any:
@@ -37,7 +37,7 @@ def _softplus(x: Any) -> Any:
 
 
 def _negative(x: Any) -> Any:
-    """Return e^x - 1 where x is below 0, else 0."""
+    """Return e^x - 1 if x is below 0, else 0."""
     return np.expm1(np.minimum(x, 0))
 
 
@@ -46,7 +46,7 @@ def _elu(x: Any) -> Any:
 
 
 def _gelu(x: Any) -> Any:
-    # Python has the error function, NumPy has not: one number after the other.
+    # NumPy has no error function, so Python's is applied to each number.
     erf = np.array([math.erf(value) for value in (x.reshape(-1) / math.sqrt(2)).tolist()], x.dtype)
     return 0.5 * x * (1 + erf.reshape(x.shape))
 
@@ -58,15 +58,15 @@ def _hard_sigmoid(x: Any) -> Any:
 def _sparsemax(x: Any) -> Any:
     ordered = -np.sort(-x, axis=-1)
     sums = np.cumsum(ordered, axis=-1)
-    held = ordered - (sums - 1) / np.arange(1, x.shape[-1] + 1, dtype=x.dtype) > 0
-    # What a trained network computed is computed here: Keras 3.15 adds up the sums of all places that are held, where
-    # the paper (Martins, Astudillo 2016) takes that of the last.
-    total = np.where(held, sums, np.float32(0)).sum(axis=-1, keepdims=True)
-    return np.maximum(x - (total - 1) / held.sum(axis=-1, keepdims=True).astype(x.dtype), 0)
+    in_support = ordered - (sums - 1) / np.arange(1, x.shape[-1] + 1, dtype=x.dtype) > 0
+    # This must match the trained network: Keras 3.15 adds up the sums at all positions of the support, where the paper
+    # (Martins, Astudillo 2016) takes only the last one.
+    total = np.where(in_support, sums, np.float32(0)).sum(axis=-1, keepdims=True)
+    return np.maximum(x - (total - 1) / in_support.sum(axis=-1, keepdims=True).astype(x.dtype), 0)
 
 
 ACTIVATIONS: dict[str, Activation] = {
-    "celu": _elu,  # with Keras' default of 1 the two are one
+    "celu": _elu,  # identical to elu with Keras' default alpha of 1
     "elu": _elu,
     "exponential": np.exp,
     "gelu": _gelu,

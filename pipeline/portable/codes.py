@@ -1,4 +1,4 @@
-"""Values as codes. NumPy alone."""
+"""Convert values to codes, in NumPy."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import numpy as np
 
 
 def codes_among(values: Any, known: Any) -> Any:
-    """Return which of the known values each one is: its place from 1, or 0 where it is none of them.
+    """Return the position of each value among the known values, from 1, or 0 for unknown values.
 
     Args:
-        values: `(rows,)`.
-        known: `(known,)`, ascending, of the same type.
+        values: The values, shape (rows,).
+        known: The known values in ascending order and of the same type, shape (known,).
 
     Returns:
-        int32 `(rows,)`.
+        The codes, int32, shape (rows,).
     """
     if not len(known):
         return np.zeros(len(values), np.int32)
-    places = np.minimum(np.searchsorted(known, values), len(known) - 1)
-    return np.where(known[places] == values, places + 1, 0).astype(np.int32)
+    positions = np.minimum(np.searchsorted(known, values), len(known) - 1)
+    return np.where(known[positions] == values, positions + 1, 0).astype(np.int32)

@@ -1,4 +1,4 @@
-"""What a bundle refuses."""
+"""Errors of bundles, and a check of their input."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from typing import Any
 
 
 class BundleError(ValueError):
-    """A bundle that is damaged or of another version, or input that it cannot take."""
+    """A bundle is corrupt or of another version, or its input is invalid."""
 
 
 def list_of(given: Any, kind: Any, expected: str) -> list[Any]:
-    """Return what is given as a list.
+    """Return the input as a list.
 
     Args:
-        given: Any iterable of `kind`; not one of them alone.
-        kind: Of each.
-        expected: In words, for the error.
+        given: An iterable of `kind`; a single element is an error.
+        kind: The type of the elements.
+        expected: A description of the elements, for the error message.
 
     Raises:
-        BundleError: It is something else.
+        BundleError: The input is not an iterable of `kind`.
     """
     if not isinstance(given, (str, bytes, dict)):
         try:
-            found = list(given)
+            elements = list(given)
         except TypeError:
-            found = [None]
-        if all(isinstance(each, kind) for each in found):
-            return found
+            elements = [None]
+        if all(isinstance(element, kind) for element in elements):
+            return elements
     raise BundleError(f"expected a list of {expected}; received {given!r:.60}")

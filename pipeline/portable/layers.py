@@ -1,7 +1,7 @@
-"""What each layer computes, in float32. NumPy alone.
+"""The computation of each layer in float32, in NumPy.
 
-Each function takes the layer's settings and weights, then what Keras' layer is called with; it returns an array, or a
-list of several. The formulas are those of Keras and of `pipeline/models`; a test compares them.
+Each function takes the settings and weights of the layer, then the arguments of the Keras layer, and returns an array
+or a list of arrays. The formulas are those of Keras and of `pipeline/models`; a test compares the results.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from .codes import codes_among
 Settings = dict[str, Any]
 Weights = dict[str, Any]
 FAR = np.float32(-1e9)
-"""Score of what must not be looked at."""
+"""Attention score of masked positions."""
 
 
-def _bent(settings: Settings, x: Any, key: str = "activation") -> Any:
+def _activate(settings: Settings, x: Any, key: str = "activation") -> Any:
     return ACTIVATIONS[settings[key]](x)
 
 
@@ -30,11 +30,11 @@ def _identity(_s: Settings, _w: Weights, x: Any) -> Any:
 
 def _dense(s: Settings, w: Weights, x: Any) -> Any:
     product = x @ w["kernel"]
-    return _bent(s, product + w["bias"] if "bias" in w else product)
+    return _activate(s, product + w["bias"] if "bias" in w else product)
 
 
 def _embedding(_s: Settings, w: Weights, numbers: Any) -> Any:
-    # One-hot vectors times the matrix: its rows.
+    # One-hot vectors times the matrix select its rows.
     return w["embeddings"][numbers]
 
 
@@ -71,9 +71,9 @@ def _layer_normalization(s: Settings, w: Weights, x: Any) -> Any:
 
 
 def _batch_normalization(s: Settings, w: Weights, x: Any) -> Any:
-    found = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + np.float32(s["epsilon"]))
-    found = found * w["gamma"] if "gamma" in w else found
-    return found + w["beta"] if "beta" in w else found
+    normalised = (x - w["moving_mean"]) / np.sqrt(w["moving_variance"] + np.float32(s["epsilon"]))
+    normalised = normalised * w["gamma"] if "gamma" in w else normalised
+    return normalised + w["beta"] if "beta" in w else normalised
 
 
 def _rescaling(s: Settings, _w: Weights, x: Any) -> Any:
@@ -84,10 +84,9 @@ def _rescaling(s: Settings, _w: Weights, x: Any) -> Any:
 
 
 def _recurrent(s: Settings, cell: Callable[[Any, Any], Any], x: Any, initial_state: Any, mask: Any, parts: int) -> Any:
-    """Run a cell over the steps of `x` `(batch, steps, …)`.
+    """Run a cell over the steps of `x`, shape (batch, steps, …).
 
-    A step whose mask is false leaves the state as it is, and puts out again what the step before it did: zeros, where
-    there was none.
+    A masked step leaves the state unchanged and repeats the previous output, or outputs zeros if there is none.
     """
     batch, steps = x.shape[:2]
     state = initial_state
@@ -104,12 +103,12 @@ def _recurrent(s: Settings, cell: Callable[[Any, Any], Any], x: Any, initial_sta
             after = [np.where(kept, new, old) for new, old in zip(after, state, strict=True)]
         state = after
         outputs.append(np.where(kept, output, np.float32(0)) if mask is not None and s["zero_masked"] else output)
-    found = np.stack(outputs, axis=1) if s["return_sequences"] else output
-    return [found, *state] if s["return_state"] else found
+    result = np.stack(outputs, axis=1) if s["return_sequences"] else output
+    return [result, *state] if s["return_state"] else result
 
 
 def _lstm(s: Settings, w: Weights, x: Any, initial_state: Any = None, mask: Any = None, prefix: str = "") -> Any:
-    """Four blocks of units: input gate, forget gate, cell, output gate."""
+    """Run an LSTM; its kernels have four blocks of units: input gate, forget gate, cell, output gate."""
     inner, units = w[f"{prefix}recurrent_kernel"], s["units"]
     projected = x @ w[f"{prefix}kernel"]
     if f"{prefix}bias" in w:
@@ -118,30 +117,30 @@ def _lstm(s: Settings, w: Weights, x: Any, initial_state: Any = None, mask: Any 
     def cell(now: Any, state: Any) -> Any:
         h, c = state
         z = now + h @ inner
-        i, f, g, o = (z[:, place * units : (place + 1) * units] for place in range(4))
-        i, f, o = (_bent(s, gate, "recurrent_activation") for gate in (i, f, o))
-        c = f * c + i * _bent(s, g)
-        return [o * _bent(s, c), c]
+        i, f, g, o = (z[:, block * units : (block + 1) * units] for block in range(4))
+        i, f, o = (_activate(s, gate, "recurrent_activation") for gate in (i, f, o))
+        c = f * c + i * _activate(s, g)
+        return [o * _activate(s, c), c]
 
     return _recurrent(s, cell, projected, initial_state, mask, 2)
 
 
 def _gru(s: Settings, w: Weights, x: Any, initial_state: Any = None, mask: Any = None, prefix: str = "") -> Any:
-    """Three blocks of units: update gate, reset gate, candidate."""
+    """Run a GRU; its kernels have three blocks of units: update gate, reset gate, candidate."""
     kernel, units = w[f"{prefix}recurrent_kernel"], s["units"]
     bias = w.get(f"{prefix}bias", np.float32(0))
-    into, inside = (bias[0], bias[1]) if np.ndim(bias) == 2 else (bias, np.float32(0))
-    projected = x @ w[f"{prefix}kernel"] + into
+    input_bias, recurrent_bias = (bias[0], bias[1]) if np.ndim(bias) == 2 else (bias, np.float32(0))
+    projected = x @ w[f"{prefix}kernel"] + input_bias
 
     def cell(now: Any, state: Any) -> Any:
         (h,) = state
-        turned = h @ kernel + inside if s["reset_after"] else h @ kernel[:, : 2 * units]
+        recurrent = h @ kernel + recurrent_bias if s["reset_after"] else h @ kernel[:, : 2 * units]
         z, r = (
-            _bent(s, now[:, part] + turned[:, part], "recurrent_activation")
+            _activate(s, now[:, part] + recurrent[:, part], "recurrent_activation")
             for part in (slice(units), slice(units, 2 * units))
         )
-        last = r * turned[:, 2 * units :] if s["reset_after"] else (r * h) @ kernel[:, 2 * units :]
-        candidate = _bent(s, now[:, 2 * units :] + last)
+        last = r * recurrent[:, 2 * units :] if s["reset_after"] else (r * h) @ kernel[:, 2 * units :]
+        candidate = _activate(s, now[:, 2 * units :] + last)
         return [z * h + (1 - z) * candidate]
 
     initial_state = initial_state if isinstance(initial_state, list) or initial_state is None else [initial_state]
@@ -154,43 +153,43 @@ RECURRENT: dict[str, Callable[..., Any]] = {"LSTM": _lstm, "GRU": _gru}
 def _bidirectional(s: Settings, w: Weights, x: Any, initial_state: Any = None, mask: Any = None) -> Any:
     layer = RECURRENT[s["layer"]]
     half = None if initial_state is None else len(initial_state) // 2
-    found, states = [], []
+    outputs, states = [], []
     for place, (prefix, backwards) in enumerate((("forward/", False), ("backward/", True))):
         begin = None if half is None else initial_state[place * half : (place + 1) * half]
         settings = {**s, "go_backwards": backwards, "return_state": True}
         output, *state = layer(settings, w, x, begin, mask, prefix)
-        # Outputs stand where their inputs stood, whichever way they were read.
-        found.append(output[:, ::-1] if backwards and s["return_sequences"] else output)
+        # Both directions return outputs in the order of the inputs.
+        outputs.append(output[:, ::-1] if backwards and s["return_sequences"] else output)
         states += state
-    both = np.concatenate(found, axis=-1)
+    both = np.concatenate(outputs, axis=-1)
     return [both, *states] if s["return_state"] else both
 
 
 # Attention.
 
 
-def _look(scores: Any, memory: Any, kept: Any) -> list[Any]:
+def _attend(scores: Any, memory: Any, kept: Any) -> list[Any]:
     weights = softmax(scores + (1 - kept.astype(np.float32))[:, None] * FAR)
     return [weights @ memory, weights]
 
 
 def _attention(_s: Settings, w: Weights, query: Any, memory: Any, kept: Any) -> Any:
-    return _look(query @ w["kernel"] @ memory.transpose(0, 2, 1), memory, kept)
+    return _attend(query @ w["kernel"] @ memory.transpose(0, 2, 1), memory, kept)
 
 
 def _attending_lstm(s: Settings, w: Weights, inputs: Any, keys: Any, memory: Any, kept: Any, h: Any, c: Any) -> Any:
     width = inputs.shape[-1]
     settings = {**s, "go_backwards": False, "return_sequences": True, "return_state": True, "zero_masked": False}
-    outputs, looked = [], []
+    outputs, attention = [], []
     for step in range(inputs.shape[1]):
         fits = np.tanh((h @ w["query_kernel"])[:, None] + keys) * w["direction"]
-        seen, weights = _look(fits.sum(axis=-1)[:, None], memory, kept)
-        both = np.concatenate([inputs[:, step : step + 1], seen], axis=-1)
+        context, weights = _attend(fits.sum(axis=-1)[:, None], memory, kept)
+        both = np.concatenate([inputs[:, step : step + 1], context], axis=-1)
         output, h, c = _lstm(settings, w, both, [h, c])
-        outputs.append(np.concatenate([output, seen], axis=-1))
-        looked.append(weights)
-    assert width + memory.shape[-1] == w["kernel"].shape[0]  # noqa: S101  (what the loop rests on)
-    return [np.concatenate(outputs, axis=1), np.concatenate(looked, axis=1), h, c]
+        outputs.append(np.concatenate([output, context], axis=-1))
+        attention.append(weights)
+    assert width + memory.shape[-1] == w["kernel"].shape[0]  # noqa: S101  (the loop relies on it)
+    return [np.concatenate(outputs, axis=1), np.concatenate(attention, axis=1), h, c]
 
 
 def _positions(s: Settings, w: Weights, embedded: Any, before: Any) -> Any:
@@ -210,7 +209,7 @@ def _heads(s: Settings, query: Any, keys: Any, values: Any, bias: Any) -> tuple[
     return seen.reshape(*seen.shape[:2], s["width"]), weights
 
 
-def _thought(s: Settings, w: Weights, x: Any) -> Any:
+def _feed_forward(s: Settings, w: Weights, x: Any) -> Any:
     wide = np.maximum(_normalised(w, s["epsilon"], x, "dense_norm/") @ w["wide/kernel"] + w["wide/bias"], 0)
     return x + wide @ w["narrow/kernel"] + w["narrow/bias"]
 
@@ -220,7 +219,7 @@ def _encoder_block(s: Settings, w: Weights, x: Any, kept: Any) -> Any:
     query, keys, values = np.split(both, 3, axis=-1)
     bias = (1 - kept.astype(np.float32))[:, None, None] * FAR
     seen, _ = _heads(s, query, keys, values, bias)
-    return _thought(s, w, x + seen @ w["output/kernel"] + w["output/bias"])
+    return _feed_forward(s, w, x + seen @ w["output/kernel"] + w["output/bias"])
 
 
 def _decoder_block(s: Settings, w: Weights, x: Any, memory: Any, kept: Any, past: Any) -> Any:
@@ -236,7 +235,7 @@ def _decoder_block(s: Settings, w: Weights, x: Any, memory: Any, kept: Any, past
     query = _normalised(w, s["epsilon"], x, "memory_norm/") @ w["query/kernel"] + w["query/bias"]
     seen, weights = _heads(s, query, keys, values, (1 - kept.astype(np.float32))[:, None, None] * FAR)
     x = x + seen @ w["memory_output/kernel"] + w["memory_output/bias"]
-    return [_thought(s, w, x), weights.mean(axis=1), past]
+    return [_feed_forward(s, w, x), weights.mean(axis=1), past]
 
 
 def _nothing(s: Settings, _w: Weights, words: Any) -> Any:
@@ -267,8 +266,8 @@ def _quantile_bins(s: Settings, _w: Weights, values: Any) -> Any:
 
 
 def _value_codes(s: Settings, _w: Weights, values: Any) -> Any:
-    known = [np.asarray(each, np.float32) for each in s["known"]]
-    return np.stack([codes_among(values[:, place], each) for place, each in enumerate(known)], axis=1)
+    columns = [np.asarray(known, np.float32) for known in s["known"]]
+    return np.stack([codes_among(values[:, index], known) for index, known in enumerate(columns)], axis=1)
 
 
 def _number_embedding(w: Weights, values: Any, missing: Any, features: Any) -> Any:
@@ -291,7 +290,7 @@ def _piecewise_embedding(_s: Settings, w: Weights, values: Any) -> Any:
 
 
 LAYERS: dict[str, Callable[..., Any]] = {
-    "Activation": lambda s, w, x: _bent(s, x),
+    "Activation": lambda s, w, x: _activate(s, x),
     "Add": lambda s, w, parts: sum(parts[1:], parts[0]),
     "AttendingLSTM": _attending_lstm,
     "Attention": _attention,

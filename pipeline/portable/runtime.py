@@ -1,7 +1,7 @@
-"""Runs networks without a framework: NumPy and the standard library. This folder can be copied out and used alone.
+"""Run networks with NumPy and the standard library only. This folder can be copied and used on its own.
 
-A network is a graph, as JSON: inputs by name; nodes, each a layer with settings, weights and what it is called with;
-outputs. Weights stand in an `.npz` beside it.
+A network is a graph in JSON with inputs by name, nodes (each a layer with settings, weights and arguments) and outputs.
+The weights are in a separate `.npz` file.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ INPUT_TYPES = {"int32": np.int32, "float32": np.float32, "bool": np.bool_}
 
 
 class Network:
-    """A network.
+    """A network that NumPy runs.
 
     Args:
-        graph: As `pipeline.exporting` wrote it.
-        weights: Arrays by name.
+        graph: The graph, as written by `pipeline.exporting`.
+        weights: The weights by name.
     """
 
     def __init__(self, graph: dict[str, Any], weights: dict[str, Any]) -> None:
@@ -29,27 +29,27 @@ class Network:
         self._nodes = [_Node(node, weights) for node in graph["nodes"]]
 
     def __call__(self, **inputs: Any) -> Any:
-        """Compute the outputs.
+        """Return the outputs.
 
         Args:
-            inputs: By name, arrays whose first axis is the batch.
+            inputs: The inputs by name, shape (batch, …) each.
 
         Returns:
             An array, or arrays by name.
 
         Raises:
-            ValueError: An input is missing, or there is none of that name.
+            ValueError: An input is missing or unknown.
         """
         if set(inputs) != set(self.inputs):
             raise ValueError(f"the network takes {', '.join(self.inputs)}; received {', '.join(inputs) or 'nothing'}")
-        found: dict[str, list[Any]] = {
+        values: dict[str, list[Any]] = {
             name: [np.asarray(array, INPUT_TYPES[self.inputs[name]])] for name, array in inputs.items()
         }
-        # What becomes infinite is as silent as in other frameworks.
+        # No warnings for overflow, as in other frameworks.
         with np.errstate(over="ignore", invalid="ignore"):
             for node in self._nodes:
-                found[node.name] = node(found)
-        return filled(self._outputs, found)
+                values[node.name] = node(values)
+        return filled(self._outputs, values)
 
 
 class _Node:
@@ -63,23 +63,23 @@ class _Node:
         self._layer, self._settings = LAYERS[content["layer"]], content["settings"]
         self._weights = {role: weights[name] for role, name in content["weights"].items()}
 
-    def __call__(self, found: dict[str, list[Any]]) -> list[Any]:
-        args = [filled(each, found) for each in self._args]
+    def __call__(self, values: dict[str, list[Any]]) -> list[Any]:
+        args = [filled(argument, values) for argument in self._args]
         if self._network is not None:
             (inputs,) = args
             output = self._network(**inputs)
         else:
-            kwargs = {name: filled(each, found) for name, each in self._kwargs.items()}
+            kwargs = {name: filled(argument, values) for name, argument in self._kwargs.items()}
             output = self._layer(self._settings, self._weights, *args, **kwargs)
         return output if isinstance(output, list) else [output]
 
 
-def filled(content: Any, found: dict[str, list[Any]]) -> Any:
-    """Put values where their places are named: `{"node": NAME, "output": NUMBER}`."""
+def filled(content: Any, values: dict[str, list[Any]]) -> Any:
+    """Return the content with each reference `{"node": NAME, "output": NUMBER}` replaced by its value."""
     if isinstance(content, dict):
         if set(content) == {"node", "output"}:
-            return found[content["node"]][content["output"]]
-        return {name: filled(each, found) for name, each in content.items()}
+            return values[content["node"]][content["output"]]
+        return {name: filled(value, values) for name, value in content.items()}
     if isinstance(content, list):
-        return [filled(each, found) for each in content]
+        return [filled(item, values) for item in content]
     return content

@@ -1,4 +1,4 @@
-"""Make a recorded run again, in a folder of its own, and compare the two."""
+"""Reproduce a recorded run in a separate folder, and compare both."""
 
 from pipeline.reproduction.comparison import Comparison, compared
 from pipeline.reproduction.data import bring_data, from_dvc

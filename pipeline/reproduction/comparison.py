@@ -1,4 +1,4 @@
-"""Two runs of the same: files byte for byte, scores, and where weights differ by how much."""
+"""Compare a run with its reproduction: files byte for byte, scores, and the size of differences between weights."""
 
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,11 +14,11 @@ WEIGHTS = "model.weights.h5"
 
 @dataclass(frozen=True)
 class Comparison:
-    """What is the same, and what is not.
+    """The result of a comparison.
 
     Attributes:
-        same: Files that are the same, byte for byte.
-        differences: A line each.
+        same: The number of files that are identical, byte for byte.
+        differences: One line per difference.
     """
 
     same: int
@@ -31,13 +31,13 @@ def compared(
     scores: tuple[dict[str, Any], dict[str, Any]],
     networks: tuple[Path | None, Path],
 ) -> Comparison:
-    """Compare what a run recorded with what its repetition wrote.
+    """Compare the record of a run with the output of its reproduction.
 
     Args:
-        then: Hashes of the run's files, by folder and path.
-        now: Those of the repetition.
-        scores: Content of metrics.json, then and now.
-        networks: `model.keras` then, where it was logged, and now.
+        then: The hashes of the run's files, by folder and path.
+        now: The hashes of the files of the reproduction.
+        scores: The content of metrics.json, then and now.
+        networks: The path of `model.keras` then (None if it was not logged), and now.
     """
     same, differences = 0, []
     for folder, old in then.items():
@@ -49,15 +49,15 @@ def compared(
                 how = "is missing" if path not in new else "is new" if path not in old else "differs"
                 differences.append(f"{folder}/{path} {how}")
     differences += list(score_differences(*scores))
-    was, is_now = networks
-    if differences and was is not None and was.is_file() and is_now.is_file():
-        differences += list(weight_differences(was, is_now))
+    old_network, new_network = networks
+    if differences and old_network is not None and old_network.is_file() and new_network.is_file():
+        differences += list(weight_differences(old_network, new_network))
     return Comparison(same, differences)
 
 
 def score_differences(then: dict[str, Any], now: dict[str, Any], prefix: str = "") -> Iterator[str]:
-    """Give a line a score that differs; simpler models' are not compared."""
-    for name in [*then, *(each for each in now if each not in then)]:
+    """Yield one line per score that differs; the scores of the baselines are not compared."""
+    for name in [*then, *(name for name in now if name not in then)]:
         if not prefix and name == "baseline":
             continue
         old, new = then.get(name), now.get(name)
@@ -68,7 +68,7 @@ def score_differences(then: dict[str, Any], now: dict[str, Any], prefix: str = "
 
 
 def weight_differences(then: Path, now: Path) -> Iterator[str]:
-    """Give a line a tensor that differs: its name and the largest difference."""
+    """Yield one line per tensor that differs: its name and the largest difference."""
     old, new = _weights(then), _weights(now)
     for name in sorted({*old, *new}):
         if name not in old or name not in new or old[name].shape != new[name].shape:
@@ -83,14 +83,14 @@ def _shape(weights: Mapping[str, Any], name: str) -> str:
 
 
 def _weights(path: Path) -> dict[str, Any]:
-    import h5py  # comes with Keras, which writes it
+    import h5py  # a dependency of Keras, which writes the file
 
-    found: dict[str, Any] = {}
+    tensors: dict[str, Any] = {}
 
-    def note(name: str, item: Any) -> None:
+    def collect(name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset):
-            found[name] = np.asarray(item)
+            tensors[name] = np.asarray(item)
 
     with zipfile.ZipFile(path) as archive, h5py.File(BytesIO(archive.read(WEIGHTS)), "r") as content:
-        content.visititems(note)
-    return found
+        content.visititems(collect)
+    return tensors

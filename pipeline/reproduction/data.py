@@ -1,4 +1,4 @@
-"""The data of a run: out of DVC's cache or remote by their hash, else made anew and compared with it."""
+"""The data of a run: taken from DVC's cache or remote by their hash, or created again and compared with the hash."""
 
 import configparser
 import os
@@ -19,87 +19,89 @@ STAGE_OF = {RAW: "fetch", PROCESSED: "preprocess"}
 
 
 def bring_data(project: Path, wanted: Mapping[str, str], own: str, stage: Stage) -> list[str]:
-    """Put raw and prepared data into a project; return how each came.
+    """Put raw and prepared data into a project; return one line per folder that says where they came from.
 
     Args:
-        project: Where to.
-        wanted: Hashes, by the folder's name.
-        own: Folder of the user's own files, relative to the project.
-        stage: Runs a stage of the project.
+        project: The folder of the project.
+        wanted: The hashes of the data, by the name of their folder.
+        own: The folder of the user's own files, relative to the project.
+        stage: A function that runs a stage of the project.
 
     Raises:
-        RebuildError: Neither DVC has them, nor can they be made anew.
+        RebuildError: DVC does not have the data, and they cannot be created again.
     """
-    theirs, ours = Path.cwd() / own, project / own
-    if theirs.is_dir() and ours.resolve().is_relative_to(project.resolve()):
-        # The user's files are no part of the commit; what is made of them is compared by its hash.
-        shutil.copytree(theirs, ours, dirs_exist_ok=True)
-    told = []
+    original, copy = Path.cwd() / own, project / own
+    if original.is_dir() and copy.resolve().is_relative_to(project.resolve()):
+        # The user's files are not part of the commit; the data created from them are checked by their hash.
+        shutil.copytree(original, copy, dirs_exist_ok=True)
+    lines = []
     for folder, name in STAGE_OF.items():
         digest = wanted.get(folder.name)
         if digest is None:
-            raise RebuildError(f"the run does not say which {folder} it had; it was recorded by an older version")
+            raise RebuildError(
+                f"the run does not record which {folder} it used: it comes from an older version of the pipeline"
+            )
         why_not = from_dvc(digest, project / folder)
         if why_not is None:
-            told.append(f"{folder}: from DVC, {digest}")
+            lines.append(f"{folder}: from DVC, {digest}")
             continue
         try:
             stage(name)
         except RebuildError as error:
             raise RebuildError(
-                f"{folder}: {digest} does not come from DVC ({why_not}), and it cannot be made anew: {error}"
+                f"{folder}: DVC does not have {digest} ({why_not}), and it cannot be created again: {error}"
             ) from error
-        found = folder_digest(project / folder)
-        if found != digest:
+        created = folder_digest(project / folder)
+        if created != digest:
             raise RebuildError(
-                f"{folder}: the run had {digest}, which does not come from DVC ({why_not}); made anew it is {found}. "
-                "Have the files changed? Bring the old ones back, or `dvc pull` them"
+                f"{folder}: the run had {digest}, which DVC does not have ({why_not}); created again it has {created}. "
+                "Have the source files changed? Restore the old ones, or get the data with `dvc pull`"
             )
-        told.append(f"{folder}: made anew, the same as the run had ({digest})")
-    return told
+        lines.append(f"{folder}: created again, identical to that of the run ({digest})")
+    return lines
 
 
 def from_dvc(digest: str, target: Path) -> str | None:
-    """Bring a folder out of DVC's cache or remote by its hash; say why not, or None when it is there, and whole."""
+    """Get a folder from DVC's cache or remote by its hash; return None on success, otherwise the reason for failure."""
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(scratch)
-        (place / ".dvc").mkdir()
-        (place / ".dvc" / "config").write_text(_config(root() / ".dvc"), encoding="utf-8")
+        clone = Path(scratch)
+        (clone / ".dvc").mkdir()
+        (clone / ".dvc" / "config").write_text(_config(root() / ".dvc"), encoding="utf-8")
         out = {"outs": [{"md5": digest, "path": "wanted", "hash": "md5"}]}
-        (place / "wanted.dvc").write_text(yaml.safe_dump(out), encoding="utf-8")
-        has_remote = "remote " in (place / ".dvc" / "config").read_text(encoding="utf-8")
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
+        (clone / "wanted.dvc").write_text(yaml.safe_dump(out), encoding="utf-8")
+        has_remote = "remote " in (clone / ".dvc" / "config").read_text(encoding="utf-8")
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DVC_")}
         done = subprocess.run(
             [sys.executable, "-m", "dvc", "pull" if has_remote else "checkout", "wanted.dvc"],
-            cwd=place,
-            env=kept,
+            cwd=clone,
+            env=inherited,
             capture_output=True,
             text=True,
             check=False,
         )
-        if done.returncode or not (place / "wanted").is_dir():
-            _, is_told, told = done.stderr.partition("ERROR: ")
-            return " ".join(told.split())[:300] if is_told else "neither its cache nor a remote has it"
-        if folder_digest(place / "wanted") != digest:
-            return "its cache or remote is damaged"
-        shutil.copytree(place / "wanted", target, dirs_exist_ok=True)
+        if done.returncode or not (clone / "wanted").is_dir():
+            _, has_reason, reason = done.stderr.partition("ERROR: ")
+            return " ".join(reason.split())[:300] if has_reason else "it is not in the cache or in a remote"
+        if folder_digest(clone / "wanted") != digest:
+            return "the cache or the remote is corrupt"
+        shutil.copytree(clone / "wanted", target, dirs_exist_ok=True)
     return None
 
 
 def _config(folder: Path) -> str:
-    """Return DVC's settings for a folder elsewhere: the same cache and remotes, no git."""
+    """Return DVC's settings for another folder: the same cache and remotes, without git."""
     parser = configparser.ConfigParser(interpolation=None)
     parser.read([folder / "config", folder / "config.local"], encoding="utf-8")
     lines = ["[core]", "    no_scm = true", "    analytics = false"]
     if remote := parser.get("core", "remote", fallback=None):
         lines.append(f"    remote = {remote}")
     cache = parser.get("cache", "dir", fallback="cache")
-    # Copies: what is trained from must not share its files with the cache.
+    # Copies instead of links: the training data must not share files with the cache.
     lines += ["[cache]", f"    dir = {(folder / cache).resolve()}", "    type = copy"]
     for section in parser.sections():
         if section.strip("'\"").startswith("remote"):
             lines.append(f"[{section}]")
             for key, value in parser.items(section):
-                is_place = key == "url" and "://" not in value and ":" not in value
-                lines.append(f"    {key} = {(folder / value).resolve() if is_place else value}")
+                is_path = key == "url" and "://" not in value and ":" not in value
+                lines.append(f"    {key} = {(folder / value).resolve() if is_path else value}")
     return "\n".join(lines) + "\n"

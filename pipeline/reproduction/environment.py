@@ -1,36 +1,36 @@
-"""Packages and machine now and then: what the last bits may hang on."""
+"""Compare the packages and the machine of a run with those here: the last bits may depend on them."""
 
 from collections.abc import Iterator, Mapping
 
 from pipeline.storage import THREADS
 
 DECISIVE = ("keras", "numpy", "pandas", "pyarrow", "scikit-learn", "tensorflow", "sentencepiece", "h5py")
-"""Packages that compute; others are counted only."""
+"""Packages that take part in the computation; of the others, only the number of differences is reported."""
 MACHINE = ("python", "platform", "processors")
-"""Known of every run; threads only where they were set."""
+"""Recorded for every run; numbers of threads are recorded only if they were set."""
 
 
 def environment_differences(then: str, now: str, machine: Mapping[str, str], here: Mapping[str, str]) -> Iterator[str]:
-    """Give a line for each difference.
+    """Yield one line per difference.
 
     Args:
-        then: `name==version` lines of the run.
-        now: Those of this environment.
-        machine: Of the run, by name.
-        here: This one.
+        then: The packages of the run as lines `name==version`.
+        now: The packages of this environment, in the same form.
+        machine: The properties of the machine of the run, by name.
+        here: The properties of this machine.
     """
     for name in MACHINE:
         if name in machine and machine[name] != here.get(name):
-            yield f"{name}: the run had {machine[name]}, here is {here.get(name)}"
+            yield f"{name}: {machine[name]} in the run, {here.get(name)} here"
     for name in THREADS:
         if machine.get(name) != here.get(name):
-            yield f"{name}: {f'set to {machine[name]}' if name in machine else 'not set'}, as the run had it"
+            yield f"{name}: now {f'set to {machine[name]}' if name in machine else 'not set'}, as in the run"
     old, new = _versions(then), _versions(now)
     others = 0
     for name in sorted({*old, *new}):
         if old.get(name) != new.get(name):
             if name in DECISIVE:
-                yield f"{name}: the run had {old.get(name, 'none')}, here is {new.get(name, 'none')}"
+                yield f"{name}: {old.get(name, 'none')} in the run, {new.get(name, 'none')} here"
             else:
                 others += 1
     if others:

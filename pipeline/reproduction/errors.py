@@ -1,7 +1,7 @@
-"""What cannot be made again."""
+"""The error for runs that cannot be reproduced."""
 
 from pipeline.storage import PipelineError
 
 
 class RebuildError(PipelineError):
-    """A run cannot be made again; the text says why."""
+    """A run cannot be reproduced; the message says why."""

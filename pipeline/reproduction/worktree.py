@@ -1,4 +1,4 @@
-"""The code of a run: its commit in a temporary worktree of git, with what differed from it."""
+"""The code of a run: its commit in a temporary git worktree, with its uncommitted changes."""
 
 import subprocess
 import tempfile
@@ -12,35 +12,42 @@ from pipeline.storage import PROJECT, remove
 
 @contextmanager
 def rebuilt(commit: str, diff: str, *, keep: bool = False) -> Iterator[Path]:
-    """Give the project's folder as it was; it is gone after the block, unless it shall be kept.
+    """Yield the folder of the project as it was; it is removed after the block.
+
+    Args:
+        commit: The commit of the run.
+        diff: Its uncommitted changes; empty if there were none.
+        keep: Whether to keep the folder after the block.
 
     Raises:
-        RebuildError: The commit is not in this clone, or the changes do not fit it.
+        RebuildError: The commit is not in this clone, or the changes do not apply to it.
     """
     if _git(PROJECT, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
-        raise RebuildError(f"commit {commit} is not in this clone; `git fetch` brings it, if it was ever pushed")
-    _git(PROJECT, "worktree", "prune")  # of one that was killed
+        raise RebuildError(f"commit {commit} is not in this clone; `git fetch` gets it, if it was pushed")
+    _git(PROJECT, "worktree", "prune")  # forgets worktrees of reproductions that were killed
     scratch = Path(tempfile.mkdtemp(prefix="onehot-rebuilt-"))
-    place = scratch / "clone"
+    worktree = scratch / "clone"
     try:
-        _must(_git(PROJECT, "worktree", "add", "--detach", "--quiet", str(place), commit), "the worktree")
+        _must(_git(PROJECT, "worktree", "add", "--detach", "--quiet", str(worktree), commit), "create a worktree")
         if diff:
             patch = scratch / "uncommitted.diff"
             patch.write_bytes(diff.encode("utf-8"))
-            _must(_git(place, "apply", "--whitespace=nowarn", str(patch)), f"what differed from commit {commit}")
+            _must(
+                _git(worktree, "apply", "--whitespace=nowarn", str(patch)), f"apply the uncommitted changes to {commit}"
+            )
         prefix = _git(PROJECT, "rev-parse", "--show-prefix").stdout.strip()
-        yield place / prefix
+        yield worktree / prefix
     finally:
         if keep:
-            print(f"kept: {place}; `git worktree remove --force {place}` removes it", flush=True)
+            print(f"kept: {worktree}; `git worktree remove --force {worktree}` removes it", flush=True)
         else:
-            _git(PROJECT, "worktree", "remove", "--force", str(place))
+            _git(PROJECT, "worktree", "remove", "--force", str(worktree))
             remove(scratch)
 
 
 def _must(done: "subprocess.CompletedProcess[str]", what: str) -> None:
     if done.returncode:
-        raise RebuildError(f"{what} cannot be made: {done.stderr.strip()}")
+        raise RebuildError(f"git could not {what}: {done.stderr.strip()}")
 
 
 def _git(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

@@ -1,4 +1,4 @@
-"""Sweeps: search space, study, workers, report. The only place that knows Optuna."""
+"""Sweeps: search space, study, workers, report. The only package that uses Optuna."""
 
 from pipeline.sweep.promote import promoted
 from pipeline.sweep.sweep import run_sweep

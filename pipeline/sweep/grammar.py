@@ -1,4 +1,4 @@
-"""Hydra's grammar of sweeps as Optuna's distributions."""
+"""Converts Hydra's sweep grammar to Optuna's distributions."""
 
 import json
 import math
@@ -9,22 +9,22 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 
 
 def distribution_of(override: Override) -> BaseDistribution:
-    """Return what Optuna draws an axis from; lists are choices by their JSON.
+    """Return the distribution of an axis. Choices that are lists are encoded as JSON.
 
     Args:
-        override: `key=choice(…)`, `key=range(…)` or `key=interval(…)`.
+        override: An override such as `key=choice(…)`, `key=range(…)` or `key=interval(…)`.
 
     Raises:
-        ValueError: Without values, or a tag that means nothing here.
+        ValueError: There are no values, or the tag is not supported.
     """
     sweep = override.value()
     tags = set(getattr(sweep, "tags", ()))
     if tags - ({"log"} if isinstance(sweep, IntervalSweep) else set()):
-        raise ValueError(f"tag {', '.join(sorted(tags))}: the only one is log, of an interval")
+        raise ValueError(f"tag {', '.join(sorted(tags))}: not supported; the only tag is log, for interval(…)")
     if isinstance(sweep, ChoiceSweep):
         choices = [json.dumps(_plain(item)) if isinstance(item, list) else _plain(item) for item in sweep.list]
         if len(set(map(repr, choices))) < len(choices):
-            raise ValueError("a choice stands there twice")
+            raise ValueError("duplicate choice")
         return CategoricalDistribution(choices)
     if isinstance(sweep, RangeSweep):
         return _steps(sweep)
@@ -33,28 +33,28 @@ def distribution_of(override: Override) -> BaseDistribution:
         if low is None or high is None or low >= high:
             raise ValueError("the interval is empty")
         if is_log and low <= 0:
-            raise ValueError("a logarithmic interval begins above 0")
+            raise ValueError("a logarithmic interval must start above 0")
         if isinstance(low, int) and isinstance(high, int):
             return IntDistribution(low, high, log=is_log)
         return FloatDistribution(float(low), float(high), log=is_log)
-    raise ValueError("no axis; give choice(…), range(…) or interval(…)")
+    raise ValueError("not an axis; use choice(…), range(…) or interval(…)")
 
 
 def _steps(sweep: RangeSweep) -> BaseDistribution:
     start, stop, step = sweep.start, sweep.stop, sweep.step
     if start is None or stop is None or step <= 0 or start >= stop:
         raise ValueError("the range is empty")
-    # As in Python, the stop is not reached.
+    # The stop is exclusive, as in Python.
     last = math.ceil((stop - start) / step - 1e-9) - 1
-    if all(isinstance(each, int) for each in (start, stop, step)):
+    if all(isinstance(number, int) for number in (start, stop, step)):
         return IntDistribution(int(start), int(start + last * step), step=int(step))
     return FloatDistribution(float(start), float(f"{start + last * step:.12g}"), step=float(step))
 
 
 def _plain(item: Any) -> Any:
     if isinstance(item, list):
-        return [_plain(each) for each in item]
-    text = getattr(item, "text", item)  # of a quoted string
+        return [_plain(element) for element in item]
+    text = getattr(item, "text", item)  # Hydra wraps quoted strings
     if isinstance(text, bool | int | float | str):
         return text
-    raise ValueError(f"{text!r} is no value of a setting")
+    raise ValueError(f"{text!r} cannot be a setting; use a number, a string, true or false")

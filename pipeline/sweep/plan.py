@@ -1,4 +1,4 @@
-"""What a sweep is: everything that a worker in another process must know."""
+"""The plan of a sweep: everything that a worker in another process needs."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from pipeline.storage import root
 from pipeline.sweep.space import Space
 
 COSTS = ("parameters", "seconds")
-"""What may be minimised besides scores: size of the network, time of the training."""
+"""Costs that can be minimised: number of weights, training time in seconds."""
 
 
 @dataclass(frozen=True)
@@ -17,23 +17,23 @@ class Plan:
     """A sweep.
 
     Attributes:
-        study: Its name.
-        storage: Where Optuna keeps it.
-        space: What is searched.
-        overrides: Of every trial.
-        tree: The composed config that the trials change.
-        metrics: What is optimised, each `val/NAME`, `train/loss`, `parameters` or `seconds`.
-        directions: `maximize` or `minimize`, one a metric.
-        n_trials: Over all workers and starts.
-        n_jobs: Workers.
-        timeout: Seconds after which no trial is begun; None for none.
-        trial_seconds: After which a trial ends with what it has; None for none.
+        study: Name of the study.
+        storage: URL of Optuna's storage.
+        space: The search space.
+        overrides: Overrides that hold for every trial.
+        tree: The composed configuration that the trials modify.
+        metrics: The optimised metrics: `val/NAME`, `train/loss`, `parameters` or `seconds`.
+        directions: `maximize` or `minimize` for each metric.
+        n_trials: Total number of trials, over all workers and restarts.
+        n_jobs: Number of workers.
+        timeout: Seconds after which no trial is started; None for no limit.
+        trial_seconds: Seconds after which a trial stops and keeps its scores so far; None for no limit.
         max_failure_rate: Share of `n_trials` that may fail before the sweep stops.
-        sampler: `name` and its own settings.
-        pruner: `name` and its own settings.
-        parent: The MLflow run of the sweep.
-        failed_before: Trials that had failed when this start began.
-        mark: Of the study and the code: checkpoints of others are never picked up.
+        sampler: Name and settings of the sampler.
+        pruner: Name and settings of the pruner.
+        parent: Id of the sweep's MLflow run.
+        failed_before: Number of trials that had failed before this start.
+        mark: Hash of the study and the code, so that checkpoints of another study or version are never resumed.
     """
 
     study: str
@@ -56,5 +56,5 @@ class Plan:
 
     @property
     def folder(self) -> Path:
-        """Where its trials write: `.sweeps/STUDY` at the root."""
+        """Folder that the trials write to: `.sweeps/STUDY` at the root."""
         return root() / ".sweeps" / self.study

@@ -1,4 +1,4 @@
-"""The best trial of a study as an experiment of its own."""
+"""Turns a trial of a study into an experiment."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ def promoted(study_name: str, name: str, storage: str | None, number: int | None
     """Return the content of `conf/experiment/NAME.yaml`.
 
     Args:
-        study_name: Of the study.
-        name: Of the new experiment.
-        storage: Optuna's; None for the file at the root.
-        number: Of the trial; None for the best.
+        study_name: Name of the study.
+        name: Name of the new experiment.
+        storage: URL of Optuna's storage; None for optuna.db at the root.
+        number: Number of the trial; None for the best.
 
     Raises:
-        SweepError: No such study or trial.
+        SweepError: There is no such study or trial.
     """
     backend = open_storage(storage_url(storage))
     known = [summary.study_name for summary in optuna.get_all_study_summaries(backend, include_best_trial=False)]
@@ -34,17 +34,17 @@ def promoted(study_name: str, name: str, storage: str | None, number: int | None
     about = study.user_attrs[ABOUT]
     if name == about["experiment"]:
         raise SweepError(
-            f"{name} is the experiment that was searched, and what the new one is built on; choose another name"
+            f"{name} is the experiment that was searched, and the new one inherits from it; choose another name"
         )
     trial = _chosen(study, number)
-    reached = ", ".join(f"{m} {format_score(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
+    scores = ", ".join(f"{m} {format_score(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
     groups, values = _fixed(about["overrides"])
     for key, drawn in trial.params.items():
         values[key] = setting_of(drawn)
     defaults = "".join(f"  - override /{group}: {choice}\n" for group, choice in groups.items())
     return (
         "# @package _global_\n"
-        f"# Trial {trial.number} of sweep {study_name}: {reached}. Written by `python -m pipeline.promote`.\n"
+        f"# Trial {trial.number} of sweep {study_name}: {scores}. Written by `python -m pipeline.promote`.\n"
         f"defaults:\n  - {about['experiment']}\n{defaults}  - _self_\n\n"
         f"name: {name}\n" + yaml.safe_dump(_nested(values), sort_keys=False, allow_unicode=True)
     )
@@ -60,7 +60,7 @@ def _chosen(study: optuna.Study, number: int | None) -> FrozenTrial:
     if number is None and len(study.directions) > 1:
         front = ", ".join(str(trial.number) for trial in study.best_trials)
         raise SweepError(
-            f"study {study.study_name} has several metrics, and no best trial; choose one of {front} by --trial"
+            f"study {study.study_name} has several metrics and no single best trial; choose one of {front} with --trial"
         )
     return done[0]
 
@@ -82,8 +82,8 @@ def _nested(values: dict[str, Any]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for key, value in values.items():
         *sections, name = key.split(".")
-        place = tree
+        parent = tree
         for section in sections:
-            place = place.setdefault(section, {})
-        place[name] = value
+            parent = parent.setdefault(section, {})
+        parent[name] = value
     return tree

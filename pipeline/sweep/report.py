@@ -1,4 +1,4 @@
-"""The end of a sweep: best trials and their cost, importances, plots, and whether the gain is real."""
+"""The report of a sweep: best trials and their cost, importances, plots, and whether the gain is significant."""
 
 import math
 import shutil
@@ -30,42 +30,42 @@ PLOTS = ("optimization_history", "param_importances", "parallel_coordinate", "sl
 
 
 def finish(plan: Plan, study: Study, record: SweepRecord, parent: Run, *, confirm: int, experiment: str) -> None:
-    """Print and record what the sweep found, and close its run.
+    """Print and record the results of a sweep, and end its run.
 
     Args:
-        plan: The sweep.
-        study: Its study.
-        record: Its MLflow runs.
-        parent: The one that is the sweep's own.
-        confirm: Seeds with which the best trial and the config as it stands are repeated; 0 for none.
-        experiment: Of the config.
+        plan: The plan of the sweep.
+        study: The study.
+        record: The MLflow runs of the sweep.
+        parent: The MLflow run of the sweep itself.
+        confirm: Number of seeds with which the best trial and the config as it stands are repeated; 0 for none.
+        experiment: Name of the experiment.
     """
     lines = summary(plan, study)
     print("\n" + "\n".join(lines), flush=True)
     parent.log_text(table(plan, study), "trials.csv")
     draw(plan, study, parent)
-    said = len(lines)
+    printed = len(lines)
     if confirm and study_best(study):
         lines += confirmed(plan, study, record, confirm)
     name = f"{experiment}_tuned"
     lines += [
-        f"  make dashboard   the study in optuna-dashboard; make ui   its runs, under run {plan.parent}",
-        f"  python -m pipeline.promote {plan.study} {name}   writes the best as conf/experiment/{name}.yaml, then: "
-        f"dvc exp run -S experiment={name}",
+        f"  make dashboard   shows the study in optuna-dashboard; make ui   shows its runs, under run {plan.parent}",
+        f"  python -m pipeline.promote {plan.study} {name}   writes the best trial as conf/experiment/{name}.yaml, "
+        f"then: dvc exp run -S experiment={name}",
     ]
-    print("\n".join(lines[said:]), flush=True)
+    print("\n".join(lines[printed:]), flush=True)
     parent.log_text("\n".join(lines), "sweep.txt")
     record.end(parent, FINISHED)
 
 
 def study_best(study: Study) -> list[FrozenTrial]:
-    """Return the finished trials, the best first; with several metrics those that no other beats in all."""
+    """Return the finished trials, the best first; with several metrics, only those on the Pareto front."""
     done = study_done(study)
     return study.best_trials if done and len(study.directions) > 1 else done
 
 
 def study_done(study: Study) -> list[FrozenTrial]:
-    """Return the finished trials, with one metric the best first."""
+    """Return the finished trials; if there is one metric, the best first."""
     done = [trial for trial in study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
     if len(study.directions) > 1:
         return done
@@ -74,7 +74,7 @@ def study_done(study: Study) -> list[FrozenTrial]:
 
 
 def summary(plan: Plan, study: Study) -> list[str]:
-    """Say how many trials ended how, which were best at what cost, and which axes mattered."""
+    """Return lines on the number of trials by state, the best trials and their cost, and the importance of the axes."""
     states = Counter(state_of(trial) for trial in study.get_trials(deepcopy=False))
     lines = [f"sweep {plan.study}: {', '.join(f'{count} {state}' for state, count in states.items())}"]
     for trial in study_best(study)[:SHOWN]:
@@ -90,7 +90,7 @@ def summary(plan: Plan, study: Study) -> list[str]:
 
 
 def state_of(trial: FrozenTrial) -> str:
-    """Return how a trial ended, crashes and kills told apart."""
+    """Return the state of a trial; crashes and kills are distinct."""
     if trial.state == TrialState.FAIL:
         return str(trial.user_attrs.get(ENDED, FAILED))
     return {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}.get(
@@ -99,7 +99,7 @@ def state_of(trial: FrozenTrial) -> str:
 
 
 def shown(trial: FrozenTrial) -> str:
-    """Return the settings of a trial."""
+    """Return the settings of a trial as `KEY=VALUE …`."""
     return " ".join(f"{key}={f'{v:.4g}' if isinstance(v, float) else v}" for key, v in trial.params.items())
 
 
@@ -120,13 +120,13 @@ def table(plan: Plan, study: Study) -> str:
 
 
 def draw(plan: Plan, study: Study, parent: Run) -> None:
-    """Record Optuna's plots: one page to click through, and pictures."""
+    """Record Optuna's plots, as one interactive page and as images."""
     pages: list[str] = []
     for name, page, picture in _plots(plan, study):
         pages.append(page.to_html(full_html=False, include_plotlyjs=not pages))
         picture.set_size_inches(9, 5)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of long names of axes, which leave little room
+            warnings.simplefilter("ignore")  # long names of axes leave too little room for the layout
             parent.log_figure(picture, f"plots/{name}.png")
     if pages:
         body = "\n".join(pages)
@@ -134,14 +134,15 @@ def draw(plan: Plan, study: Study, parent: Run) -> None:
 
 
 def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list[str]:
-    """Repeat the best trial and the config as it stands, both with the same seeds; say whether the gain is real."""
+    """Repeat the best trial and the config as it stands with the same seeds; return lines on the gain."""
     load_training()
     best = study_best(study)[0]
     values = {axis.key: axis.value(best.params[axis.key]) for axis in plan.space.axes if axis.key in best.params}
-    found: dict[str, list[float]] = {"as it stands": [], f"trial {best.number}": []}
-    # Other seeds than the search had: with its own, the best would be measured by the run that it was chosen for.
+    scores: dict[str, list[float]] = {"as it stands": [], f"trial {best.number}": []}
+    # The seeds differ from that of the search: with the same seed, the score by which the best trial was selected would
+    # be measured again.
     for seed in range(plan.tree["seed"] + 1, plan.tree["seed"] + seeds + 1):
-        for label, changes in zip(found, ({}, values), strict=True):
+        for label, changes in zip(scores, ({}, values), strict=True):
             run = record.child(plan.parent, f"confirm {label}, seed {seed}", {"onehot.confirm": label})
             config = check(with_values(plan.tree, {**changes, "seed": seed}))
             run.log_config(config)
@@ -149,11 +150,12 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
             outcome = trained(config, folder, partial(_log_epoch, run), plan.trial_seconds)
             record.end(run, FINISHED)
             shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-            found[label].append(outcome.values(plan.metrics)[0])
-    (_, old), (label, new) = found.items()
+            scores[label].append(outcome.values(plan.metrics)[0])
+    (_, old), (label, new) = scores.items()
     gains = [b - a for a, b in zip(old, new, strict=True)]
     lines = [
-        f"  {name}: {plan.metrics[0]} {format_score(mean(each))} over {seeds} seeds" for name, each in found.items()
+        f"  {name}: {plan.metrics[0]} {format_score(mean(values))} over {seeds} seeds"
+        for name, values in scores.items()
     ]
     if seeds > 1:
         from scipy.stats import t
@@ -176,7 +178,7 @@ def _importances(study: Study) -> dict[str, float]:
         return {}
     try:
         return dict(optuna.importance.get_param_importances(study))
-    except ValueError:  # no axis that all trials have, or none that varies
+    except ValueError:  # no axis is common to all trials, or none varies
         return {}
 
 
@@ -193,7 +195,7 @@ def _plots(plan: Plan, study: Study) -> Iterator[tuple[str, Any, Any]]:
         names.remove("intermediate_values")
     for name in names:
         with warnings.catch_warnings():
-            # Matplotlib's side of Optuna is experimental, and short of labels or axes it warns.
+            # Optuna's matplotlib plots are experimental, and warn if labels or axes are missing.
             warnings.simplefilter("ignore")
             page, axes = getattr(pages, f"plot_{name}")(study), getattr(pictures, f"plot_{name}")(study)
         first = axes.flat[0] if hasattr(axes, "flat") else axes

@@ -1,4 +1,4 @@
-"""`hydra.sweeper`, typed. Defaults and meanings stand in `conf/hydra/sweeper/`."""
+"""`hydra.sweeper`, typed. The files in `conf/hydra/sweeper/` hold defaults and meanings."""
 
 from typing import Annotated, Any, Literal
 
@@ -10,7 +10,7 @@ Direction = Literal["auto", "maximize", "minimize"]
 
 
 class SweepSettings(Section):
-    """What a sweep does."""
+    """The settings of a sweep."""
 
     params: dict[str, Any]
     when: dict[str, dict[str, Any]]
@@ -30,25 +30,27 @@ class SweepSettings(Section):
 
     @property
     def metrics(self) -> list[str]:
-        """Return what is optimised."""
+        """The optimised metrics, as a list."""
         return [self.metric] if isinstance(self.metric, str) else self.metric
 
     @property
     def directions(self) -> list[str]:
-        """Return one for each metric, where given."""
+        """The directions as a list, one for each metric unless `direction` is `auto`."""
         return [self.direction] if isinstance(self.direction, str) else list(self.direction)
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return conflicts between keys, as lines `key: reason`."""
         faults = []
         if not self.metrics:
-            faults.append("metric: none given")
+            faults.append("metric: the list is empty; give at least one metric")
         if len(self.directions) != len(self.metrics) and self.direction != "auto":
-            faults.append(f"direction: {len(self.metrics)} metrics want as many, received {self.direction}")
+            faults.append(f"direction: expected {len(self.metrics)}, one for each metric, received {self.direction}")
         if len(self.metrics) > 1 and self.pruner.get("name") != "none":
             faults.append(
                 "pruner: Optuna cannot prune with several metrics; choose hydra/sweeper/pruner=none, or one metric"
             )
         if len(self.metrics) > 1 and self.confirm:
-            faults.append("confirm: several metrics have no best trial to repeat; set it to 0, or give one metric")
+            faults.append(
+                "confirm: with several metrics there is no single best trial to repeat; set it to 0, or give one metric"
+            )
         return faults

@@ -1,4 +1,4 @@
-"""The search space: axes in Hydra's grammar, conditions between them, and how a trial draws from it."""
+"""The search space: axes in Hydra's grammar, conditions between them, and drawing from them."""
 
 import json
 import math
@@ -23,10 +23,10 @@ from pipeline.config import ConfigError, check, did_you_mean, flatten
 from pipeline.sweep.grammar import distribution_of
 
 FIXED_SECTIONS = {
-    "data": "would change preprocess, and with it what the trials are compared on",
-    "evaluate": "changes no training",
-    "export": "changes no training",
-    "tracking": "changes no training",
+    "data": "would change preprocess, and so the data on which trials are compared",
+    "evaluate": "does not affect training",
+    "export": "does not affect training",
+    "tracking": "does not affect training",
     "name": "names the experiment",
     "task": "names the family",
 }
@@ -35,13 +35,13 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True)
 class Axis:
-    """A setting that is searched.
+    """A setting that a sweep searches.
 
     Attributes:
-        key: Dotted path in the config.
-        text: As it was written.
-        distribution: What Optuna draws from; lists are drawn as their JSON.
-        when: Values of other settings under which it matters, by key; else it is left as configured.
+        key: Dotted path of the setting in the configuration.
+        text: The axis as the user wrote it.
+        distribution: Optuna's distribution; lists are encoded as JSON.
+        when: Conditions, other setting → its values. If one is not met, this setting keeps its configured value.
     """
 
     key: str
@@ -50,15 +50,15 @@ class Axis:
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
     def value(self, drawn: Any) -> Any:
-        """Return the setting of a draw."""
+        """Return the setting that a drawn value stands for."""
         return setting_of(drawn)
 
     def draw(self, value: Any) -> Any:
-        """Return the draw of a setting."""
+        """Return a setting in the form in which Optuna stores it."""
         return json.dumps(value) if isinstance(value, list) else value
 
     def holds(self, value: Any) -> bool:
-        """Tell whether a setting lies in the axis."""
+        """Return whether the axis contains a setting."""
         drawn, distribution = self.draw(value), self.distribution
         if isinstance(distribution, CategoricalDistribution):
             return any(drawn == choice and type(drawn) is type(choice) for choice in distribution.choices)
@@ -71,7 +71,7 @@ class Axis:
         return math.isclose(count, round(count), abs_tol=1e-9)
 
     def corners(self) -> list[Any]:
-        """Return the settings that the config's own check must accept: every choice, or both ends."""
+        """Return the settings that must pass validation of the configuration: every choice, or both ends."""
         if isinstance(self.distribution, CategoricalDistribution):
             return [self.value(choice) for choice in self.distribution.choices]
         steps = _numeric(self.distribution)
@@ -80,36 +80,40 @@ class Axis:
 
 @dataclass(frozen=True)
 class Space:
-    """All axes, those that others hang on first."""
+    """The search space.
+
+    Attributes:
+        axes: All axes, in an order in which every axis follows those that it depends on.
+    """
 
     axes: Sequence[Axis]
 
     def suggest(self, trial: Trial, tree: Mapping[str, Any]) -> Values:
-        """Draw a setting for each axis that matters.
+        """Draw a setting for each axis whose conditions are met.
 
         Args:
-            trial: To draw for.
-            tree: The composed config, for conditions on settings that are no axes.
+            trial: The trial to draw for.
+            tree: The composed configuration, for conditions on settings that are not axes.
         """
-        found: Values = {}
+        drawn: Values = {}
         fixed = dict(flatten(tree))
         for axis in self.axes:
-            if _matters(axis, {**fixed, **found}):
-                found[axis.key] = axis.value(_drawn(trial, axis))
-        return found
+            if _is_active(axis, {**fixed, **drawn}):
+                drawn[axis.key] = axis.value(_drawn(trial, axis))
+        return drawn
 
     def draws(self, values: Mapping[str, Any], tree: Mapping[str, Any]) -> tuple[Values, list[str]]:
-        """Turn settings into the draws of a trial.
+        """Convert settings to the parameters of an Optuna trial.
 
         Args:
-            values: Settings by key; those missing are as configured.
-            tree: The composed config.
+            values: Settings by key; missing ones keep their configured value.
+            tree: The composed configuration.
 
         Returns:
-            The draws, and what speaks against them: settings outside their axis.
+            The parameters, and a line for each setting that its axis does not contain.
         """
         present = {**dict(flatten(tree)), **values}
-        chosen = [axis for axis in self.axes if _matters(axis, present)]
+        chosen = [axis for axis in self.axes if _is_active(axis, present)]
         outside = [
             f"{axis.key}={present[axis.key]} is not in {axis.text}"
             for axis in chosen
@@ -118,15 +122,18 @@ class Space:
         return {axis.key: axis.draw(present[axis.key]) for axis in chosen}, outside
 
     def grid(self, tree: Mapping[str, Any]) -> list[Values]:
-        """Return the settings of every point.
+        """Return the settings of every point of the grid.
+
+        Args:
+            tree: The composed configuration.
 
         Raises:
-            ConfigError: An axis has no steps.
+            ConfigError: An axis is continuous.
         """
-        endless = [axis for axis in self.axes if _points(axis) is None]
-        if endless:
+        continuous = [axis for axis in self.axes if _points(axis) is None]
+        if continuous:
             raise ConfigError(
-                [f"{axis.key}: a grid takes choice(…) and range(…), received {axis.text}" for axis in endless]
+                [f"{axis.key}: a grid takes choice(…) and range(…), received {axis.text}" for axis in continuous]
             )
         fixed = dict(flatten(tree))
         points: list[Values] = [{}]
@@ -134,12 +141,12 @@ class Space:
             points = [
                 {**point, axis.key: value}
                 for point in points
-                for value in ((_points(axis) or []) if _matters(axis, {**fixed, **point}) else [fixed.get(axis.key)])
+                for value in ((_points(axis) or []) if _is_active(axis, {**fixed, **point}) else [fixed.get(axis.key)])
             ]
         return list({json.dumps(point, sort_keys=True): point for point in points}.values())
 
     def describe(self) -> dict[str, Any]:
-        """Return the space as plain values: two spaces are the same if these are."""
+        """Return the space as plain values, by which two spaces can be compared."""
         return {
             axis.key: {
                 "distribution": json.loads(distribution_to_json(axis.distribution)),
@@ -150,7 +157,7 @@ class Space:
 
 
 def setting_of(drawn: Any) -> Any:
-    """Return the setting of a draw: lists are drawn as their JSON, and steps of a float add up to its neighbours."""
+    """Return the setting that a drawn value stands for: decode JSON lists, round off errors of float steps."""
     if isinstance(drawn, str) and drawn.startswith("["):
         return json.loads(drawn)
     return float(f"{drawn:.12g}") if isinstance(drawn, float) else drawn
@@ -159,30 +166,30 @@ def setting_of(drawn: Any) -> Any:
 def parse(
     params: Mapping[str, Any], arguments: Sequence[str], when: Mapping[str, Mapping[str, Any]]
 ) -> tuple[Space, list[str]]:
-    """Read a search space; the command line adds to the file's axes, replaces them, or takes them out.
+    """Parse a search space. The command line can add to the axes of the file, replace them and remove them.
 
     Args:
-        params: Key → an axis or a plain value, in Hydra's grammar.
-        arguments: Overrides of the command line; a plain value takes its axis out of the space.
-        when: Key of an axis → conditions, key → value or list of values.
+        params: Axes and fixed values by key, in Hydra's grammar.
+        arguments: Overrides from the command line; a single value removes the axis from the space.
+        when: Key of an axis → its conditions, each a key → a value or a list of values.
 
     Returns:
-        The space, and the overrides that are no axes.
+        The space, and the overrides that are not axes.
 
     Raises:
-        ConfigError: With all faults.
+        ConfigError: Lists all errors.
     """
     faults: list[str] = []
-    found: dict[str, Override] = {}
+    parsed: dict[str, Override] = {}
     for text in [*(f"{key}={'null' if value is None else value}" for key, value in params.items()), *arguments]:
         try:
             override = OverridesParser.create().parse_override(text)
         except HydraException as error:
             faults.append(f"{text}: not in Hydra's grammar: {str(error).splitlines()[0]}")
             continue
-        found[override.key_or_group] = override
+        parsed[override.key_or_group] = override
     axes = {}
-    for key, override in found.items():
+    for key, override in parsed.items():
         if override.is_sweep_override():
             try:
                 axes[key] = Axis(
@@ -190,13 +197,13 @@ def parse(
                 )
             except ValueError as error:
                 faults.append(f"{override.input_line}: {error}")
-    fixed = [o.input_line for o in found.values() if not o.is_sweep_override()]
+    fixed = [o.input_line for o in parsed.values() if not o.is_sweep_override()]
     faults += [
-        f"hydra.sweeper.when.{key}: no axis of this name{did_you_mean(key, axes)}" for key in when if key not in found
+        f"hydra.sweeper.when.{key}: there is no such axis{did_you_mean(key, axes)}" for key in when if key not in parsed
     ]
     if not axes and not faults:
         faults.append(
-            "the search space is empty: name a file of it (+sweep=table), or axes on the command line "
+            "the search space is empty: name a search space (+sweep=table), or give axes on the command line "
             "('model.embedding_dim=8,16,32', 'train.learning_rate=tag(log,interval(1e-4,1e-2))')"
         )
     if faults:
@@ -205,22 +212,21 @@ def parse(
 
 
 def check_space(space: Space, tree: dict[str, Any]) -> None:
-    """Refuse axes that no trial could run.
+    """Reject axes with which trials cannot run.
 
     Args:
-        space: To check.
-        tree: The composed config.
+        space: The search space.
+        tree: The composed configuration.
 
     Raises:
-        ConfigError: With all faults: unknown keys with their nearest, values outside their range, sections that no
-            sweep may change.
+        ConfigError: Lists all errors: unknown keys, values out of range, sections that a sweep must not change.
     """
     leaves = dict(flatten(tree))
     faults = []
     for axis in space.axes:
         section = axis.key.partition(".")[0]
         if section in FIXED_SECTIONS:
-            faults.append(f"{axis.key}: no axis of a sweep: it {FIXED_SECTIONS[section]}")
+            faults.append(f"{axis.key}: cannot be searched: it {FIXED_SECTIONS[section]}")
         elif axis.key not in leaves:
             faults.append(f"{axis.key}: unknown key{did_you_mean(axis.key, leaves)}")
         elif unknown := [key for key in axis.when if key not in leaves]:
@@ -234,7 +240,7 @@ def check_space(space: Space, tree: dict[str, Any]) -> None:
 
 
 def with_values(tree: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the config with some settings changed."""
+    """Return a copy of a configuration with some settings changed."""
     changed = deepcopy(tree)
     for key, value in values.items():
         *sections, name = key.split(".")
@@ -249,12 +255,14 @@ def _out_of_range(axis: Axis, tree: dict[str, Any]) -> list[str]:
     faults = []
     for value in axis.corners():
         try:
-            # Under its own conditions: elsewhere no trial has it.
+            # Trials use the axis only under its own conditions.
             conditions = {key: wanted[0] for key, wanted in axis.when.items()}
             check(with_values(tree, {**conditions, axis.key: value}))
         except ConfigError as error:
             hint = (
-                " (whole numbers: int(interval(a,b)))" if isinstance(value, float) and "integer" in str(error) else ""
+                " (for integers, use int(interval(a,b)))"
+                if isinstance(value, float) and "integer" in str(error)
+                else ""
             )
             faults += [f"{fault}{hint}" for fault in error.faults]
     return faults
@@ -290,17 +298,17 @@ def _drawn(trial: Trial, axis: Axis) -> Any:
     return trial.suggest_float(axis.key, steps.low, steps.high, step=steps.step, log=steps.log)
 
 
-def _matters(axis: Axis, values: Mapping[str, Any]) -> bool:
+def _is_active(axis: Axis, values: Mapping[str, Any]) -> bool:
     return all(key in values and values[key] in wanted for key, wanted in axis.when.items())
 
 
 def _ordered(axes: Mapping[str, Axis]) -> list[Axis]:
     ordered: list[Axis] = []
-    left = dict(axes)
-    while left:
-        ready = [axis for axis in left.values() if not any(key in left for key in axis.when)]
+    remaining = dict(axes)
+    while remaining:
+        ready = [axis for axis in remaining.values() if not any(key in remaining for key in axis.when)]
         if not ready:
-            raise ConfigError([f"hydra.sweeper.when: {', '.join(left)} hang on each other"])
+            raise ConfigError([f"hydra.sweeper.when: {', '.join(remaining)} depend on each other"])
         ordered += ready
-        left = {key: axis for key, axis in left.items() if axis not in ready}
+        remaining = {key: axis for key, axis in remaining.items() if axis not in ready}
     return ordered

@@ -1,4 +1,4 @@
-"""Optuna's side: storage, study, sampler, pruner; which trials count, and which are lost."""
+"""Optuna's storage, study, sampler and pruner; counts trials and recovers lost ones."""
 
 import copy
 import json
@@ -22,28 +22,28 @@ optuna.logging.set_verbosity(optuna.logging.WARNING)
 warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)
 
 OWNER, SEEN, RUN, ENDED, RETRY_OF = "owner", "seen", "mlflow_run", "ended", "retry_of"
-"""What a trial carries besides its settings: who runs it, its last sign of life, its MLflow run, how it ended where
-Optuna knows only FAIL, and the trial that it repeats."""
+"""User attributes of a trial: the process that runs it, the time of its last heartbeat, its MLflow run, how it ended
+(Optuna itself knows only FAIL), and the trial that it retries."""
 FAILED, INTERRUPTED, KILLED = "failed", "interrupted", "killed"
 SETTINGS, ABOUT, UID = "settings", "about", "uid"
-"""What a study carries: what makes two sweeps the same, what a promotion needs besides, and what tells it from an
-earlier one of its name."""
+"""User attributes of a study: the settings that identify the sweep, what a promotion needs, and an id that
+distinguishes the study from an earlier one of the same name."""
 SAMPLERS = ("tpe", "random", "grid", "cmaes", "gp")
 PRUNERS = ("median", "percentile", "hyperband", "patient", "none")
 
 
 class SweepError(PipelineError):
-    """The sweep cannot go on."""
+    """The sweep cannot continue."""
 
 
 def storage_url(url: str | None) -> str:
-    """Return the given URL, or the SQLite file at the root; PostgreSQL's with the driver that is in the lock."""
-    scheme, found, rest = (url or f"sqlite:///{root() / 'optuna.db'}").partition("://")
-    return f"{'postgresql+psycopg' if scheme in ('postgres', 'postgresql') else scheme}{found}{rest}"
+    """Return the given URL, or that of the SQLite file at the root. PostgreSQL URLs get the driver in the lock file."""
+    scheme, separator, rest = (url or f"sqlite:///{root() / 'optuna.db'}").partition("://")
+    return f"{'postgresql+psycopg' if scheme in ('postgres', 'postgresql') else scheme}{separator}{rest}"
 
 
 def open_storage(url: str) -> optuna.storages.BaseStorage:
-    """Connect.
+    """Connect to a storage.
 
     Raises:
         SweepError: A driver is missing, or the server does not answer.
@@ -55,7 +55,7 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         try:
             return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
         except (SQLAlchemyError, optuna.exceptions.StorageInternalError):
-            # Two that start at once both make the tables, and one of them fails.
+            # If two processes start at once, both create the tables and one of them fails.
             time.sleep(1)
             return optuna.storages.RDBStorage(url, engine_kwargs=arguments)
     except (ImportError, ModuleNotFoundError) as error:
@@ -74,15 +74,15 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
 
 
 def open_study(plan: Plan, settings: Mapping[str, Any], about: Mapping[str, Any]) -> Study:
-    """Create the study, or go on with it.
+    """Create a study, or open the existing one.
 
     Args:
-        plan: The sweep.
-        settings: What makes two sweeps the same, as plain values.
-        about: What a promotion needs besides.
+        plan: The plan of the sweep.
+        settings: The settings that identify the sweep, as plain values.
+        about: The facts that a promotion needs.
 
     Raises:
-        SweepError: A study of this name has another space or other settings.
+        SweepError: A study of this name has a different search space or different settings.
     """
     directions: list[Any] = list(plan.directions)
     study = optuna.create_study(
@@ -95,19 +95,21 @@ def open_study(plan: Plan, settings: Mapping[str, Any], about: Mapping[str, Any]
         study.set_user_attr(SETTINGS, wanted)
     elif known != wanted:
         differ = [key for key in {**known, **wanted} if known.get(key) != wanted.get(key)]
-        shown = "\n".join(f"  {key}: the study has {known.get(key)}, asked for {wanted.get(key)}" for key in differ)
+        shown = "\n".join(
+            f"  {key}: the study has {known.get(key)}, this sweep has {wanted.get(key)}" for key in differ
+        )
         raise SweepError(
-            f"study {plan.study} exists with other settings:\n{shown}\nTrials of the two cannot be compared. Give "
-            "another hydra.sweeper.study_name (null: one made of experiment, space and data), or ask for what the "
-            "study has."
+            f"study {plan.study} exists with different settings:\n{shown}\nTrials of the two cannot be compared. Set "
+            "another hydra.sweeper.study_name (null: a name derived from experiment, space and data), or use the "
+            "settings of the study."
         )
     return study
 
 
 def load_study(plan: Plan, worker: int) -> Study:
-    """Return the study as a worker uses it, with sampler and pruner."""
+    """Load the study for a worker, with sampler and pruner."""
     study = optuna.load_study(storage=open_storage(plan.storage), study_name=plan.study)
-    # Other draws in every worker and at every start: a sampler begun again would repeat itself.
+    # The seed differs by worker and by start, because a sampler that starts again would repeat its draws.
     given = plan.sampler.get("seed")
     seed = (
         (plan.tree["seed"] if given is None else given) + 1009 * worker + 9176 * len(study.get_trials(deepcopy=False))
@@ -118,10 +120,10 @@ def load_study(plan: Plan, worker: int) -> Study:
 
 
 def sampler_of(plan: Plan, seed: int) -> optuna.samplers.BaseSampler:
-    """Make a sampler.
+    """Create the sampler.
 
     Raises:
-        SweepError: An unknown name or setting; a package is missing.
+        SweepError: A name or setting is unknown, or a package is missing.
     """
     name, settings = _named(plan.sampler, SAMPLERS, "sampler")
     settings["seed"] = seed
@@ -131,29 +133,29 @@ def sampler_of(plan: Plan, seed: int) -> optuna.samplers.BaseSampler:
             liar = {"constant_liar": plan.n_jobs > 1, "group": conditional and settings.get("multivariate", False)}
             return optuna.samplers.TPESampler(**{**liar, **settings})
         if name == "cmaes":
-            import cmaes  # noqa: F401  (Optuna asks for it at the first trial only)
+            import cmaes  # noqa: F401  (Optuna imports it only at the first trial)
 
             return optuna.samplers.CmaEsSampler(**settings)
         if name == "gp":
             import torch  # noqa: F401
 
             return optuna.samplers.GPSampler(**settings)
-        # The points of a grid wait in the study already.
+        # The points of a grid are already queued in the study.
         return optuna.samplers.RandomSampler(seed=settings["seed"])
     except ImportError as error:
         raise SweepError(
             f"hydra/sweeper/sampler={name}: needs a package that is not installed ({error}); "
-            f"`uv pip install {error.name}`, or choose another: {', '.join(SAMPLERS)}"
+            f"`uv pip install {error.name}`, or choose another sampler: {', '.join(SAMPLERS)}"
         ) from error
     except TypeError as error:
         raise SweepError(f"hydra.sweeper.sampler: {error}") from error
 
 
 def pruner_of(plan: Plan) -> optuna.pruners.BasePruner:
-    """Make a pruner.
+    """Create the pruner.
 
     Raises:
-        SweepError: An unknown name or setting.
+        SweepError: A name or setting is unknown.
     """
     name, settings = _named(plan.pruner, PRUNERS, "pruner")
     folds = plan.tree["data"].get("folds", 1)
@@ -171,8 +173,8 @@ def pruner_of(plan: Plan) -> optuna.pruners.BasePruner:
             return optuna.pruners.HyperbandPruner(max_resource=steps, **settings)
         if folds > 1:
             raise SweepError(
-                f"hydra/sweeper/pruner={name}: waits for epochs to become better, and with data.folds={folds} a trial "
-                "tells the mean over its folds; choose median, percentile, hyperband or none"
+                f"hydra/sweeper/pruner={name}: needs per-epoch values; with data.folds={folds}, trials report the mean "
+                "over their folds; choose median, percentile, hyperband or none"
             )
         patience = settings.pop("patience", 1)
         return optuna.pruners.PatientPruner(optuna.pruners.MedianPruner(**settings), patience=patience)
@@ -181,27 +183,30 @@ def pruner_of(plan: Plan) -> optuna.pruners.BasePruner:
 
 
 class _ByMeanSoFar(optuna.pruners.BasePruner):
-    """Judges a trial by what it told last.
+    """Judges a trial by the value that it reported last.
 
-    Optuna's own take the best of all steps: right for epochs, of which the best one's network is kept. A mean over
-    folds that begins with an easy one falls, and what it was says nothing.
+    Optuna's pruners use the best value of all steps. That is right for epochs, because the network of the best epoch is
+    kept, but not for means over folds: after an easy first fold the mean falls, and its earlier values mean nothing.
+
+    Args:
+        pruner: The pruner that decides.
     """
 
     def __init__(self, pruner: optuna.pruners.BasePruner) -> None:
         self._pruner = pruner
 
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
-        """Tell whether the trial should end."""
+        """Return whether to prune the trial."""
         step = trial.last_step
         if step is None:
             return False
-        seen = copy.copy(trial)
-        seen.intermediate_values = {step: trial.intermediate_values[step]}
-        return self._pruner.prune(study, seen)
+        latest = copy.copy(trial)
+        latest.intermediate_values = {step: trial.intermediate_values[step]}
+        return self._pruner.prune(study, latest)
 
 
 def counted(study: Study) -> list[FrozenTrial]:
-    """Return the trials that count: finished, pruned, failed for good, and those that run."""
+    """Return the trials that count towards `n_trials`: finished, pruned, failed for good, and running."""
     return [
         trial
         for trial in study.get_trials(deepcopy=False)
@@ -216,18 +221,18 @@ def failures(study: Study) -> list[FrozenTrial]:
 
 
 def recover(study: Study, end_run: Callable[[str], None]) -> list[str]:
-    """Find trials whose process is gone, or that were interrupted, and have each repeated.
+    """Queue a retry of each trial that was interrupted or whose process died.
 
-    One that is lost a second time fails.
+    A trial whose process dies a second time fails.
 
     Args:
-        study: To look through.
-        end_run: Closes the MLflow run of a lost trial as killed.
+        study: The study to search for such trials.
+        end_run: Ends the MLflow run of a lost trial as killed.
 
     Returns:
-        A line for each.
+        A line for each trial.
     """
-    told = []
+    lines = []
     trials = study.get_trials(deepcopy=False)
     repeated = {trial.user_attrs.get(RETRY_OF) for trial in trials}
     for trial in trials:
@@ -235,28 +240,28 @@ def recover(study: Study, end_run: Callable[[str], None]) -> list[str]:
         if trial.state == TrialState.RUNNING and not is_alive(attributes.get(OWNER), _last_seen(trial)):
             if run := attributes.get(RUN):
                 end_run(run)
-            again = attributes.get(RETRY_OF) is None or attributes.get("after") == INTERRUPTED
-            live_trial(study, trial).set_user_attr(ENDED, KILLED if again else FAILED)
+            can_retry = attributes.get(RETRY_OF) is None or attributes.get("after") == INTERRUPTED
+            live_trial(study, trial).set_user_attr(ENDED, KILLED if can_retry else FAILED)
             study.tell(trial.number, state=TrialState.FAIL)
-            told.append(
-                f"trial {trial.number}: its process is gone; {'it is repeated' if again else 'it failed twice'}"
+            lines.append(
+                f"trial {trial.number}: its process died; {'retrying it' if can_retry else 'failed, as it died twice'}"
             )
-            if again:
+            if can_retry:
                 _repeat(study, trial, KILLED)
         elif (ended := attributes.get(ENDED)) in (INTERRUPTED, KILLED) and trial.number not in repeated:
             _repeat(study, trial, ended)
-            told.append(f"trial {trial.number} was {ended}; it is repeated")
-    return told
+            lines.append(f"trial {trial.number} was {ended}; retrying it")
+    return lines
 
 
 def origin(trial: Trial) -> int:
-    """Return the number of the trial that this one repeats, its own where it repeats none."""
+    """Return the number of the first trial that this one retries, or its own number."""
     return int(trial.user_attrs.get("origin", trial.number))
 
 
 def _repeat(study: Study, trial: FrozenTrial, after: str) -> None:
     first = trial.user_attrs.get("origin", trial.number)
-    # A trial that died before it drew its settings is drawn anew.
+    # A trial that died before its settings were drawn gets new ones.
     study.enqueue_trial(dict(trial.params), user_attrs={RETRY_OF: trial.number, "origin": first, "after": after})
 
 

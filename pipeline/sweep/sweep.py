@@ -1,4 +1,4 @@
-"""A sweep from its settings to its report."""
+"""Runs a sweep, from its settings to its report."""
 
 import json
 import time
@@ -20,29 +20,29 @@ from pipeline.tasks import TrainingTask, training_code
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
 RESTARTS = 20
-"""Times that workers are started again after one of them died."""
+"""How often workers are restarted after one of them was killed."""
 
 
 def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch) -> None:
-    """Search.
+    """Run a sweep.
 
     Args:
-        settings: `hydra.sweeper`.
-        arguments: Overrides of the command line.
-        launch: Runs a worker in several processes.
+        settings: The settings under `hydra.sweeper`.
+        arguments: Overrides from the command line.
+        launch: Runs a worker in each of several processes.
 
     Raises:
-        PipelineError: The sweep cannot begin, or too many trials failed.
+        PipelineError: The sweep cannot start, or too many trials failed.
     """
     plain = {key: _plain(value) for key, value in settings.items()}
-    asked = checked("hydra.sweeper", SweepSettings, plain)
-    space, overrides = parse(asked.params, [text for text in arguments if not _is_sweep_file(text)], asked.when)
+    chosen = checked("hydra.sweeper", SweepSettings, plain)
+    space, overrides = parse(chosen.params, [text for text in arguments if not _is_sweep_file(text)], chosen.when)
     _refuse_overrides(overrides)
     config = load([text for text in overrides if not text.startswith("hydra")])
     check_space(space, config.tree)
     task: TrainingTask = config.family.load("training")(config)
     task.require_prepared()
-    plan = _plan(asked, space, overrides, config, task)
+    plan = _plan(chosen, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
     about = {"experiment": config.name, "overrides": list(plan.overrides), "metrics": list(plan.metrics)}
     study = open_study(plan, _identity(plan), about)
@@ -51,7 +51,7 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     )[:8]
     plan = replace(plan, failed_before=len(failures(study)), mark=mark)
 
-    # Late: whatever is wrong is told before MLflow has loaded.
+    # Imported late, so that invalid settings are reported before MLflow has loaded.
     from pipeline.sweep.report import finish
     from pipeline.tracking import FAILED, KILLED, SweepRecord, flush
 
@@ -63,9 +63,9 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
         for axis in plan.space.axes:
             parent.tag(f"onehot.axis.{axis.key}", axis.text)
         parent.log_text(OmegaConf.to_yaml(OmegaConf.create(plain)), "sweep.yaml")
-        begin(plan, study, asked.enqueue)
+        begin(plan, study, chosen.enqueue)
         _launch(plan, study, launch)
-        finish(plan, study, record, parent, confirm=asked.confirm, experiment=config.name)
+        finish(plan, study, record, parent, confirm=chosen.confirm, experiment=config.name)
     except (InterruptedRunError, KeyboardInterrupt, SystemExit):
         record.end(parent, KILLED)
         raise
@@ -77,20 +77,25 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
 
 
 def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
-    """Say what is about to happen; give a new study the trials to try first.
+    """Print an opening line, and queue the trials that a study tries first.
+
+    Args:
+        plan: The plan of the sweep.
+        study: The study.
+        enqueue: Settings of the trials that the user wants to try first.
 
     Raises:
-        ConfigError: A trial to try first names no axis.
+        ConfigError: A key in `enqueue` is not an axis.
     """
     done = len(counted(study))
-    how = f"goes on with {done} of" if done else "begins:"
+    how = f"resumes after {done} of" if done else "starts:"
     print(
         f"sweep {plan.study} {how} {plan.n_trials} trials, {plan.n_jobs} at a time; {len(plan.space.axes)} axes",
         flush=True,
     )
     known = {axis.key for axis in plan.space.axes}
     faults = [
-        f"hydra.sweeper.enqueue: {key}: no axis{did_you_mean(key, known)}"
+        f"hydra.sweeper.enqueue: {key}: not an axis{did_you_mean(key, known)}"
         for values in enqueue
         for key in values
         if key not in known
@@ -98,15 +103,17 @@ def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
     if faults:
         raise ConfigError(faults)
     points = plan.space.grid(plan.tree)[: plan.n_trials] if plan.sampler["name"] == "grid" else []
-    # At every start: one that was killed here left some of them out.
-    there = {_canonical(t.params or t.system_attrs.get("fixed_params", {})) for t in study.get_trials(deepcopy=False)}
+    # At every start, because an earlier start may have been killed while it queued them.
+    known_draws = {
+        _canonical(t.params or t.system_attrs.get("fixed_params", {})) for t in study.get_trials(deepcopy=False)
+    }
     for values in [{}, *enqueue, *points]:
         draws, outside = plan.space.draws(values, plan.tree)
         if outside:
             shown = "the config as it stands" if not values else f"the trial {values}"
             print(f"{shown} is not tried first: {'; '.join(outside)}", flush=True)
-        elif _canonical(draws) not in there:
-            there.add(_canonical(draws))
+        elif _canonical(draws) not in known_draws:
+            known_draws.add(_canonical(draws))
             study.enqueue_trial(draws)
 
 
@@ -115,29 +122,30 @@ def _canonical(draws: dict[str, Any]) -> str:
 
 
 def _launch(plan: Plan, study: Any, launch: Launch) -> None:
-    """Run workers until the study is full; where one is killed, joblib ends all, and they are started again."""
+    """Run workers until the study is full. If one is killed, joblib ends all of them, and they are restarted."""
     began = time.monotonic()
     for _ in range(RESTARTS):
-        left = None if plan.timeout is None else plan.timeout - (time.monotonic() - began)
-        if left is not None and left <= 0:
+        remaining = None if plan.timeout is None else plan.timeout - (time.monotonic() - began)
+        if remaining is not None and remaining <= 0:
             return
         try:
-            launch(Worker(replace(plan, timeout=left)), plan.folder, plan.n_jobs)
+            launch(Worker(replace(plan, timeout=remaining)), plan.folder, plan.n_jobs)
         except InterruptedRunError:
             raise
         except Exception as error:
             if not _is_death(error):
                 raise
-            print(f"a worker was killed ({str(error).splitlines()[0]}); workers are started again", flush=True)
+            print(f"a worker was killed ({str(error).splitlines()[0]}); restarting the workers", flush=True)
             continue
         if too_many_failed(plan, study):
             raise SweepError(
-                f"sweep {plan.study} stops: more than {plan.max_failure_rate:.0%} of {plan.n_trials} trials failed "
-                "(hydra.sweeper.max_failure_rate); `make ui` shows their tracebacks. The same command goes on"
+                f"sweep {plan.study} stopped: more than {plan.max_failure_rate:.0%} of {plan.n_trials} trials failed "
+                "(hydra.sweeper.max_failure_rate); `make ui` shows their tracebacks. Rerun the same command to resume."
             )
         return
     raise SweepError(
-        f"sweep {plan.study} stops: workers died {RESTARTS} times; is the memory enough for hydra.sweeper.n_jobs?"
+        f"sweep {plan.study} stopped: workers were killed {RESTARTS} times; if memory ran out, reduce "
+        "hydra.sweeper.n_jobs"
     )
 
 
@@ -145,38 +153,40 @@ def _is_death(error: Exception) -> bool:
     return type(error).__name__ in ("TerminatedWorkerError", "BrokenProcessPool")
 
 
-def _plan(asked: SweepSettings, space: Space, overrides: Sequence[str], config: Config, task: TrainingTask) -> Plan:
-    metrics = [f"val/{task.monitor}" if name == "auto" else name for name in asked.metrics]
+def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config: Config, task: TrainingTask) -> Plan:
+    metrics = [f"val/{task.monitor}" if name == "auto" else name for name in chosen.metrics]
     legal = [*(f"val/{name}" for name in task.schema.monitors), "train/loss", *COSTS]
     if unknown := [name for name in metrics if name not in legal]:
-        raise ConfigError([f"hydra.sweeper.metric: no metric {name!r}{did_you_mean(name, legal)}" for name in unknown])
-    given = asked.directions if asked.direction != "auto" else ["auto"] * len(metrics)
-    directions = [_direction(name) if each == "auto" else each for name, each in zip(metrics, given, strict=True)]
-    n_trials = asked.n_trials
-    if asked.sampler.get("name") == "grid":
+        raise ConfigError(
+            [f"hydra.sweeper.metric: unknown metric {name!r}{did_you_mean(name, legal)}" for name in unknown]
+        )
+    given = chosen.directions if chosen.direction != "auto" else ["auto"] * len(metrics)
+    directions = [_direction(name) if way == "auto" else way for name, way in zip(metrics, given, strict=True)]
+    n_trials = chosen.n_trials
+    if chosen.sampler.get("name") == "grid":
         n_trials = min(n_trials, len(space.grid(config.tree)))
     plan = Plan(
         study="",
-        storage=storage_url(asked.storage),
+        storage=storage_url(chosen.storage),
         space=space,
         overrides=[text for text in overrides if not text.startswith("hydra")],
         tree=config.tree,
         metrics=metrics,
         directions=directions,
         n_trials=n_trials,
-        n_jobs=asked.n_jobs,
-        timeout=asked.timeout,
-        trial_seconds=asked.trial_seconds,
-        max_failure_rate=asked.max_failure_rate,
-        sampler=asked.sampler,
-        pruner=asked.pruner,
+        n_jobs=chosen.n_jobs,
+        timeout=chosen.timeout,
+        trial_seconds=chosen.trial_seconds,
+        max_failure_rate=chosen.max_failure_rate,
+        sampler=chosen.sampler,
+        pruner=chosen.pruner,
     )
-    return replace(plan, study=asked.study_name or f"{config.name}-{digest(_identity(plan))[:8]}")
+    return replace(plan, study=chosen.study_name or f"{config.name}-{digest(_identity(plan))[:8]}")
 
 
 def _identity(plan: Plan) -> dict[str, Any]:
-    """Return what makes trials comparable; not the sampler, the pruner or how many there are."""
-    # Not the test split: a sweep never looks at it.
+    """Return the settings that make trials comparable; not the sampler, the pruner or the number of trials."""
+    # Without the test split, which a sweep never uses.
     data = [folder_digest(PROCESSED / split) for split in ("train", "val")]
     fixed = {key: value for key, value in plan.tree.items() if key not in ("evaluate", "export", "tracking")}
     return {
@@ -195,9 +205,9 @@ def _direction(metric: str) -> str:
 
 
 def _refuse_overrides(overrides: Sequence[str]) -> None:
-    faults = [f"{text}: a sweep deletes no key; give it a value" for text in overrides if text.startswith("~")]
+    faults = [f"{text}: a sweep cannot delete a key; set a value instead" for text in overrides if text.startswith("~")]
     faults += [
-        f"{text}: a sweep belongs to its experiment; leave the name out"
+        f"{text}: a sweep keeps the name of its experiment; remove this override"
         for text in overrides
         if text.startswith("name=")
     ]

@@ -1,4 +1,4 @@
-"""What a trial trains, and what it reached."""
+"""Training of one trial, and its outcome."""
 
 import math
 import time
@@ -19,13 +19,20 @@ LOG = "log.txt"
 Scores = dict[str, float]
 
 
-class _BudgetSpent(Exception):  # noqa: N818  (no error: the trial ends with what it has)
-    """A trial has used its time."""
+class _BudgetSpent(Exception):  # noqa: N818  (not an error: the trial keeps its scores so far)
+    """A trial has reached its time limit."""
 
 
 @dataclass
 class Outcome:
-    """What a training reached: scores of its best epoch (of folds, the mean of theirs), and what it cost."""
+    """The outcome of a training.
+
+    Attributes:
+        scores: Scores of the best epoch; with folds, the mean of the folds' best scores.
+        when: The epoch or the number of folds, for the terminal.
+        parameters: Number of trained weights, over all folds.
+        seconds: Duration of the training.
+    """
 
     scores: Scores
     when: str
@@ -33,7 +40,7 @@ class Outcome:
     seconds: float
 
     def values(self, metrics: Sequence[str]) -> list[float]:
-        """Return what is optimised, by the names of the record."""
+        """Return the values of the optimised metrics."""
         known = {**self.scores, "parameters": float(self.parameters), "seconds": self.seconds}
         return [known[name] for name in metrics]
 
@@ -41,20 +48,21 @@ class Outcome:
 def trained(
     config: Config, folder: Path, on_step: "Callable[[EpochRecord], None]", seconds: float | None = None
 ) -> Outcome:
-    """Train one network, from its checkpoint where an earlier attempt left one; nothing of it is kept.
+    """Train the network of a trial, resuming from a checkpoint if there is one; the network is not kept.
 
     Args:
-        config: Of the trial.
-        folder: For its checkpoints, and what the loop prints.
-        on_step: Told of every epoch; of folds, after each, of the mean of the best scores of those so far.
-        seconds: After which it ends with what it has, each fold after its part of them; None for no limit.
+        config: The configuration of the trial.
+        folder: Folder of the checkpoints and of the log.
+        on_step: Called after every epoch; with folds, after every fold, with the mean of the best scores so far.
+        seconds: Seconds after which the training stops and keeps its scores so far, shared equally by the folds; None
+            for no limit.
 
     Raises:
-        TrainingError: The loss or a score is no number.
+        TrainingError: The loss or a score is NaN or infinite.
     """
     import keras
 
-    # Keras keeps names and graphs of every network until it is told; it collects garbage too.
+    # Keras keeps the names and graphs of every network until this call, which also collects garbage.
     keras.backend.clear_session()
     folder.mkdir(parents=True, exist_ok=True)
     began = time.monotonic()
@@ -82,7 +90,7 @@ def _train_folds(
     on_step: "Callable[[EpochRecord], None]",
     has_time: Callable[[float], bool],
 ) -> tuple[Scores, int]:
-    """Return the mean of the folds' best scores, and the number of all their weights."""
+    """Return the mean of the folds' best scores, and the total number of their weights."""
     from pipeline.tasks import train_each_fold
     from pipeline.training import EpochRecord
 
@@ -91,16 +99,16 @@ def _train_folds(
 
     def train_fold(number: int, fold: "TrainingTask") -> "Sequence[EpochRecord]":
         nonlocal parameters
-        # Each fold gets its share of the time: trials are compared over all of them.
+        # Each fold gets a share of the time, because trials are compared over all folds.
         in_time = partial(has_time, number / len(folds))
         records, size = _train(fold, folder / f"fold_{number}", lambda _record: None, in_time)
         parameters += size
         return records
 
     for number, _, best in train_each_fold(folds, train_fold):
-        _scores(best)  # refuses scores that are not finite before they are reported
+        _scores(best)  # raises on scores that are not finite, before they are reported
         best_scores.append(best.scores)
-        mean = {name: sum(found[name] for found in best_scores) / len(best_scores) for name in best.scores}
+        mean = {name: sum(scores[name] for scores in best_scores) / len(best_scores) for name in best.scores}
         step = EpochRecord(number, mean, best.timestamp)
         on_step(step)
     return _scores(step), parameters
@@ -109,7 +117,7 @@ def _train_folds(
 def _train(
     task: "TrainingTask", folder: Path, on_epoch: "Callable[[EpochRecord], None]", has_time: Callable[[], bool]
 ) -> "tuple[list[EpochRecord], int]":
-    """Train; return the scores by epoch, and the number of weights that are trained."""
+    """Train; return the scores of the epochs and the number of trained weights."""
     from pipeline.training import Checkpoints, make_deterministic
 
     records = []
@@ -126,20 +134,20 @@ def _train(
     try:
         task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, on_epoch_end)
     except _BudgetSpent:
-        print("ended, as its time was over")
+        print("stopped at the time limit of the trial")
     return records, sum(math.prod(weight.shape) for weight in model.trainable_weights)
 
 
 def _scores(record: "EpochRecord") -> Scores:
-    """Return scores by the names of the record.
+    """Return the scores by their metric names.
 
     Raises:
-        TrainingError: One is no number.
+        TrainingError: A score is NaN or infinite.
     """
     from pipeline.tracking import metric_name
     from pipeline.training import TrainingError
 
     scores = {metric_name(name): value for name, value in record.scores.items()}
     if not all(math.isfinite(value) for value in scores.values()):
-        raise TrainingError(f"a score of epoch {record.epoch} is no number: {scores}")
+        raise TrainingError(f"a score of epoch {record.epoch} is NaN or infinite: {scores}")
     return scores

@@ -1,4 +1,4 @@
-"""A worker: draws trials until the study is full, trains each, reports every epoch."""
+"""A worker: draws trials until the study is full, trains each and reports every epoch."""
 
 import gc
 import logging
@@ -42,17 +42,17 @@ if TYPE_CHECKING:
 
 
 SEEN_SECONDS = 5.0
-"""How often a trial says that it is alive."""
+"""Interval between a trial's heartbeats."""
 
 
 @dataclass(frozen=True)
 class Worker:
-    """Hydra's task function: what a launcher runs in each process."""
+    """Hydra's task function, which a launcher runs in each process."""
 
     plan: Plan
 
     def __call__(self, _config: DictConfig) -> int:
-        """Work until the study is full; return how many trials this worker ran."""
+        """Run trials until the study is full; return the number of trials that this worker ran."""
         share_threads(self.plan.n_jobs)
         if self.plan.n_jobs > 1:
             os.environ[ENDS_WITH_PARENT] = "1"
@@ -60,12 +60,12 @@ class Worker:
             return work(self.plan, int(HydraConfig.get().job.num))
         except InterruptedRunError:
             if os.getppid() != PARENT_PID:
-                os._exit(1)  # nobody is left to report to; joblib's processes would wait for work for minutes
+                os._exit(1)  # without a parent to report to, joblib's processes would wait minutes for work
             raise
 
 
 def share_threads(workers: int) -> None:
-    """Give each of several workers its part of the processors; TensorFlow asks once, when it is imported."""
+    """Divide the processors between the workers. TensorFlow reads these variables once, when it is imported."""
     if workers > 1:
         threads = str(max(1, (os.cpu_count() or 1) // workers))
         for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
@@ -73,18 +73,18 @@ def share_threads(workers: int) -> None:
 
 
 def work(plan: Plan, number: int) -> int:
-    """Run trials until the study is full, the time is over, or too many have failed.
+    """Run trials until the study is full, the time limit is reached, or too many trials have failed.
 
     Args:
-        plan: The sweep.
-        number: Of this worker.
+        plan: The plan of the sweep.
+        number: Number of this worker.
 
     Returns:
-        Trials run.
+        The number of trials that it ran.
     """
     from pipeline.tracking import SweepRecord, flush
 
-    # Before the first trial is drawn: imports are no part of what one costs.
+    # Before the first trial starts, so that imports do not count towards its cost.
     load_training()
     study = load_study(plan, number)
     record = SweepRecord(check(plan.tree))
@@ -92,7 +92,7 @@ def work(plan: Plan, number: int) -> int:
     began, done = time.monotonic(), 0
     try:
         while True:
-            # One worker at a time looks how many are wanted and takes one: none is drawn too many.
+            # The lock covers the count and the draw, so that workers together never draw too many trials.
             with FolderLock(plan.folder, "draws a trial", wait_seconds=300):
                 for line in recover(study, record.lose):
                     print(line, flush=True)
@@ -108,19 +108,19 @@ def work(plan: Plan, number: int) -> int:
 
 @cache
 def load_training() -> None:
-    """Import what trains, and take all that is loaded out of the sight of Python's garbage collector."""
-    import pipeline.models.backend  # first: it loads Keras without its notices
+    """Import the training code, and exclude everything loaded so far from garbage collection."""
+    import pipeline.models.backend  # first, because it loads Keras without its start-up notices
     import pipeline.tasks
     import pipeline.training  # noqa: F401
 
-    # TensorFlow graphs a network; it warns that they are many, which is what a sweep is.
+    # TensorFlow builds graphs for each network, and warns about their number, which is normal in a sweep.
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    # A collection looks at every object there is: .4 s for modules alone, at each trial.
+    # A collection visits every object, which takes .4 s in each trial for the modules alone.
     gc.freeze()
 
 
 def is_over(plan: Plan, study: Study, seconds: float) -> bool:
-    """Tell whether no further trial is wanted."""
+    """Return whether no further trial should start."""
     return (
         len(counted(study)) >= plan.n_trials
         or too_many_failed(plan, study)
@@ -129,13 +129,13 @@ def is_over(plan: Plan, study: Study, seconds: float) -> bool:
 
 
 def too_many_failed(plan: Plan, study: Study) -> bool:
-    """Tell whether more trials failed since this start than may: of few trials one, unless none may."""
+    """Return whether too many trials failed since this start; one may always fail unless `max_failure_rate` is 0."""
     allowed = max(1.0, plan.max_failure_rate * plan.n_trials) if plan.max_failure_rate else 0.0
     return len(failures(study)) - plan.failed_before > allowed
 
 
 class _Attempt:
-    """One trial, from its settings to its end in Optuna and MLflow."""
+    """One attempt at a trial, from drawing its settings to recording its end in Optuna and MLflow."""
 
     def __init__(self, plan: Plan, study: Study, trial: Trial, record: "SweepRecord", parent: "Run") -> None:
         self._plan, self._study, self._trial = plan, study, trial
@@ -149,7 +149,7 @@ class _Attempt:
         values: dict[str, Any] = {}
         run: Run | None = None
         try:
-            # Workers on other hosts cannot see this process.
+            # Workers on other hosts cannot check whether this process is alive.
             with repeated(lambda: trial.set_user_attr(SEEN, time.time()), SEEN_SECONDS):
                 values = plan.space.suggest(trial, plan.tree)
                 tags = {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
@@ -163,31 +163,31 @@ class _Attempt:
         except optuna.TrialPruned as pruned:
             self._study.tell(trial, state=TrialState.PRUNED)
             self._end(run, "pruned")
-            self._say(f"pruned {pruned}, {time.monotonic() - began:.0f} s", values)
+            self._print(f"pruned {pruned}, {time.monotonic() - began:.0f} s", values)
         except (InterruptedRunError, KeyboardInterrupt, SystemExit):
             trial.set_user_attr(ENDED, INTERRUPTED)
             self._study.tell(trial, state=TrialState.FAIL)
             self._end(run, INTERRUPTED)
             raise
-        except Exception as error:  # a crash of one trial is no end of the sweep
+        except Exception as error:  # a failed trial does not stop the sweep
             trial.set_user_attr(ENDED, FAILED)
             self._study.tell(trial, state=TrialState.FAIL)
             if run is not None:
                 run.log_text(traceback.format_exc(), "traceback.txt")
             self._end(run, FAILED)
             reason = str(error).strip().splitlines() or [type(error).__name__]
-            self._say(f"failed: {reason[0]} (traceback: run {run.id if run else 'none'})", values)
+            self._print(f"failed: {reason[0]} (traceback: run {run.id if run else 'none'})", values)
         else:
             self._study.tell(trial, results)
             self._end(run, "complete")
-            reached = ", ".join(
+            scores = ", ".join(
                 f"{name} {format_score(value)}" for name, value in zip(plan.metrics, results, strict=True)
             )
-            self._say(f"{reached} {outcome.when}, {outcome.seconds:.0f} s", values)
-            self._tell_best()
+            self._print(f"{scores} {outcome.when}, {outcome.seconds:.0f} s", values)
+            self._record_best()
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
-    def _say(self, how: str, values: dict[str, Any]) -> None:
+    def _print(self, how: str, values: dict[str, Any]) -> None:
         shown = " ".join(
             f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()
         )
@@ -206,7 +206,7 @@ class _Attempt:
                     unit = "epoch" if self._plan.tree["data"].get("folds", 1) == 1 else "fold"
                     raise optuna.TrialPruned(f"at {unit} {epoch.epoch} with {name} {format_score(scores[name])}")
 
-    def _tell_best(self) -> None:
+    def _record_best(self) -> None:
         if len(self._plan.metrics) == 1:
             best = self._study.best_trial
             self._parent.log_scores(

@@ -1,7 +1,7 @@
 """What `evaluate` needs of a family."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +64,7 @@ class Evaluation:
         notes: Name → text that belongs beside the scores.
         write_extras: Writes files of the family's own into the folder of the predictions, which are there already, and
             returns a line that names them.
+        diagonals: Names of the curves that are drawn with the diagonal from (0, 0) to (1, 1).
     """
 
     scores: dict[str, Scores]
@@ -71,6 +72,7 @@ class Evaluation:
     predictions: dict[str, "pa.Table"]
     notes: dict[str, str] = field(default_factory=dict)
     write_extras: Callable[[Path], str] | None = None
+    diagonals: Sequence[str] = ()
 
 
 class EvaluationTask(Task, ABC):

@@ -39,10 +39,13 @@ def explain_new_training(folder: Path, name: str, inputs: dict[str, Any]) -> str
             content = json.loads(path.read_text(encoding="utf-8"))
             newest = max(path.parent.rglob("*.npz"), default=None, key=_modified)
             if path.parent != folder and newest and content["name"] == name:
-                found.append((_modified(newest), newest, dict(content["inputs"])))
+                # Earlier versions of Onehot wrote the inputs under another name.
+                found.append((_modified(newest), newest, dict(content.get("inputs", {}))))
     if not found:
         return None
     _, newest, other = max(found, key=lambda entry: entry[0])
+    if not other:
+        return f"starting a new training: another version of Onehot wrote the checkpoints in {newest.parent}"
     different = [
         f"{key} ({other.get(key)} there, {inputs.get(key)} now)" if "." in key or key == "seed" else key
         for key in {**inputs, **other}

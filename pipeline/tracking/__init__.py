@@ -1,4 +1,4 @@
-"""The record: MLflow runs, provenance, the logged model. The only place that knows MLflow."""
+"""Experiment tracking: MLflow runs, provenance, the logged model. The only package that uses MLflow."""
 
 from pipeline.tracking.evidence import Evidence, evidence_of
 from pipeline.tracking.journal import pending, refused, sync_all

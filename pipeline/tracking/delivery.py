@@ -1,4 +1,4 @@
-"""What the record is told, handed over to the tracking store: one function a kind."""
+"""Deliver tracking events to the tracking store, with one function per kind of event."""
 
 import json
 import os
@@ -15,25 +15,25 @@ from pipeline.storage import is_alive
 from pipeline.tracking.upload import send
 
 BATCH = 100
-"""Params or metrics in one request: the tracking server takes no more."""
+"""The largest number of params or metrics in one request that the tracking server accepts."""
 PROCESS, SEEN = "onehot.process", "onehot.heartbeat"
-"""Tags of a run: who writes into it, as `this_process` tells, and its last sign of life."""
+"""Tags of a run: the process that writes it (see `this_process`), and its last heartbeat."""
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 UPLOAD_SECONDS = "120"
-"""For one answer while a network is sent: a server may hand it on before it answers."""
+"""The timeout of a request that uploads a network: a server may pass it on before it responds."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing told to a run.
+    """One tracking event of a run.
 
     Attributes:
-        process: Who told it, as `this_process` says.
-        uri: Of the store.
-        run: The id.
+        process: The process that created the event, see `this_process`.
+        uri: The address of the tracking store.
+        run: The id of the run.
         kind: A key of `DELIVER`.
-        content: Its arguments.
-        folder: Beside the entry's file, for what is larger than a line; may not exist.
+        content: The arguments of the function of this kind.
+        folder: The folder of the event's larger files, next to its JSON file; it may not exist.
     """
 
     process: Mapping[str, Any]
@@ -44,13 +44,13 @@ class Entry:
     folder: Path
 
     def deliver(self) -> None:
-        """Tell the store; told twice, it is there once."""
+        """Deliver the event to the store; a second delivery has no further effect."""
         DELIVER[self.kind](client_of(self.uri), self)
 
 
 @cache
 def client_of(uri: str) -> MlflowClient:
-    """Return the client of a store, one a process."""
+    """Return the client of a store; each process has one per store."""
     return MlflowClient(uri)
 
 
@@ -60,19 +60,19 @@ def _batches(items: list[Any]) -> Iterator[list[Any]]:
 
 
 def _params(client: MlflowClient, entry: Entry) -> None:
-    for some in _batches([Param(name, value) for name, value in entry.content["params"].items()]):
-        client.log_batch(entry.run, params=some)
+    for batch in _batches([Param(name, value) for name, value in entry.content["params"].items()]):
+        client.log_batch(entry.run, params=batch)
 
 
 def _tags(client: MlflowClient, entry: Entry) -> None:
-    for some in _batches([RunTag(name, value) for name, value in entry.content["tags"].items()]):
-        client.log_batch(entry.run, tags=some)
+    for batch in _batches([RunTag(name, value) for name, value in entry.content["tags"].items()]):
+        client.log_batch(entry.run, tags=batch)
 
 
 def _scores(client: MlflowClient, entry: Entry) -> None:
     step, when = entry.content["step"], entry.content["timestamp"]
-    for some in _batches([Metric(name, value, when, step) for name, value in entry.content["scores"].items()]):
-        client.log_batch(entry.run, metrics=some)
+    for batch in _batches([Metric(name, value, when, step) for name, value in entry.content["scores"].items()]):
+        client.log_batch(entry.run, metrics=batch)
 
 
 def _text(client: MlflowClient, entry: Entry) -> None:
@@ -80,32 +80,32 @@ def _text(client: MlflowClient, entry: Entry) -> None:
 
 
 def _picture(client: MlflowClient, entry: Entry) -> None:
-    place = Path(entry.content["name"])
-    folder = None if place.parent == Path() else place.parent.as_posix()
-    client.log_artifact(entry.run, str(entry.folder / place.name), folder)
+    path = Path(entry.content["name"])
+    folder = None if path.parent == Path() else path.parent.as_posix()
+    client.log_artifact(entry.run, str(entry.folder / path.name), folder)
 
 
 def _inputs(client: MlflowClient, entry: Entry) -> None:
-    given = [
-        DatasetInput(Dataset(**each["dataset"]), [InputTag("mlflow.data.context", each["context"])])
-        for each in entry.content["datasets"]
+    datasets = [
+        DatasetInput(Dataset(**dataset["dataset"]), [InputTag("mlflow.data.context", dataset["context"])])
+        for dataset in entry.content["datasets"]
     ]
-    client.log_inputs(entry.run, datasets=given)
+    client.log_inputs(entry.run, datasets=datasets)
 
 
 def _model(_client: MlflowClient, entry: Entry) -> None:
-    usual = os.environ.get(TIMEOUT)
+    previous = os.environ.get(TIMEOUT)
     os.environ[TIMEOUT] = UPLOAD_SECONDS
     try:
         send(entry.uri, entry.run, entry.folder, entry.content)
     finally:
-        os.environ.pop(TIMEOUT) if usual is None else os.environ.update({TIMEOUT: usual})
+        os.environ.pop(TIMEOUT) if previous is None else os.environ.update({TIMEOUT: previous})
 
 
 def _end(client: MlflowClient, entry: Entry) -> None:
     run = client.get_run(entry.run)
     owner = json.loads(run.data.tags.get(PROCESS, "null"))
-    # Told late: another process has gone on with the run since, and it is that one's to end.
+    # The event may be late: if another process has resumed the run since, only that process may end it.
     if owner in (None, entry.process) or (run.info.status == "RUNNING" and not is_alive(owner, None)):
         client.set_terminated(entry.run, entry.content["status"], entry.content["time"])
 

@@ -1,4 +1,4 @@
-"""What the record of a run holds that it takes to make it again, and to compare."""
+"""The part of the record of a run that is needed to reproduce and compare it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,20 +22,20 @@ from pipeline.tracking.upload import logged_model
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a run was made of, and what came out.
+    """The inputs and the results of a run.
 
     Attributes:
-        run_id: Of the run.
-        commit: Of the code.
-        diff: What differed from it; empty where nothing did.
+        run_id: The id of the run.
+        commit: The commit of the code.
+        diff: The uncommitted changes; empty if there were none.
         config: The composed settings.
-        environment: `name==version` lines.
-        machine: What the last bits may hang on: Python, platform, processors, threads; by name.
-        data: Hash of the raw and of the prepared folder, as DVC knows them; by name.
-        models: sha256 of the network's files, by path.
-        predictions: The same of the predictions; empty where it was not evaluated.
-        metrics: Content of metrics.json; empty where it was not evaluated.
-        network: Where MLflow has the network; None where it was not logged.
+        environment: The installed packages as lines `name==version`.
+        machine: The properties that the last bits may depend on, by name: Python, platform, processors, threads.
+        data: DVC's hashes of the folders of raw and prepared data, by name.
+        models: The sha256 of the network's files, by path.
+        predictions: The sha256 of the files of predictions, by path; empty if the run was not evaluated.
+        metrics: The content of metrics.json; empty if the run was not evaluated.
+        network: MLflow's address of the logged network; None if it was not logged.
     """
 
     run_id: str
@@ -52,7 +52,7 @@ class Evidence:
 
     @property
     def threads(self) -> dict[str, str]:
-        """Environment variables that say how many threads computed."""
+        """Environment variables that set the number of threads."""
         return {name: self.machine[name] for name in THREADS if name in self.machine}
 
 
@@ -60,37 +60,35 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     """Read the record of a training.
 
     Raises:
-        TrackingError: There is no such run, or it cannot be made again; naming every reason.
+        TrackingError: There is no such run, or it cannot be reproduced; the message names every reason.
     """
     try:
         run = client.get_run(run_id)
     except MlflowException as error:
-        raise TrackingError(
-            f"run {run_id}: {error.message}; `python -m pipeline.runs list` shows what there is"
-        ) from error
+        raise TrackingError(f"run {run_id}: {error.message}; `python -m pipeline.runs list` shows the runs") from error
     tags = run.data.tags
-    whose = _whose(run)
-    if whose:
-        raise TrackingError(f"run {run_id} {whose}")
+    part_of = _part_of(run)
+    if part_of:
+        raise TrackingError(f"run {run_id} {part_of}")
     wanted = (CONFIG, DIFF, ENVIRONMENT, METRICS.name, EVALUATED_WITH, files_of(MODELS), files_of(PREDICTIONS))
     texts = dict.fromkeys(wanted, "") | _texts(client, run_id, wanted)
     if tags.get("onehot.dirty") != "true":
-        texts[DIFF] = ""  # of an earlier start; what differed then was committed since
-    lacks = []
+        texts[DIFF] = ""  # the diff of an earlier start, whose changes have been committed since
+    reasons = []
     if run.info.status != FINISHED:
-        lacks.append(f"it did not finish ({run.info.status}); the command that began it goes on with it")
+        reasons.append(f"it did not finish ({run.info.status}); rerun its command to resume it")
     if "mlflow.source.git.commit" not in tags:
-        lacks.append("it knows no commit: its code was in no git checkout")
+        reasons.append("it has no commit: its code was not in a git checkout")
     if tags.get("onehot.dirty") == "true" and not texts[DIFF]:
-        lacks.append(f"its code differed from the commit, or git could not say, and {DIFF} is missing")
-    lacks += [
-        f"{name} held what looks like a password or token, which was taken out: it is not whole"
+        reasons.append(f"its code differed from the commit, or git could not compare them, and {DIFF} is missing")
+    reasons += [
+        f"{name} contained what looks like a password or token, which was removed: the file is incomplete"
         for name in (DIFF, CONFIG)
         if REDACTED in texts[name]
     ]
-    lacks += [f"{name} is missing" for name in (CONFIG, files_of(MODELS)) if not texts[name]]
-    if lacks:
-        raise TrackingError(f"run {run_id} cannot be made again:\n" + "\n".join(f"  {each}" for each in lacks))
+    reasons += [f"{name} is missing" for name in (CONFIG, files_of(MODELS)) if not texts[name]]
+    if reasons:
+        raise TrackingError(f"run {run_id} cannot be reproduced:\n" + "\n".join(f"  {reason}" for reason in reasons))
     config = yaml.safe_load(texts[CONFIG])
     if texts[EVALUATED_WITH]:
         config["evaluate"] = json.loads(texts[EVALUATED_WITH])
@@ -101,7 +99,7 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
         config=config,
         environment=texts[ENVIRONMENT],
         machine={name.removeprefix("onehot."): value for name, value in tags.items() if name.startswith("onehot.")},
-        data={each.dataset.name.partition("/")[0]: each.dataset.digest for each in run.inputs.dataset_inputs},
+        data={item.dataset.name.partition("/")[0]: item.dataset.digest for item in run.inputs.dataset_inputs},
         models=json.loads(texts[files_of(MODELS)] or "{}"),
         predictions=json.loads(texts[files_of(PREDICTIONS)] or "{}"),
         metrics=json.loads(texts[METRICS.name] or "{}"),
@@ -109,33 +107,33 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     )
 
 
-def _whose(run: StoredRun) -> str | None:
-    """Say which run to ask for instead, where this one is only a part."""
+def _part_of(run: StoredRun) -> str | None:
+    """Return which run to use instead, if this one is not a complete training; None if it is."""
     tags = run.data.tags
     if RESTORED in tags:
         return f"is an evaluation; the training is run {tags[RESTORED]}"
     if "onehot.fold" in tags:
-        return f"is one of several folds; the whole is run {tags[PARENT]}"
+        return f"is one of several folds; the whole training is run {tags[PARENT]}"
     if "onehot.trial" in tags or "onehot.confirm" in tags:
         return (
-            "is a trial of a sweep, of which no network is kept; `python -m pipeline.promote` makes an experiment of "
+            "is a trial of a sweep, whose network is not kept; `python -m pipeline.promote` makes an experiment from "
             "its settings"
         )
     if "onehot.sweep" in tags:
-        return "is a sweep; its trials are drawn, and hang on how fast they were. Ask for a training"
+        return "is a sweep, which is not reproducible (its trials depend on timing); pass the run of a training"
     return None
 
 
 def _texts(client: MlflowClient, run_id: str, names: Sequence[str]) -> dict[str, str]:
-    """Read files of a run's record, those that there are."""
+    """Return the text of those files of a run's record that exist, by name."""
     folders = {str(PurePosixPath(name).parent) for name in names}
-    there = {
-        each.path for folder in folders for each in client.list_artifacts(run_id, None if folder == "." else folder)
+    existing = {
+        item.path for folder in folders for item in client.list_artifacts(run_id, None if folder == "." else folder)
     }
     with TemporaryDirectory() as scratch:
         return {
-            # As bytes: the ends of lines are part of a diff.
+            # Read bytes, not text: line endings are part of a diff.
             name: Path(client.download_artifacts(run_id, name, scratch)).read_bytes().decode("utf-8")
             for name in names
-            if name in there
+            if name in existing
         }

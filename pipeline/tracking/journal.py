@@ -1,4 +1,4 @@
-"""The files in which the record waits for its store: what an ended process left is sent by the next."""
+"""The journal: files of tracking events that wait for delivery; the next process sends those of an ended one."""
 
 import json
 import shutil
@@ -19,9 +19,9 @@ from pipeline.tracking.delivery import Entry
 from pipeline.tracking.redaction import redacted
 
 BEAT_SECONDS = 60.0
-"""How often a run says that it is alive."""
+"""The interval between two heartbeats of a run."""
 LOST_SECONDS = 10 * BEAT_SECONDS
-"""After how long a silence a process that cannot be seen from here counts as dead."""
+"""The silence after which a process that is not visible from here counts as dead."""
 REFUSED = "refused"
 HOPELESS = {
     ErrorCode.Name(code)
@@ -31,59 +31,59 @@ HOPELESS = {
         databricks_pb2.INVALID_STATE,
     )
 }
-"""What a store answers that will say the same tomorrow: the run was deleted, or does not take this."""
+"""Error codes that a retry does not fix: the run was deleted, or does not accept the event."""
 UNANSWERED = (MlflowException, OSError, SQLAlchemyError)
-"""What a store raises that does not answer now."""
+"""Exceptions that mean that a store does not respond now."""
 
 
 def journal() -> Path:
-    """Return the folder in which the record waits."""
+    """Return the folder of the queued tracking events."""
     return root() / ".checkpoints" / "journal"
 
 
 def pending(uri: str | None = None) -> Iterator[Path]:
-    """Give the files of entries that processes left behind which have ended, for one store or for all."""
+    """Yield the files of events that ended processes left behind, for one store, or for all if `uri` is None."""
     for path in sorted(journal().glob("*.json")):
         content = _content(path)
         if not content:
-            yield path  # damaged: `handle` says so
+            yield path  # corrupt: `handle` reports it
         elif uri in (None, content["uri"]):
-            # A process elsewhere is judged by how long its oldest entries have been waiting.
+            # A process on another host counts as ended once its events have waited for long enough.
             with suppress(FileNotFoundError):
                 if not is_alive(content["process"], path.stat().st_mtime, LOST_SECONDS):
                     yield path
 
 
 def refused() -> list[Path]:
-    """Return the files of entries that a store would not take."""
+    """Return the files of events that a store has refused."""
     return sorted((journal() / REFUSED).glob("*.json"))
 
 
 def orphans() -> list[Path]:
-    """Return the folders of entries that were never told, or were delivered: a process was killed between.
+    """Return the folders of events that have no JSON file: a process was killed while it wrote or removed them.
 
-    Not the newest: a process may fill one now.
+    New folders are left out: a process may be filling them.
     """
-    found = []
-    for path in (each for place in (journal(), journal() / REFUSED) for each in place.glob("*-*-*") if each.is_dir()):
-        with suppress(FileNotFoundError):  # delivered this moment
-            # Of the entry itself: a copy has the times of what it was copied from.
+    folders = []
+    for path in (path for place in (journal(), journal() / REFUSED) for path in place.glob("*-*-*") if path.is_dir()):
+        with suppress(FileNotFoundError):  # it was delivered meanwhile
+            # `st_ctime`, because a copy keeps the modification time of its original.
             if time.time() - path.stat().st_ctime > LEFTOVER_SECONDS and not path.with_suffix(".json").exists():
-                found.append(path)
-    return found
+                folders.append(path)
+    return folders
 
 
 def sync(uri: str | None = None) -> int:
-    """Deliver what ended processes left behind.
+    """Deliver the events that ended processes left behind.
 
     Args:
-        uri: Of the store; None for all.
+        uri: The address of the store; None for all stores.
 
     Returns:
-        How many entries were delivered.
+        The number of delivered events.
 
     Raises:
-        MlflowException, OSError: A store does not answer; what it has not taken waits on.
+        MlflowException, OSError: A store does not respond; the other events stay queued.
     """
     if next(pending(uri), None) is None:
         return 0
@@ -95,94 +95,94 @@ def sync(uri: str | None = None) -> int:
 
 
 def sync_all() -> tuple[int, list[str]]:
-    """Deliver what ended processes left behind to whichever store it is for; refused entries are tried again.
+    """Deliver the events that ended processes left behind, to all stores; refused events are retried.
 
     Returns:
-        How many entries were delivered; why stores have not taken the others.
+        The number of delivered events, and one line per store that did not take its events.
     """
     sent = 0
-    left: dict[str, list[str]] = {}
+    queued: dict[str, list[str]] = {}
     with _sending():
         for path in refused():
-            with suppress(FileNotFoundError, shutil.Error):  # given up this moment
+            with suppress(FileNotFoundError, shutil.Error):  # it was deleted meanwhile
                 _move(path, journal() / path.name)
         for path in pending():
             uri = _content(path).get("uri", "")
-            if uri not in left:
+            if uri not in queued:
                 try:
                     sent += handle(path)
                     continue
                 except UNANSWERED as error:
-                    left[uri] = [told(error)]
-            left[uri].append(path.name)
+                    queued[uri] = [first_line(error)]
+            queued[uri].append(path.name)
     return sent, [
-        f"tracking store {redacted(uri)}: {reason}; {len(paths)} entries of the record wait for it"
-        for uri, (reason, *paths) in left.items()
+        f"tracking store {redacted(uri)}: {reason}; {len(paths)} tracking events are queued for it"
+        for uri, (reason, *paths) in queued.items()
     ]
 
 
 def handle(path: Path) -> bool:
-    """Deliver an entry and remove its file; what cannot be delivered steps aside, so that nothing waits behind it.
+    """Deliver an event and remove its file; an undeliverable event is moved away, so that it does not block the others.
 
     Returns:
-        Whether it was delivered.
+        Whether the event was delivered.
 
     Raises:
-        MlflowException, OSError: The store does not answer.
+        MlflowException, OSError: The store does not respond.
     """
     content = _content(path)
-    if not path.exists():  # another process was faster
+    if not path.exists():  # another process has delivered it
         return True
-    if not content:  # a power cut has left half of it
-        _set_aside(path, "it is damaged")
+    if not content:  # truncated by a power cut
+        _refuse(path, "the file is corrupt")
         return False
     entry = Entry(**content, folder=folder_of(path))
     try:
         entry.deliver()
     except Exception as error:
-        if _may_be_taken_later(error):
+        if _is_transient(error):
             raise
-        _set_aside(path, f"{entry.kind} of run {entry.run} cannot be delivered: {told(error)}")
+        _refuse(path, f"{entry.kind} of run {entry.run} cannot be delivered: {first_line(error)}")
         return False
     path.unlink(missing_ok=True)
     shutil.rmtree(entry.folder, ignore_errors=True)
     return True
 
 
-def _may_be_taken_later(error: Exception) -> bool:
+def _is_transient(error: Exception) -> bool:
     if isinstance(error, MlflowException):
         return error.error_code not in HOPELESS
     if isinstance(error, requests.HTTPError) and error.response is not None:
-        # Credentials can be set right; what is too large or unknown stays so.
+        # Wrong credentials can be corrected; an event that is too large or unknown cannot.
         return error.response.status_code >= 500 or error.response.status_code in (401, 403, 408, 429)
     if isinstance(error, SQLAlchemyError):
         return True
     return isinstance(error, OSError) and not isinstance(error, FileNotFoundError | PermissionError)
 
 
-def _set_aside(path: Path, reason: str) -> None:
+def _refuse(path: Path, reason: str) -> None:
     _move(path, private_folder(path.parent / REFUSED) / path.name)
-    say(f"  an entry of the record is set aside, {journal() / REFUSED / path.name}: {reason}")
+    say(f"  moved an undeliverable tracking event to {journal() / REFUSED / path.name}: {reason}")
 
 
 def _move(path: Path, target: Path) -> None:
     if folder_of(path).is_dir():
-        # A copy: killed between the two moves, the entry would have lost its folder.
-        remove(folder_of(target))  # of a move that was killed
+        # Copied, not moved: if the process is killed between the two steps, the event keeps its folder.
+        remove(folder_of(target))  # the rest of a move that was killed
         shutil.copytree(folder_of(path), folder_of(target), copy_function=link_or_copy)
     path.replace(target)
     shutil.rmtree(folder_of(path), ignore_errors=True)
 
 
 def say(text: str) -> None:
-    """Print a line."""
-    # From a thread, when the reader of the output may be gone.
+    """Print a line, if the output is still open."""
+    # A thread may print when the reader of the output has ended.
     with suppress(OSError, ValueError):
         print(text, flush=True)
 
 
 def _content(path: Path) -> dict[str, Any]:
-    """Read an entry; empty where it is damaged, or another process has delivered it meanwhile."""
+    """Return the content of an event; empty if its file is corrupt, or was delivered by another process."""
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -191,14 +191,14 @@ def _content(path: Path) -> dict[str, Any]:
 
 
 def _sending() -> FolderLock:
-    return FolderLock(journal(), "sends what the record is told", wait_seconds=300)
+    return FolderLock(journal(), "sends tracking events", wait_seconds=300)
 
 
-def told(error: Exception) -> str:
-    """Return the first line of what an error says."""
+def first_line(error: Exception) -> str:
+    """Return the first line of the message of an error, without secrets."""
     return str(redacted((str(error).strip().splitlines() or [type(error).__name__])[0]))[:300]
 
 
 def folder_of(path: Path) -> Path:
-    """Return where an entry keeps what is larger than a line."""
+    """Return the folder of the larger files of an event."""
     return path.with_suffix("")

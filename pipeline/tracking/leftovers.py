@@ -1,4 +1,4 @@
-"""What earlier runs left that nothing will ask for again."""
+"""Unreferenced files that earlier runs left behind."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -17,17 +17,17 @@ from pipeline.tracking.lifecycle import FINISHED, KEY
 from pipeline.tracking.store import ARTIFACTS, all_experiments, paged
 
 NO_TRAINING = ("store", "journal", "stages")
-"""Folders in `.checkpoints` that are no training's."""
+"""Folders in `.checkpoints` that do not belong to a training."""
 
 
 @dataclass(frozen=True)
 class Leftover:
-    """A file or folder that may go.
+    """A file or folder that can be deleted.
 
     Attributes:
-        path: Where it is.
-        size: In bytes.
-        reason: Why nothing asks for it.
+        path: The path of the file or folder.
+        size: The size in bytes.
+        reason: The reason why it is not needed.
     """
 
     path: Path
@@ -35,10 +35,10 @@ class Leftover:
     reason: str
 
     def remove(self) -> None:
-        """Remove it.
+        """Delete the file or folder.
 
         Raises:
-            LockError: A training uses it now.
+            LockError: A training is using it.
         """
         if self.path.parent == root() / ".checkpoints" and self.path.is_dir():
             with FolderLock(self.path, "trains here", wait_seconds=0):
@@ -48,24 +48,24 @@ class Leftover:
 
 
 def leftovers(client: MlflowClient, uri: str, keep: str | None) -> Iterator[Leftover]:
-    """Give what may go.
+    """Yield the files and folders that can be deleted.
 
     Args:
-        client: Of the store.
-        uri: The same, by its address: checkpoints of trainings that another store records are not judged.
-        keep: Id of the run behind `models/`: its checkpoints stay.
+        client: The client of the store.
+        uri: The address of the store; checkpoints of trainings recorded in other stores are left alone.
+        keep: The id of the run that trained `models/`, whose checkpoints are kept; None if there is none.
     """
-    # First what is there, then what is known: a run that begins meanwhile must not look like one that is gone.
-    trained, kept = sorted((root() / ".checkpoints").glob("*/")), sorted((root() / ARTIFACTS).glob("*/*"))
+    # List the files before the runs: files of a run that starts meanwhile must not look unreferenced.
+    trainings, artifacts = sorted((root() / ".checkpoints").glob("*/")), sorted((root() / ARTIFACTS).glob("*/*"))
     networks = sorted((root() / ARTIFACTS).glob("*/models/m-*"))
     experiments = all_experiments(client, ViewType.ALL)
-    runs = _runs(client, [each.experiment_id for each in experiments])
-    yield from _checkpoints(trained, runs, uri, keep)
-    yield from _artifacts(client, kept, networks, experiments, {run.info.run_id for run in runs})
+    runs = _runs(client, [experiment.experiment_id for experiment in experiments])
+    yield from _checkpoints(trainings, runs, uri, keep)
+    yield from _artifacts(client, artifacts, networks, experiments, {run.info.run_id for run in runs})
     for path in (*refused(), *(path.with_suffix("") for path in refused() if path.with_suffix("").is_dir())):
         yield _leftover(path, "the tracking store refused it")
     for path in (*orphans(), *half_written([*written(), journal()])):
-        yield _leftover(path, "a process was ended while it wrote this")
+        yield _leftover(path, "a process ended while it wrote this")
 
 
 def _checkpoints(folders: Sequence[Path], runs: list[StoredRun], uri: str, keep: str | None) -> Iterator[Leftover]:
@@ -77,7 +77,7 @@ def _checkpoints(folders: Sequence[Path], runs: list[StoredRun], uri: str, keep:
             yield _leftover(folder, "checkpoints of no run in this store")
         elif keep not in [run.info.run_id for run in own] and all(run.info.status == FINISHED for run in own):
             name = own[0].info.run_id
-            reason = "which is finished; models/ is another's (without them, more epochs of it begin anew)"
+            reason = "which is finished, and models/ is from another run (without them, more epochs start from scratch)"
             yield _leftover(folder, f"checkpoints of run {name}, {reason}")
 
 
@@ -89,28 +89,28 @@ def _store_of(folder: Path) -> str | None:
 
 def _artifacts(
     client: MlflowClient,
-    found: Sequence[Path],
+    files: Sequence[Path],
     networks: Sequence[Path],
     experiments: Sequence[Experiment],
     runs: set[str],
 ) -> Iterator[Leftover]:
-    # Others are another store's, a server's perhaps.
-    places = {each.artifact_location.rstrip("/") for each in experiments}
-    for path in found:
-        if path.parent.as_uri() in places and path.name != "models" and path.name not in runs:
+    # Other folders belong to another store, perhaps to a server.
+    locations = {experiment.artifact_location.rstrip("/") for experiment in experiments}
+    for path in files:
+        if path.parent.as_uri() in locations and path.name != "models" and path.name not in runs:
             yield _leftover(path, "files of no run in this store")
     known = _models(client, experiments) if networks else set()
     for path in networks:
-        if path.parents[1].as_uri() in places and path.name not in known:
-            yield _leftover(path, "a network that the store does not know")
+        if path.parents[1].as_uri() in locations and path.name not in known:
+            yield _leftover(path, "a network that is not in this store")
 
 
 def _models(client: MlflowClient, experiments: Sequence[Experiment]) -> set[str]:
-    # Of all experiments: one that was renamed shares its folder with the next of its old name.
+    # All experiments are searched: a renamed one shares its folder with the next one of its old name.
     known: set[str] = set()
     model: LoggedModel
-    for each in experiments:
-        for model in paged(partial(client.search_logged_models, [each.experiment_id])):
+    for experiment in experiments:
+        for model in paged(partial(client.search_logged_models, [experiment.experiment_id])):
             known.add(model.model_id)
     return known
 
@@ -118,13 +118,13 @@ def _models(client: MlflowClient, experiments: Sequence[Experiment]) -> set[str]
 def _runs(client: MlflowClient, experiments: list[str]) -> list[StoredRun]:
     if not experiments:
         return []
-    # Deleted ones too: until `mlflow gc` they can be restored.
+    # Deleted runs are included: they can be restored until `mlflow gc`.
     return list(paged(partial(client.search_runs, experiments, run_view_type=ViewType.ALL)))
 
 
 def _leftover(path: Path, reason: str) -> Leftover:
     size = 0
-    for each in path.rglob("*") if path.is_dir() else [path]:
+    for file in path.rglob("*") if path.is_dir() else [path]:
         with suppress(FileNotFoundError):
-            size += each.lstat().st_size if not each.is_dir() else 0
+            size += file.lstat().st_size if not file.is_dir() else 0
     return Leftover(path, size, reason)

@@ -1,4 +1,4 @@
-"""Which MLflow run a stage writes into, and how that run ends."""
+"""Choose the MLflow run that a stage writes to, and close it."""
 
 import getpass
 import json
@@ -38,35 +38,37 @@ KEY, EPOCHS = "onehot.key", "onehot.epochs"
 EVALUATED, RESTORED = "onehot.evaluated", "onehot.restored_from"
 PARENT = "mlflow.parentRunId"
 PLACE = "onehot.clone"
-"""Whose checkpoints a run goes with."""
+"""Tag of a run: the clone that holds its checkpoints."""
 HEADLINE = "onehot.headline"
-"""Name of the score that tells how good a network is."""
+"""Tag of a run: the name of the main score."""
 FINISHED, FAILED, KILLED, RUNNING = (
-    RunStatus.to_string(each) for each in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING)
+    RunStatus.to_string(status)
+    for status in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING)
 )
 FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
-"""Logged with every epoch, by every family."""
+"""The metric that every family logs for every epoch."""
 ASKED_AGAIN_SECONDS = float(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
 FOLD_SCORE = "fold_val"
-"""`fold_val/SCORE`: the monitored score of each fold's best epoch, by fold; in the run of the whole."""
+"""`fold_val/SCORE`: the monitored score of each fold's best epoch, by fold; logged in the parent run."""
 
 
 @contextmanager
 def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> Iterator[Run]:
-    """Open the run of a training: the one that an interrupted training of the same key left, else a new one.
+    """Open the run of a training: the run of an interrupted training with the same key if there is one, or a new run.
 
     Args:
-        config: Of the experiment.
-        key: What the training hangs on; with the number of epochs it names the run.
-        begun: Of each of its folds, or of itself, whether there is a checkpoint. A run that holds what this training
-            has not reached is not its own.
+        config: The configuration of the experiment.
+        key: The fingerprint of everything that the training depends on; with the number of epochs it identifies the
+            run.
+        begun: Whether there is a checkpoint: one value per fold, or one for a training without folds. A run with
+            metrics of epochs that the checkpoints have not reached is not resumed.
 
     Raises:
-        TrackingError: The store does not answer.
+        TrackingError: The store does not respond.
     """
     client = open_store(config.tracking.uri)
-    tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _place()}
+    tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _clone_id()}
     foreign = [
         *([] if all(begun) else [FIRST_SCORE]),
         *([] if any(begun) else [f"{FOLD_SCORE}/{name}" for name in config.family.monitors]),
@@ -81,9 +83,9 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
 
 @contextmanager
 def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -> Iterator[Run]:
-    """Open the run of one fold's training, a child of the whole one's; the arguments are those of `training_run`."""
+    """Open the run of the training of one fold, a child of `parent`; for the other arguments see `training_run`."""
     client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
-    place = {PLACE: _place(), PARENT: parent.id, FOLD: str(fold)}
+    place = {PLACE: _clone_id(), PARENT: parent.id, FOLD: str(fold)}
     tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), **place}
     with answering(config.tracking.uri):
         known = _known(client, config, tags, [] if begun else [FIRST_SCORE])
@@ -95,18 +97,18 @@ def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -
 def open_run(
     client: MlflowClient, config: Config, tags: dict[str, str], known: str | None, name: str | None = None
 ) -> Run:
-    """Open a run that is known by its id, or a new one; it counts as alive from now on, as long as this process does.
+    """Open a known or a new run; from now on it counts as alive for as long as this process is.
 
     Args:
-        client: Of the store.
-        config: Names experiment and store.
-        tags: To set.
-        known: The id.
-        name: Of a new one; None for one that the store draws.
+        client: The client of the store.
+        config: The configuration, which names the experiment and the store.
+        tags: The tags to set.
+        known: The id of the run to open; None for a new run.
+        name: The name of a new run; None for a random name.
     """
     uri = store_uri(config.tracking.uri)
-    # The tags by which a store's own pages say who did what.
-    told: dict[str, str] = {
+    # MLflow's UI shows the `mlflow.` tags: user and source of a run.
+    all_tags: dict[str, str] = {
         **redacted(tags),
         "mlflow.user": _user(),
         "mlflow.source.name": Path(sys.argv[0]).stem,
@@ -115,10 +117,10 @@ def open_run(
         SEEN: str(int(time.time())),
     }
     if known is None:
-        run = Run(uri, _made(client, experiment_id(client, config.name, config.tracking.uri), name, told))
+        run = Run(uri, _created(client, experiment_id(client, config.name, config.tracking.uri), name, all_tags))
     else:
-        # Whose it is before that it runs: another process may look for dead runs this moment.
-        client.log_batch(known, tags=[RunTag(name, value) for name, value in told.items()])
+        # Set the owner before the status: another process may be looking for orphaned runs.
+        client.log_batch(known, tags=[RunTag(name, value) for name, value in all_tags.items()])
         client.update_run(known, RUNNING)
         times = {point.step: point.timestamp for point in client.get_metric_history(known, FIRST_SCORE)}
         run = Run(uri, client.get_run(known), resumed=True, times=times)
@@ -126,56 +128,56 @@ def open_run(
     return run
 
 
-def _made(client: MlflowClient, experiment: str, name: str | None, tags: dict[str, str]) -> StoredRun:
-    """Make a run; one, also where the server was so slow that MLflow asked it again."""
-    began = time.monotonic()
-    made = client.create_run(experiment, run_name=name, tags=tags)
-    if time.monotonic() - began > ASKED_AGAIN_SECONDS:
-        same = f"attributes.start_time = {made.info.start_time} and tags.`{PROCESS}` = '{tags[PROCESS]}'"
-        for twin in client.search_runs([experiment], same):
-            if twin.info.run_id != made.info.run_id:
-                client.delete_run(twin.info.run_id)
-    return made
+def _created(client: MlflowClient, experiment: str, name: str | None, tags: dict[str, str]) -> StoredRun:
+    """Create one run, even if the server was so slow that MLflow repeated the request."""
+    started = time.monotonic()
+    created = client.create_run(experiment, run_name=name, tags=tags)
+    if time.monotonic() - started > ASKED_AGAIN_SECONDS:
+        same = f"attributes.start_time = {created.info.start_time} and tags.`{PROCESS}` = '{tags[PROCESS]}'"
+        for duplicate in client.search_runs([experiment], same):
+            if duplicate.info.run_id != created.info.run_id:
+                client.delete_run(duplicate.info.run_id)
+    return created
 
 
 def close_run(run: Run, status: str) -> None:
-    """Close a run: `FINISHED`, `FAILED` or `KILLED`."""
+    """Close a run with a status: `FINISHED`, `FAILED` or `KILLED`."""
     outbox().end_beat(run.id)
     run.end(status)
 
 
 def flush() -> None:
-    """Wait until the store has all that it was told; say what it has not, and who will send it."""
-    if waiting := outbox().flush():
+    """Wait until all tracking events are delivered; print how many are still queued, and what will send them."""
+    if queued := outbox().flush():
         print(
-            f"{waiting} entries of the record wait in {journal()} ({outbox().trouble or 'the store is slow'}); the "
-            "next start sends them, as does `python -m pipeline.runs sync`",
+            f"{queued} tracking events are queued in {journal()} ({outbox().trouble or 'the tracking store is slow'}); "
+            "the next run sends them, or send them now with `python -m pipeline.runs sync`",
             flush=True,
         )
 
 
 def reap(client: MlflowClient) -> list[str]:
-    """Close runs as killed whose process has ended; return a line for each.
+    """Mark runs as KILLED if their process has ended; return one line per run.
 
-    Runs of processes that cannot be seen from here (other hosts) count as dead when they have been silent for long;
-    what other programs have left running is nobody's business.
+    The run of a process that is not visible from here (on another host) counts as orphaned after a long silence. Runs
+    of other programs are left alone.
     """
-    told = []
+    lines = []
     for run in lost_runs(client):
         client.set_terminated(run.info.run_id, KILLED)
-        told.append(f"run {run.info.run_id} is closed as killed: its process has ended")
-    return told
+        lines.append(f"run {run.info.run_id} is closed as KILLED: its process has ended")
+    return lines
 
 
 def lost_runs(client: MlflowClient) -> list[StoredRun]:
-    """Return the runs that the store takes for running, and whose process has ended; of all experiments."""
-    experiments = [each.experiment_id for each in all_experiments(client)]
+    """Return the runs of all experiments whose status is RUNNING although their process has ended."""
+    experiments = [experiment.experiment_id for experiment in all_experiments(client)]
     running = client.search_runs(experiments, "attributes.status = 'RUNNING'", max_results=1000) if experiments else []
     return [run for run in running if is_lost(run)]
 
 
 def is_lost(run: StoredRun) -> bool:
-    """Tell whether a run that should be running has lost its process."""
+    """Return whether the process of a running run has ended."""
     tags = run.data.tags
     if PROCESS not in tags:
         return False
@@ -184,27 +186,27 @@ def is_lost(run: StoredRun) -> bool:
 
 
 def _known(client: MlflowClient, config: Config, tags: dict[str, str], foreign: Sequence[str]) -> str | None:
-    """Return the run that has the tags, and none of the metrics that it must not have."""
-    found = find_run(client, config.name, tags)
-    if found is None:
+    """Return the id of the run that has all `tags` and none of the metrics in `foreign`; None if there is none."""
+    run_id = find_run(client, config.name, tags)
+    if run_id is None:
         return None
-    if any(client.get_metric_history(found, name) for name in foreign):
-        if client.get_run(found).info.status == RUNNING:
-            client.set_terminated(found, KILLED)
+    if any(client.get_metric_history(run_id, name) for name in foreign):
+        if client.get_run(run_id).info.status == RUNNING:
+            client.set_terminated(run_id, KILLED)
         return None
-    return found
+    return run_id
 
 
-def _place() -> str:
-    """Return what names the checkpoints of this clone: where clones share a store, each goes on with its own runs.
+def _clone_id() -> str:
+    """Return an identifier of this clone's checkpoints, so that clones that share a store resume only their own runs.
 
-    Of a copy of the clone, checkpoints included, it is another; of a clone that was moved it is the same.
+    A copy of the clone and its checkpoints has another identifier; a clone that was moved keeps its own.
     """
     path = root() / ".checkpoints" / "place"
     with suppress(FileExistsError), path.open("x", encoding="ascii") as stream:
         stream.write(uuid.uuid4().hex)
         stream.flush()
-        os.fsync(stream.fileno())  # lost in a power cut, the runs of this clone would be strangers to it
+        os.fsync(stream.fileno())  # without this file the clone would not find its own runs after a power cut
     return f"{path.read_text(encoding='ascii')}-{path.stat().st_ino}"
 
 
@@ -212,15 +214,16 @@ def _place() -> str:
 def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
     """Open the run that an evaluation belongs to.
 
-    The training's own, once. Where that was evaluated under other settings or code, a child of it; where it is not in
-    this store (restored from a cache elsewhere), a new run. Both are tagged `restored_from`.
+    This is the run of the training. If that was already evaluated with other settings or code, it is a child of that
+    run; if it is not in this store (the network was restored from a cache), it is a new run. Both are tagged
+    `restored_from`.
 
     Args:
-        config: Of the experiment.
-        digest: What the evaluation hangs on.
+        config: The configuration of the experiment.
+        digest: The hash of everything that the evaluation depends on.
 
     Yields:
-        The run, and whether it lacks the training's part of the record.
+        The run, and whether it is another run than that of the training and thus lacks its record.
     """
     reference = RunReference.load()
     client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
@@ -230,7 +233,8 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
         tags = {EVALUATED: digest}
         if origin is None or origin.data.tags.get(EVALUATED, digest) != digest:
             if origin and origin.info.status != FINISHED and (origin.info.status != RUNNING or is_lost(origin)):
-                # What broke off was an evaluation under other settings: a training is referred to when it has ended.
+                # An evaluation with other settings was interrupted; the training itself is finished, as it is
+                # referred to.
                 client.set_terminated(reference.run_id, FINISHED, origin.info.end_time)
             tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
             run_id = find_run(client, config.name, tags)
@@ -240,22 +244,25 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
 
 
 def reference_to(run: Run, config: Config) -> RunReference:
-    """Return what later stages need to find the run again."""
+    """Return the reference by which later stages find the run."""
     return RunReference(run.id, store_uri(config.tracking.uri))
 
 
 def log_to_training(config: Config, text: str, name: str) -> str:
-    """Log a text file into the run of the network in `models/`, which may have ended; return the run's id.
+    """Log a text file to the run of the network in `models/`, which may have ended; return the id of the run.
 
     Raises:
-        TrackingError: The run is not in this store (restored from a cache elsewhere), or the store does not answer.
+        TrackingError: The run is not in this store (the network was restored from a cache), or the store does not
+            respond.
     """
     reference = RunReference.load()
     client = open_store(config.tracking.uri)
     with answering(config.tracking.uri):
         stored = _stored(client, reference.run_id)
         if stored is None:
-            raise TrackingError(f"run {reference.run_id} of the training is not in this store")
+            raise TrackingError(
+                f"run {reference.run_id}, which trained models/, is not in this store; set tracking.uri to its store"
+            )
         run = Run(store_uri(config.tracking.uri), stored, resumed=True)
     run.log_text(text, name)
     flush()
@@ -264,7 +271,7 @@ def log_to_training(config: Config, text: str, name: str) -> str:
 
 @contextmanager
 def _ended(run: Run) -> Iterator[None]:
-    """Close a run with how what is done within has ended."""
+    """Close a run with the status that matches the outcome of the block."""
     status = FAILED
     try:
         yield
@@ -280,17 +287,17 @@ def _ended(run: Run) -> Iterator[None]:
 def _user() -> str:
     try:
         return getpass.getuser()
-    except (OSError, KeyError):  # a number without a name, as in some containers
+    except (OSError, KeyError):  # the user id has no name, as in some containers
         return str(os.getuid())
 
 
 def find_run(client: MlflowClient, experiment: str, tags: dict[str, str]) -> str | None:
-    """Return the latest run of an experiment that has all of the tags."""
-    found = client.get_experiment_by_name(experiment)
-    if found is None or found.lifecycle_stage == "deleted":
+    """Return the id of the latest run of an experiment that has all tags; None if there is none."""
+    stored = client.get_experiment_by_name(experiment)
+    if stored is None or stored.lifecycle_stage == "deleted":
         return None
-    wanted = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
-    runs = client.search_runs([found.experiment_id], wanted, order_by=["attributes.start_time DESC"], max_results=1)
+    condition = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
+    runs = client.search_runs([stored.experiment_id], condition, order_by=["attributes.start_time DESC"], max_results=1)
     return str(runs[0].info.run_id) if runs else None
 
 

@@ -1,4 +1,4 @@
-"""What runs there are, and how they stand."""
+"""List runs with their state and main score."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,15 +14,16 @@ from pipeline.tracking.store import TrackingError, all_experiments, paged
 
 @dataclass(frozen=True)
 class Listed:
-    """A run as a list shows it.
+    """One run in the list of runs.
 
     Attributes:
-        run_id: The id.
-        experiment: MLflow's.
-        name: As the store's pages show it.
-        state: `RUNNING`, `FINISHED`, `FAILED`, `KILLED`, or `LOST`: it should be running, and its process has ended.
-        began: Milliseconds since 1970.
-        score: Of the test rows where it was evaluated, else the last of the validation rows; by name. None before.
+        run_id: The id of the run.
+        experiment: The name of the MLflow experiment.
+        name: The name of the run, as in MLflow's UI.
+        state: `RUNNING`, `FINISHED`, `FAILED`, `KILLED`, or `LOST`: it should be running, but its process has ended.
+        began: The start time in milliseconds since 1970.
+        score: The name and value of the test score if the run was evaluated, otherwise of the last validation score;
+            None before the first.
     """
 
     run_id: str
@@ -34,23 +35,23 @@ class Listed:
 
 
 def listed(client: MlflowClient, experiments: Sequence[str], *, with_children: bool) -> Iterator[Listed]:
-    """Give the runs of some experiments, or of all where none is named; the latest first.
+    """Yield the runs of some experiments, or of all if none is named, latest first.
 
     Raises:
-        TrackingError: There is no experiment of a name.
+        TrackingError: There is no experiment with one of the names.
     """
-    there = {each.experiment_id: each.name for each in all_experiments(client)}
-    if absent := [name for name in experiments if name not in there.values()]:
-        raise TrackingError(f"no MLflow experiment {no_such(absent, there.values())}")
-    named = {number: name for number, name in there.items() if not experiments or name in experiments}
-    if not named:
+    names = {experiment.experiment_id: experiment.name for experiment in all_experiments(client)}
+    if unknown := [name for name in experiments if name not in names.values()]:
+        raise TrackingError(f"no MLflow experiment {no_such(unknown, names.values())}")
+    chosen = {number: name for number, name in names.items() if not experiments or name in experiments}
+    if not chosen:
         return
-    latest_first = partial(client.search_runs, list(named), order_by=["attributes.start_time DESC"])
+    latest_first = partial(client.search_runs, list(chosen), order_by=["attributes.start_time DESC"])
     run: StoredRun
     for run in paged(latest_first):
         if with_children or PARENT not in run.data.tags:
             state = "LOST" if run.info.status == RUNNING and is_lost(run) else run.info.status
-            name = named[run.info.experiment_id]
+            name = chosen[run.info.experiment_id]
             began = int(run.info.start_time)
             yield Listed(run.info.run_id, name, run.info.run_name or "", state, began, _score(run))
 

@@ -1,4 +1,4 @@
-"""The load of the machine during a training, as MLflow's own pages show it."""
+"""Log the load of the machine during training, in the form that MLflow's UI shows."""
 
 import itertools
 import time
@@ -14,28 +14,28 @@ from pipeline.storage import repeated
 from pipeline.tracking.run import Run
 
 SECONDS = 10.0
-"""Between two measurements."""
+"""Seconds between two measurements."""
 
 
 @contextmanager
 def measured(run: Run) -> Iterator[None]:
     """Log processor, memory, disk and network load while the block runs.
 
-    With MLflow's monitors, but not with its thread: that one stops for good when the store is away for a moment.
+    This uses MLflow's monitors, but not its thread, which stops for good at the first failure of the store.
     """
     monitors = [CPUMonitor(), DiskMonitor(), NetworkMonitor()]
-    with suppress(ImportError, RuntimeError):  # no driver, or none of its packages
+    with suppress(ImportError, RuntimeError):  # the driver or its package is missing
         monitors.append(GPUMonitor())
     steps = itertools.count(run.next_step("system/"))
 
     def measure() -> None:
-        found: dict[str, float] = {}
+        metrics: dict[str, float] = {}
         for monitor in monitors:
             monitor.collect_metrics()
-            found |= monitor.aggregate_metrics()
+            metrics |= monitor.aggregate_metrics()
             monitor.clear_metrics()
         now = time.time_ns() // 1_000_000
-        run.log_scores({f"system/{name}": float(value) for name, value in found.items()}, next(steps), now)
+        run.log_scores({f"system/{name}": float(value) for name, value in metrics.items()}, next(steps), now)
 
     with repeated(measure, SECONDS):
         yield

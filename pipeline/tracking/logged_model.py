@@ -1,4 +1,4 @@
-"""Log the trained network so that MLflow can load and serve it."""
+"""Log the trained network as an MLflow model, which MLflow can load and serve."""
 
 import importlib.metadata
 import shutil
@@ -20,33 +20,33 @@ from pipeline.tracking.upload import CODE, logged_model
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
 WHERE_USED = ("sentencepiece",)
-"""Needed by some networks; these were trained where it was installed."""
+"""Packages that only some networks need; they are required if they are installed where the network was trained."""
 
 
 def log_model(
     run: Run, models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
 ) -> None:
-    """Log `models/` as a pyfunc, with the code as it is now, once a run; code that holds a secret is not logged.
+    """Log `models/` as a pyfunc with the current code, once per run; nothing is logged if the code contains a secret.
 
     Args:
-        run: Which trained it.
-        models: What the train stage saved.
-        columns: Raw columns of the input.
-        outputs: Columns of a prediction.
+        run: The run of the training.
+        models: The folder that the train stage wrote.
+        columns: The raw columns of the input.
+        outputs: The columns of a prediction.
         example: A few raw rows.
     """
     secret = [path for path in sorted((PROJECT / CODE).rglob("*.py")) if _holds_secret(path)]
     if secret:
         names = ", ".join(path.relative_to(PROJECT).as_posix() for path in secret)
         print(
-            f"the network is not logged: {names} holds what looks like a password or token, and the code goes with the "
-            "network; read it from an environment variable, and run the same command again",
+            f"the network is not logged: {names} contains what looks like a password or token, and the code goes with "
+            "the network. Read the secret from an environment variable, and run the same command again",
             flush=True,
         )
         return
 
     def fill(folder: Path) -> None:
-        # The files of a stage are replaced, never changed: another name for them costs neither time nor room.
+        # Stages replace their files and never change them, so a hard link is safe; it costs neither time nor space.
         shutil.copytree(models, folder / MODELS.name, copy_function=link_or_copy)
         shutil.copytree(PROJECT / CODE, folder / CODE, ignore=_all_but_code)
 
@@ -56,7 +56,7 @@ def log_model(
         "example": example,
         "requirements": [f"{name}=={version}" for name, version in _installed()],
     }
-    run.tell("model", content, fill)
+    run.queue("model", content, fill)
 
 
 def _all_but_code(folder: str, names: list[str]) -> list[str]:
@@ -78,14 +78,14 @@ def _installed() -> Iterator[tuple[str, str]]:
 
 
 def download_model(name: str, address: str | None = None) -> Path:
-    """Bring a logged network from the tracking store.
+    """Download a logged network from the tracking store; return its folder.
 
     Args:
-        name: An MLflow run id, or `models:/NAME@ALIAS` and the like.
-        address: Of the store; None for the one at the root.
+        name: An MLflow run id, or a model URI such as `models:/NAME@ALIAS`.
+        address: The address of the store; None for the store at the root.
 
     Raises:
-        TrackingError: The store knows no such network.
+        TrackingError: There is no such network in the store.
     """
     client = open_store(address)
     try:
@@ -99,5 +99,5 @@ def download_model(name: str, address: str | None = None) -> Path:
 def _of_run(client: MlflowClient, run_id: str) -> str:
     uri = logged_model(client, run_id)
     if uri is None:
-        raise TrackingError(f"run {run_id} logged no network; see tracking.log_model")
+        raise TrackingError(f"run {run_id} has no logged network; see tracking.log_model")
     return uri

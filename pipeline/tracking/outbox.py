@@ -1,4 +1,4 @@
-"""What the record is told waits in files until the store has it: a store that is away or slow costs no training."""
+"""Queue tracking events in files until the store has them: training does not depend on the store being available."""
 
 import json
 import os
@@ -14,24 +14,24 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.storage import private_folder, sync_file, this_process
 from pipeline.tracking.delivery import SEEN, client_of
-from pipeline.tracking.journal import BEAT_SECONDS, HOPELESS, UNANSWERED, folder_of, handle, journal, say, told
+from pipeline.tracking.journal import BEAT_SECONDS, HOPELESS, UNANSWERED, first_line, folder_of, handle, journal, say
 from pipeline.tracking.redaction import redacted
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
-"""Seconds between two tries while the store does not answer."""
+"""Seconds between two attempts while the store does not respond."""
 ASK_SECONDS = 2.0
-"""The longest such pause of a process that wants to end."""
+"""The longest such pause while a process waits to end."""
 PATIENCE = 20.0
-"""Seconds without a single success after which a process that wants to end leaves the rest to the next."""
+"""Seconds without a delivery after which a process that waits to end leaves the rest to the next process."""
 AS_IT_IS = ("model", "inputs")
-"""Kinds that name columns and hashes: nothing is taken out of them."""
+"""Kinds of events that are not redacted: they contain names of columns, and hashes."""
 
 
 class Outbox:
-    """The entries of one process, delivered in their order by a thread of its own.
+    """The tracking events of one process, delivered in order by a background thread.
 
     Args:
-        folder: Where entries of all processes wait, a file each.
+        folder: The folder in which the events of all processes are queued, one file per event.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -48,31 +48,31 @@ class Outbox:
 
     @property
     def trouble(self) -> str:
-        """Why the store took nothing last time; empty when it did."""
+        """The error of the last attempt; empty if the attempt was successful."""
         return self._trouble
 
     def put(
         self, uri: str, run: str, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None
     ) -> None:
-        """Keep an entry, safe from now on, and have it delivered.
+        """Queue an event for delivery; from now on it survives the end of this process.
 
         Args:
-            uri: Of the store.
-            run: The id.
+            uri: The address of the store.
+            run: The id of the run.
             kind: A key of `delivery.DELIVER`.
-            content: Its arguments.
-            fill: Writes what is larger than a line into a folder.
+            content: The arguments of the event.
+            fill: A function that writes the larger files of the event into a folder.
         """
         with self._changed:
-            # In the order told, also when the clock is set back.
+            # Names sort in the order of the events, even if the clock is set back.
             self._count, self._last = self._count + 1, max(self._last + 1, time.time_ns())
             path = self._folder / f"{self._last:020}-{os.getpid()}-{self._count:06}.json"
             if fill is not None:
                 fill(folder_of(path))
-            shown = dict(content) if kind in AS_IT_IS else redacted(content)
-            entry = {"process": self._me, "uri": uri, "run": run, "kind": kind, "content": shown}
-            # Not yet synced to the disk, which `flush` does with what stays: until then it outlives this process, and
-            # after a power cut a training that is not finished tells all again.
+            stored = dict(content) if kind in AS_IT_IS else redacted(content)
+            entry = {"process": self._me, "uri": uri, "run": run, "kind": kind, "content": stored}
+            # The file is not synced to the disk here; `flush` syncs what is left. Until then it survives the process,
+            # and after a power cut an unfinished training sends all of its events again.
             partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
             partial.write_text(json.dumps(entry), encoding="utf-8")
             partial.replace(path)
@@ -82,31 +82,33 @@ class Outbox:
             self._changed.notify_all()
 
     def begin_beat(self, uri: str, run: str) -> None:
-        """Tell the store from time to time that a run is alive."""
+        """Start sending heartbeats of a run to the store."""
         self._beating[run] = uri
 
     def end_beat(self, run: str) -> None:
-        """Stop `begin_beat`."""
+        """Stop sending heartbeats of a run."""
         self._beating.pop(run, None)
 
     def flush(self, patience: float = PATIENCE) -> int:
-        """Wait until all is delivered, or the store has taken nothing for `patience` seconds.
+        """Wait until all events are delivered, or until the store has taken none for `patience` seconds.
 
         Returns:
-            Entries that wait for another process now.
+            The number of events that are left to the next process.
         """
         with self._changed:
-            begun, asked_at = time.monotonic(), 0.0
-            # It is asked once more in any case: perhaps it has just come back.
-            while self._waiting and time.monotonic() - max(self._succeeded_at + patience, begun + 2 * ASK_SECONDS) < 0:
-                if time.monotonic() - asked_at > ASK_SECONDS:  # however long the pause between two tries was by then
-                    asked_at = time.monotonic()
+            started, retried_at = time.monotonic(), 0.0
+            # Retry at least once: the store may just have come back.
+            while (
+                self._waiting and time.monotonic() - max(self._succeeded_at + patience, started + 2 * ASK_SECONDS) < 0
+            ):
+                if time.monotonic() - retried_at > ASK_SECONDS:  # wakes the thread from a longer pause
+                    retried_at = time.monotonic()
                     self._changed.notify_all()
                 self._changed.wait(0.2)
             for path in self._waiting:
-                for each in (*folder_of(path).rglob("*"), path):
-                    with suppress(FileNotFoundError, IsADirectoryError):  # delivered this moment
-                        sync_file(each)
+                for file in (*folder_of(path).rglob("*"), path):
+                    with suppress(FileNotFoundError, IsADirectoryError):  # it was delivered meanwhile
+                        sync_file(file)
             return len(self._waiting)
 
     def _work(self) -> None:
@@ -127,14 +129,14 @@ class Outbox:
                 handle(first)
             except UNANSWERED as error:
                 if not self._trouble:
-                    say(f"  {told(error)}; the work goes on, its record waits in {self._folder}")
-                self._trouble = told(error)
+                    say(f"  {first_line(error)}; training continues, its tracking events are queued in {self._folder}")
+                self._trouble = first_line(error)
                 with self._changed:
                     self._changed.wait(pause)
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             if self._trouble:
-                say("  the tracking store answers again")
+                say("  the tracking store responds again")
             self._trouble, pause = "", FIRST_PAUSE
             with self._changed:
                 self._waiting.pop(0)
@@ -147,7 +149,7 @@ class Outbox:
                 client_of(uri).set_tag(run, SEEN, str(int(time.time())))
             except UNANSWERED as error:
                 if not (isinstance(error, MlflowException) and error.error_code in HOPELESS):
-                    return  # neither will it take the others now
+                    return  # the store would not take the other heartbeats either
 
 
 def outbox() -> Outbox:

@@ -72,13 +72,13 @@ class Run:
         known = (metric.step for metric in self._stored.data._metric_objs if metric.key.startswith(prefix))
         return 1 + max(known, default=-1)
 
-    def tell(self, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None) -> None:
+    def queue(self, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None) -> None:
         """Put an entry into the outbox; see `delivery.DELIVER`."""
         outbox().put(self._uri, self.id, kind, content, fill)
 
     def tag(self, name: str, value: str) -> None:
         """Set a tag."""
-        self.tell("tags", {"tags": {name: value}})
+        self.queue("tags", {"tags": {name: value}})
 
     def log_config(self, config: Config) -> None:
         """Log every setting flat, and the whole composition as a file; a run that holds them keeps its own."""
@@ -87,7 +87,7 @@ class Run:
         if missing:
             # The file first: a run that has its params is taken to have it.
             self.log_text(dump(config), CONFIG)
-            self.tell("params", {"params": missing})
+            self.queue("params", {"params": missing})
 
     def log_provenance(self) -> None:
         """Log commit, uncommitted changes, machine and installed packages."""
@@ -97,7 +97,7 @@ class Run:
             tags |= {"mlflow.source.git.commit": state.commit, "onehot.dirty": str(state.dirty).lower()}
             if state.diff:
                 self.log_text(state.diff, DIFF)
-        self.tell("tags", {"tags": tags})
+        self.queue("tags", {"tags": tags})
         self.log_text(environment(), ENVIRONMENT)
 
     def log_datasets(self) -> None:
@@ -114,7 +114,7 @@ class Run:
                 source = LocalArtifactDatasetSource(place.as_posix())
                 dataset = MetaDataset(source, name=name, digest=digest).to_dict()
                 datasets.append({"dataset": dataset, "context": context[part]})
-        self.tell("inputs", {"datasets": datasets})
+        self.queue("inputs", {"datasets": datasets})
 
     def log_scores(self, scores: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
         """Log scores by full name (`val/auc`).
@@ -122,7 +122,7 @@ class Run:
         The store drops a point that it has, time included: one without a time of its own gets that of the run's start.
         """
         when = timestamp or int(self._stored.info.start_time)
-        self.tell("scores", {"scores": dict(scores), "step": step, "timestamp": when})
+        self.queue("scores", {"scores": dict(scores), "step": step, "timestamp": when})
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
         """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point.
@@ -138,7 +138,7 @@ class Run:
 
     def log_text(self, text: str, name: str) -> None:
         """Log a text file."""
-        self.tell("text", {"text": text, "name": name})
+        self.queue("text", {"text": text, "name": name})
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a picture."""
@@ -147,11 +147,11 @@ class Run:
             folder.mkdir()
             figure.savefig(folder / Path(name).name)
 
-        self.tell("picture", {"name": name}, fill)
+        self.queue("picture", {"name": name}, fill)
 
     def end(self, status: str) -> None:
         """Close it: `FINISHED`, `FAILED` or `KILLED`."""
-        self.tell("end", {"status": status, "time": time.time_ns() // 1_000_000})
+        self.queue("end", {"status": status, "time": time.time_ns() // 1_000_000})
 
 
 def files_of(folder: Path) -> str:

@@ -1,6 +1,6 @@
-"""The loop, checkpoints and determinism."""
+"""The training loop, checkpoints and determinism."""
 
-import pipeline.models  # noqa: F401  (first: it loads Keras without its notices)
+import pipeline.models  # noqa: F401  (must come first: loads Keras without its start-up messages)
 from pipeline.training.checkpoint import Checkpoint, Checkpoints
 from pipeline.training.determinism import epoch_order, make_deterministic
 from pipeline.training.errors import TrainingError

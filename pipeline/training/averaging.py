@@ -1,4 +1,4 @@
-"""An exponential moving average of the weights, which is what a training validates and keeps."""
+"""An exponential moving average of the weights, which training validates and keeps."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,12 +8,12 @@ import tensorflow as tf
 
 
 class WeightAverage:
-    """Averages of variables, updated within the graph of the steps.
+    """Moving averages of variables, updated within the graph of the training steps.
 
     Args:
-        variables: Those of a network that are trained.
-        decay: Share of the average that stays at each step. Early on it is less, (1 + step) / (10 + step), so that the
-            initial weights are soon forgotten. 0: the variables themselves are used.
+        variables: The trainable variables of a network.
+        decay: The share of the average that is kept at each step. Early steps use at most (1 + step) / (10 + step), so
+            that the initial weights are soon forgotten. 0 turns averaging off.
     """
 
     def __init__(self, variables: Sequence[Any], decay: float) -> None:
@@ -22,10 +22,10 @@ class WeightAverage:
         self.variables = [tf.Variable(variable, trainable=False) for variable in self._followed]
 
     def update(self, step: Any) -> None:
-        """Follow the variables; every row of a table, also those that rest.
+        """Update the averages, including the rows of tables that did not change.
 
         Args:
-            step: Counted from 1.
+            step: The number of the step, from 1.
         """
         if self._decay:
             done = tf.cast(step, tf.float32)
@@ -35,7 +35,7 @@ class WeightAverage:
 
     @contextmanager
     def in_place(self) -> Iterator[None]:
-        """Let the network have the averages for a while."""
+        """Replace the weights by their averages while the block runs."""
         own = [variable.numpy() for variable in self._followed]
         for average, variable in zip(self.variables, self._followed, strict=True):
             variable.assign(average)

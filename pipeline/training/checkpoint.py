@@ -1,4 +1,4 @@
-"""Checkpoints: one file each, written whole, read only when undamaged."""
+"""Checkpoints: one file each, written atomically; corrupt files are skipped."""
 
 import io
 import json
@@ -21,7 +21,7 @@ PROGRESS = "progress.json"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Progress and every tensor of a training."""
+    """The progress and all tensors of a training."""
 
     progress: Progress
     state: State
@@ -31,8 +31,8 @@ class Checkpoints:
     """Checkpoint files of one training in one folder.
 
     Args:
-        folder: `.checkpoints/KEY`; the key covers data, settings and code, so that a stale one is never picked up.
-        keep: How many of the newest to keep; the one before the newest serves when that is damaged.
+        folder: The folder `.checkpoints/KEY`; the key covers data, settings and code, so that no stale file is used.
+        keep: The number of newest checkpoints to keep; the second newest is used if the newest is corrupt.
     """
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
@@ -41,11 +41,11 @@ class Checkpoints:
 
     @property
     def kept(self) -> Path:
-        """Where networks of single epochs are kept, a folder each."""
+        """The folder of the networks saved after single epochs, one subfolder per epoch."""
         return self.folder / "epochs"
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write one and remove the oldest."""
+        """Write a checkpoint and remove the oldest ones."""
         buffer = io.BytesIO()
         progress = np.frombuffer(json.dumps(checkpoint.progress.to_json()).encode(), dtype=np.uint8)
         np.savez(buffer, allow_pickle=False, **{PROGRESS: progress, **checkpoint.state})
@@ -54,20 +54,20 @@ class Checkpoints:
             old.unlink(missing_ok=True)
 
     def latest(self, epochs: int) -> Checkpoint | None:
-        """Read the newest undamaged one that does not go beyond `epochs`; a damaged one is named and passed over."""
+        """Return the newest valid checkpoint that is not beyond `epochs`; report and skip corrupt ones."""
         for path in reversed(self._files()):
             try:
                 checkpoint = _read(path)
-            # What NumPy and zipfile raise for a torn, cut or altered file (zip members carry a CRC).
+            # NumPy and zipfile raise these for a truncated or altered file (zip members carry a CRC).
             except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-                print(f"checkpoint {path.name} is damaged and left aside: {error}", flush=True)
+                print(f"skipping corrupt checkpoint {path.name}: {error}", flush=True)
                 continue
             if checkpoint.progress.epoch + (checkpoint.progress.step > 0) <= epochs:
                 return checkpoint
         return None
 
     def begin(self, start: Checkpoint | None) -> None:
-        """Remove what lies beyond the point from which a training goes on: its own checkpoints come there now."""
+        """Remove checkpoints beyond the starting point of a training, which will write its own there."""
         kept = set() if start is None else {path.name for path in self._files() if path.name <= _name(start.progress)}
         for path in [*self._files(), *self.folder.glob(".*.partial")]:
             if path.name not in kept:

@@ -1,4 +1,4 @@
-"""Same seed, same bits."""
+"""Reproducible training: the same seed gives the same bits."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ import numpy.typing as npt
 def make_deterministic(seed: int) -> None:
     """Seed Python, NumPy and the backend, and make the backend's operations reproducible.
 
-    Bits stay the same on one type of processor with one number of threads; others round differently.
+    Results are bit-identical on the same type of processor with the same number of threads; others round differently.
     """
     keras.utils.set_random_seed(seed)
     if keras.backend.backend() == "tensorflow":
@@ -18,11 +18,11 @@ def make_deterministic(seed: int) -> None:
 
 
 def epoch_order(seed: int, epoch: int, rows: int) -> npt.NDArray[np.int32]:
-    """Return the order of examples of one epoch, from nothing but (seed, epoch): a resumed run needs no more.
+    """Return the order of the examples in an epoch; it depends only on (seed, epoch), so that a resumed run repeats it.
 
     Args:
-        seed: Of the training.
-        epoch: From 0.
-        rows: Number of examples.
+        seed: The seed of the training.
+        epoch: The epoch, from 0.
+        rows: The number of examples.
     """
     return np.random.default_rng([seed, epoch]).permutation(rows).astype(np.int32)

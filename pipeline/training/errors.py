@@ -1,7 +1,7 @@
-"""What can end a training."""
+"""Errors of the training library."""
 
 from pipeline.storage import PipelineError
 
 
 class TrainingError(PipelineError):
-    """The training cannot go on."""
+    """The training cannot continue."""

@@ -1,4 +1,4 @@
-"""Training examples in memory, and how an epoch is cut into batches."""
+"""Training examples in memory, and the batches of an epoch."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -17,9 +17,9 @@ class Examples(ABC):
     """Examples by row, and the batches of an epoch.
 
     Attributes:
-        rows: Examples.
-        per_epoch: Steps in an epoch, the same in each.
-        unit: What a rate counts.
+        rows: The number of examples.
+        per_epoch: The number of steps per epoch, the same for all epochs.
+        unit: The unit of the training rate, such as rows.
     """
 
     rows: int
@@ -28,39 +28,39 @@ class Examples(ABC):
 
     @abstractmethod
     def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Return the rows of an epoch in order, and where each batch begins, with the end of the last.
+        """Return the rows of an epoch in order, and the start of each batch followed by the end of the last.
 
-        They hang on nothing but (seed, epoch): a resumed training needs no more.
+        They depend only on (seed, epoch), so that a resumed training repeats them.
         """
 
     @abstractmethod
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Return inputs by name, target, and how much the batch counts: within the graph."""
+        """Return the inputs by name, the target and the weight of a batch, as part of the graph."""
 
     @property
     def carried(self) -> dict[str, tf.Variable]:
-        """What goes on from step to step, by name: it belongs to a checkpoint."""
+        """Variables that are carried from step to step, by name; checkpoints include them."""
         return {}
 
     def carry(self, _output: Any) -> None:
-        """Take from a step's output what the next step is given; part of the graph. Nothing, unless told otherwise."""
+        """Update the carried variables from the output of a step, as part of the graph; by default there are none."""
         return
 
     @abstractmethod
     def amount(self, rows: Order) -> float:
-        """Return how many units rows hold."""
+        """Return the number of units in rows."""
 
     def largest_input(self, rows: Order) -> tuple[str, float, int] | None:
-        """Return name, value and row of the largest number among inputs that are no codes."""
+        """Return (input name, value, row) of the largest absolute value among the numeric inputs."""
         return None
 
 
 class ShuffledExamples(Examples):
-    """Examples in any order, so many a batch; the last one of an epoch takes what is left.
+    """Examples in random order with a fixed batch size; the last batch of an epoch may be smaller.
 
     Args:
-        rows: Examples.
-        batch_size: Of a step.
+        rows: The number of examples.
+        batch_size: The number of examples per step.
     """
 
     def __init__(self, rows: int, batch_size: int) -> None:
@@ -68,21 +68,21 @@ class ShuffledExamples(Examples):
         self._bounds = np.minimum(np.arange(self.per_epoch + 1) * batch_size, rows).astype(np.int32)
 
     def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Draw an order."""
+        """Return a random order and the bounds of the batches."""
         return epoch_order(seed, epoch, self.rows), self._bounds
 
     def amount(self, rows: Order) -> float:
-        """Count."""
+        """Return the number of rows."""
         return len(rows)
 
 
 class ArrayExamples(ShuffledExamples):
-    """Rows of arrays.
+    """Examples that are rows of arrays.
 
     Args:
-        inputs: By name, first axis rows.
-        target: `(rows,)`.
-        batch_size: Rows a step.
+        inputs: The arrays by name, shape (rows, …) each.
+        target: The target, shape (rows,).
+        batch_size: The number of rows per step.
     """
 
     unit = "rows"
@@ -95,18 +95,18 @@ class ArrayExamples(ShuffledExamples):
         super().__init__(len(target), batch_size)
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Gather."""
+        """Gather the rows of a batch."""
         inputs = {name: tf.gather(array, rows) for name, array in self._inputs.items()}
         return inputs, tf.gather(self._target, rows), tf.size(rows)
 
     def largest_input(self, rows: Order) -> tuple[str, float, int] | None:
-        """Look through the inputs that are numbers."""
-        found: tuple[str, float, int] | None = None
+        """Search the floating-point inputs."""
+        best: tuple[str, float, int] | None = None
         for name, array in self._inputs.items():
             if array.dtype.is_floating and array.shape[1]:
                 values = np.nan_to_num(np.abs(tf.gather(array, rows).numpy()), nan=-1.0, posinf=np.inf)
                 place = int(values.max(axis=1).argmax())
                 largest = float(values[place].max())
-                if found is None or largest > found[1]:
-                    found = (name, largest, int(rows[place]))
-        return found
+                if best is None or largest > best[1]:
+                    best = (name, largest, int(rows[place]))
+        return best

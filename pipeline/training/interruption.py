@@ -1,4 +1,4 @@
-"""Notice that the training should stop, at a moment when its state can be saved."""
+"""Detect requests to stop the training, and report them when its state can be saved."""
 
 import os
 import signal
@@ -10,17 +10,17 @@ from pipeline import ENDS_WITH_PARENT, PARENT_PID
 
 
 class Interruption:
-    """Collects reasons to stop; the loop asks between two chunks of steps."""
+    """Collects reasons to stop; the training loop checks it between chunks of steps."""
 
     def __init__(self) -> None:
         self._signal: int | None = None
-        # A killed `dvc` leaves its stage running; the next `dvc repro` would start a second one beside it. So does a
-        # killed sweep with its workers.
+        # A killed `dvc` leaves its stage running, and the next `dvc repro` would start a second one in parallel. The
+        # same holds for a killed sweep and its workers.
         self._watches_parent = bool({"DVC_STAGE", ENDS_WITH_PARENT} & set(os.environ))
 
     def reason(self) -> str | None:
-        """Say why to stop, or None."""
-        # First: that is why a stage of DVC's sends the signal to itself.
+        """Return the reason to stop, or None."""
+        # Checked first: an orphaned DVC stage sends the signal to itself.
         if self._is_orphan():
             return "the process that started this one has ended"
         if self._signal is not None:
@@ -28,7 +28,7 @@ class Interruption:
         return None
 
     def note(self, number: int, _frame: FrameType | None) -> None:
-        """Remember the first signal; a second one ends the process at once, unless it was its own."""
+        """Record the first signal; a second one ends the process at once, unless the process is an orphan."""
         if self._signal is not None and not self._is_orphan():
             raise KeyboardInterrupt
         self._signal = number

@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, checkpoints, early stopping; resumed, it goes on bit for bit."""
+"""The training loop: epochs, validation, checkpoints and early stopping; a resumed training is bit-identical."""
 
 import time
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from pipeline.training.progress import EpochRecord, Progress
 from pipeline.training.steps import Loss, Steps
 
 CHUNK_SECONDS = 1.0
-"""How long the graph runs before Python may save, report and stop."""
+"""Target duration of a graph call, after which Python can save, report and stop."""
 REPORT_SECONDS = 5.0
 Weights = dict[str, npt.NDArray[Any]]
 
@@ -90,11 +90,11 @@ class Training:
         self._pause = Pause.from_environment()
 
     def run(self, start: Checkpoint | None) -> list[EpochRecord]:
-        """Train to the end, from a checkpoint where there is one.
+        """Train to the end, starting from a checkpoint if given.
 
         Raises:
-            InterruptedRunError: Told to stop; a checkpoint holds where it stood.
-            TrainingError: The loss is no number any more.
+            InterruptedRunError: The training was asked to stop; its state is saved in a checkpoint.
+            TrainingError: The loss became NaN or infinite.
         """
         self._checkpoints.begin(start)
         if start is not None:
@@ -105,7 +105,7 @@ class Training:
             self._stop = interruption.reason
             while self._progress.epoch < self._settings.epochs and not self._progress.stopped:
                 self._epoch()
-                self._stop_if_told()
+                self._stop_if_requested()
         self._assign(self._best)
         if self._settings.average_last > 1:
             self._try_average()
@@ -121,8 +121,8 @@ class Training:
             self._run_chunk()
         rate = self._steps.amount(first) / (time.monotonic() - began)
         with self._average.in_place():
-            found, note = self._validate()
-            scores = {"loss": self._steps.loss, **found}
+            val_scores, note = self._validate()
+            scores = {"loss": self._steps.loss, **val_scores}
             monitored = scores[f"val_{self._objective.monitor}"]
             sign = 1.0 if self._objective.higher_is_better else -1.0
             if progress.finish_epoch(scores, note, sign * monitored, self._settings.patience):
@@ -145,17 +145,17 @@ class Training:
         last = self._pause.limit(progress.epoch, progress.step, last)
         began = time.monotonic()
         self._steps.run(progress.step, last)
-        self._refuse_nan()
+        self._raise_on_nan()
         taken, done = time.monotonic() - began, last - progress.step
         progress.step = last
-        # Doubled at most: the first chunks include the compilation of the graph.
+        # At most doubled, because the first chunks include the compilation of the graph.
         self._chunk = int(np.clip(CHUNK_SECONDS * done / max(taken, 1e-6), 1, 2 * self._chunk))
         self._between_chunks()
 
     def _between_chunks(self) -> None:
-        self._stop_if_told()
+        self._stop_if_requested()
         if self._pause.is_reached(self._progress.epoch, self._progress.step):
-            self._wait_to_be_ended()
+            self._wait_for_end()
         now, progress = time.monotonic(), self._progress
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
@@ -164,20 +164,20 @@ class Training:
         if now - self._saved_at > 60 * self._settings.checkpoint_minutes and progress.step < self._steps.per_epoch:
             self._save()
 
-    def _wait_to_be_ended(self) -> None:
+    def _wait_for_end(self) -> None:
         self._save()
         print(f"paused at epoch {self._pause.epoch}, step {self._pause.step} ({PAUSE_AT})", flush=True)
-        while True:
+        while not self._pause.is_over:
             time.sleep(0.05)
-            self._stop_if_told()
+            self._stop_if_requested()
 
-    def _stop_if_told(self) -> None:
+    def _stop_if_requested(self) -> None:
         progress = self._progress
         if reason := self._stop():
             self._save()
             raise InterruptedRunError(
                 f"{reason} at epoch {min(progress.epoch + 1, self._settings.epochs)}/{self._settings.epochs}, "
-                f"step {progress.step}/{self._steps.per_epoch}; the same command goes on from here"
+                f"step {progress.step}/{self._steps.per_epoch}; rerun the same command to resume from here"
             )
 
     def _validate(self) -> tuple[dict[str, float], str]:
@@ -185,15 +185,15 @@ class Training:
         return {f"val_{name}": value for name, value in scores.items()}, note
 
     def _try_average(self) -> None:
-        """Take the mean of the last epochs' weights where it is better than the best epoch's."""
+        """Use the mean weights of the last epochs if they are better than the weights of the best epoch."""
         best, objective = self._weights(), self._objective
         self._assign({name: np.asarray(np.mean([w[name] for w in self._last.values()], axis=0)) for name in best})
         scores, _ = self._validate()
         value, sign = scores[f"val_{objective.monitor}"], 1.0 if objective.higher_is_better else -1.0
         is_better = sign * value > (self._progress.best or 0.0)
         epochs = f"{min(self._last)} to {max(self._last)}"
-        told = "kept" if is_better else f"not better than epoch {self._progress.best_epoch}, which is kept"
-        print(f"mean of epochs {epochs}: val_{objective.monitor} {format_score(value)}, {told}", flush=True)
+        verdict = "kept" if is_better else f"not better than epoch {self._progress.best_epoch}, which is kept"
+        print(f"mean of epochs {epochs}: val_{objective.monitor} {format_score(value)}, {verdict}", flush=True)
         if not is_better:
             self._assign(best)
 
@@ -204,25 +204,29 @@ class Training:
         for index, weight in enumerate(self._model.weights):
             weight.assign(weights[f"{index:04}"])
 
-    def _refuse_nan(self) -> None:
+    def _raise_on_nan(self) -> None:
         step = int(self._steps.bad_step.numpy())
         if step >= 0:
             name, weight = max(
                 ((variable.path, _largest(variable.numpy())) for variable in self._model.trainable_variables),
-                key=lambda each: each[1],
+                key=lambda candidate: candidate[1],
             )
-            given = self._steps.largest_input(step)
-            shown = f"; its largest input is {given[1]:.3g}, in training row {given[2]} of {given[0]}" if given else ""
+            extreme = self._steps.largest_input(step)
+            shown = (
+                f"; its largest input is {extreme[1]:.3g}, in training row {extreme[2]} of {extreme[0]}"
+                if extreme
+                else ""
+            )
             raise TrainingError(
                 f"the loss is not finite at epoch {self._progress.epoch + 1}, step {step + 1} of "
                 f"{self._steps.per_epoch}{shown}; the largest weight is {weight:.3g}, in {name}. Lower "
                 f"train.learning_rate ({self._settings.learning_rate}), set train.clip_norm"
-                f"{', and look for extreme values among the numeric columns' if given else ''}"
+                f"{', and look for extreme values in the numeric columns' if extreme else ''}"
             )
 
     @property
     def _variables(self) -> dict[str, Any]:
-        # model.variables holds the states of the dropout layers' seed generators too, which .keras files do not.
+        # model.variables also holds the dropout layers' seed generator states, which .keras files do not.
         named = {f"model/{i:04}": v for i, v in enumerate(self._model.variables)}
         named |= {f"optimizer/{i:04}": v for i, v in enumerate(self._optimizer.variables)}
         named |= {f"average/{i:04}": v for i, v in enumerate(self._average.variables)}
@@ -249,7 +253,7 @@ class Training:
 
 
 def _largest(values: npt.NDArray[Any]) -> float:
-    # No number at all is larger than any.
+    # NaN counts as the largest value.
     return float(np.nan_to_num(np.abs(values), nan=np.inf).max(initial=0.0))
 
 

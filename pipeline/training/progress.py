@@ -1,4 +1,4 @@
-"""Where a training stands: everything about it that is not a tensor."""
+"""The progress of a training: its state apart from the tensors."""
 
 import time
 from collections.abc import Sequence
@@ -8,9 +8,13 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """Scores of one epoch, counted from 1, and when they were known (milliseconds, for the tracking server).
+    """The scores of one epoch.
 
-    `note`: what else the epoch showed, as text.
+    Attributes:
+        epoch: The number of the epoch, from 1.
+        scores: The scores by name.
+        timestamp: The time of the record in milliseconds, for the tracking server.
+        note: A text to show after the epoch.
     """
 
     epoch: int
@@ -20,18 +24,21 @@ class EpochRecord:
 
 
 def mean_history(histories: Sequence[Sequence[EpochRecord]]) -> list[EpochRecord]:
-    """Return the mean of several trainings' scores by epoch, with the last of each that has ended; their last time."""
-    found = []
+    """Return the mean scores of several trainings by epoch.
+
+    A training that ended early contributes its last scores to later epochs. Timestamps are the latest of each epoch.
+    """
+    means = []
     for epoch in range(1, max(map(len, histories)) + 1):
         records = [history[min(epoch, len(history)) - 1] for history in histories]
-        scores = {name: sum(each.scores[name] for each in records) / len(records) for name in records[0].scores}
-        found.append(EpochRecord(epoch, scores, max(each.timestamp for each in records)))
-    return found
+        scores = {name: sum(record.scores[name] for record in records) / len(records) for name in records[0].scores}
+        means.append(EpochRecord(epoch, scores, max(record.timestamp for record in records)))
+    return means
 
 
 @dataclass
 class Progress:
-    """Epochs done, steps done in the present one, scores so far, early stopping."""
+    """Completed epochs, completed steps of the current epoch, scores so far and the state of early stopping."""
 
     epoch: int = 0
     step: int = 0
@@ -41,16 +48,16 @@ class Progress:
     stopped: bool = False
 
     def finish_epoch(self, scores: dict[str, float], note: str, monitored: float, patience: int) -> bool:
-        """Record an epoch.
+        """Record a completed epoch.
 
         Args:
-            scores: By name.
-            note: What else it showed.
-            monitored: What decides; higher is better.
-            patience: Epochs without a better one before training stops; 0 for never.
+            scores: The scores by name.
+            note: A text to show after the epoch.
+            monitored: The monitored score; higher is better.
+            patience: The number of epochs without improvement before training stops; 0 for never.
 
         Returns:
-            Whether it is the best so far.
+            Whether this epoch is the best so far.
         """
         self.epoch, self.step = self.epoch + 1, 0
         self.history.append(EpochRecord(self.epoch, scores, time.time_ns() // 1_000_000, note))
@@ -61,11 +68,11 @@ class Progress:
         return better
 
     def to_json(self) -> dict[str, Any]:
-        """Return plain dictionaries."""
+        """Return the progress as plain dictionaries and lists."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, content: dict[str, Any]) -> Self:
-        """Undo `to_json`."""
+        """Return the progress from the result of `to_json`."""
         history = [EpochRecord(**record) for record in content["history"]]
         return cls(**{**content, "history": history})

@@ -1,4 +1,4 @@
-"""Training steps on TensorFlow: many of them in one graph, on examples in memory."""
+"""Training steps on TensorFlow: many steps per graph call, on examples in memory."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,18 +15,18 @@ Loss = Callable[[Any, Any], Any]
 
 
 class Steps:
-    """Runs steps of one epoch; Python sees only the chunks.
+    """Runs the steps of an epoch in chunks, each of them one call of a TensorFlow graph.
 
-    The graph of the steps is made here, in the precision that the network was built with; from then on the network
-    computes in float32: what is validated and kept is what will be used.
+    The constructor traces the graph in the precision that the network was built with, then switches the network to
+    float32, so that validation and the saved network compute in float32.
 
     Args:
-        model: To train. Networks whose outputs it averages learn side by side, each for itself.
-        optimizer: Of all weights.
-        loss: `(target, output) -> ` mean over the batch.
-        examples: What to learn from.
-        average: Updated after each step.
-        clip_norm: Length at most of the gradient of all weights; 0 for any.
+        model: The network to train. The members of an ensemble are trained side by side, independently.
+        optimizer: The optimizer of all weights.
+        loss: Targets and outputs of one batch → mean loss, shape ().
+        examples: The training examples.
+        average: The moving average of the weights, updated after each step.
+        clip_norm: The largest allowed norm of the gradient of all weights; 0 for no limit.
     """
 
     def __init__(
@@ -43,18 +43,18 @@ class Steps:
         self.per_epoch = examples.per_epoch
         self._order = tf.Variable(tf.zeros(examples.rows, tf.int32), trainable=False)
         self._bounds = tf.Variable(tf.zeros(examples.per_epoch + 1, tf.int32), trainable=False)
-        # Sums live with the tensors: added up in the graph, step by step, they do not depend on the chunks.
+        # Summed in the graph, step by step, so that the sums do not depend on the chunks.
         self.loss_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.weight_sum = tf.Variable(0.0, dtype=tf.float64, trainable=False)
         self.bad_step = tf.Variable(-1, dtype=tf.int32, trainable=False)
         optimizer.build(model.trainable_variables)
-        place = tf.TensorSpec([], tf.int32)
-        # No AutoGraph, which does not read the code of newer Pythons: the loop is spelled out.
-        self._graph = tf.function(self._run, autograph=False).get_concrete_function(place, place)
+        index = tf.TensorSpec([], tf.int32)
+        # Without AutoGraph, which does not support newer Python versions; the loop is written explicitly.
+        self._graph = tf.function(self._run, autograph=False).get_concrete_function(index, index)
         to_float32(model)
 
     def begin(self, seed: int, epoch: int) -> None:
-        """Set the batches of an epoch."""
+        """Set up the batches of an epoch."""
         order, bounds = self._examples.plan(seed, epoch)
         self._order.assign(order)
         self._bounds.assign(bounds)
@@ -64,16 +64,16 @@ class Steps:
         self._graph(tf.constant(first), tf.constant(last))
 
     def amount(self, first: int) -> float:
-        """Return how many units the steps from `first` on hold."""
+        """Return the number of units in the steps from `first` to the end of the epoch."""
         return self._examples.amount(self._order.numpy()[self._bounds.numpy()[first] :])
 
     @property
     def loss(self) -> float:
-        """Mean loss of the epoch so far."""
+        """The mean loss of the epoch so far."""
         return float(self.loss_sum.numpy()) / max(float(self.weight_sum.numpy()), 1.0)
 
     def forget(self) -> None:
-        """Set the sums back."""
+        """Reset the sums."""
         self.loss_sum.assign(0.0)
         self.weight_sum.assign(0.0)
 
@@ -96,17 +96,17 @@ class Steps:
         with tf.GradientTape() as tape:
             outputs = [member(inputs, training=True) for member in self._members]
             losses = [self._loss(target, output) for output in outputs]
-            # Their sum: each network's gradients are what they would be were it alone.
+            # The sum, not the mean: each member gets the gradients that it would get on its own.
             total = tf.add_n(losses)
         variables = self._model.trainable_variables
         gradients = tape.gradient(total, [v.value for v in variables])
         if self._clip_norm:
-            # A row that a batch used twice has one gradient, the sum; else its length would be another.
-            once = [summed(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
-            gradients, _ = tf.clip_by_global_norm(once, self._clip_norm)
+            # Sum the gradients of repeated rows first; otherwise the norm would be wrong.
+            unique = [summed(g) if isinstance(g, tf.IndexedSlices) else g for g in gradients]
+            gradients, _ = tf.clip_by_global_norm(unique, self._clip_norm)
         self._examples.carry(outputs[0])
         loss = total / len(losses)
-        # A loss that is no number changes no weight: they are still there to be looked at.
+        # Skip the update if the loss is not finite, so that the error message can inspect the weights.
         tf.cond(tf.math.is_finite(loss), lambda: self._apply(gradients, variables), lambda: True)
         return loss, weight
 
@@ -116,6 +116,6 @@ class Steps:
         return True
 
     def largest_input(self, step: int) -> tuple[str, float, int] | None:
-        """Return name, value and row (from 0, among the training rows) of the largest number that a step is given."""
+        """Return (name, value, row) of the largest numeric input of a step; rows count from 0 in the training split."""
         first, last = self._bounds.numpy()[step : step + 2]
         return self._examples.largest_input(self._order.numpy()[first:last])

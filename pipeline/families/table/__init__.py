@@ -1,4 +1,4 @@
-"""Tables with a target: classifiers and regressions that embed categorical columns."""
+"""The table family: classifiers and regressors that embed categorical columns."""
 
 from pipeline.config.registry import Family, Option
 from pipeline.families.table.settings import MONITORS_OF, EmbeddingMlp, TableData, TableTrain
@@ -18,5 +18,9 @@ FAMILY = Family(
     predictor="predictor:TablePredictor",
     reader="bundle.reader:RowReader",
     proposal="proposal:TableProposer",
-    options={"keep": Option("columns of the input to repeat, comma-separated: ids", metavar="COLUMNS")},
+    options={
+        "keep": Option(
+            "columns of the input to repeat in the output, comma-separated, for example ids", metavar="COLUMNS"
+        )
+    },
 )

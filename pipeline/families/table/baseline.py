@@ -1,4 +1,4 @@
-"""Simple models on the same rows, columns and split, so that a network's score means something."""
+"""Simple models on the same rows, columns and split, to compare the network with."""
 
 import importlib.util
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,9 +16,9 @@ from pipeline.tasks import BaselineTask, Scores
 
 Output = npt.NDArray[np.float64]
 Baseline = Callable[[Mapping[str, Arrays], Schema], Output]
-"""Fits on train (and val, to choose), returns what a network would for the test rows: `(rows, units)`."""
+"""Fits on train (and selects on val); returns outputs for the test rows, shape (rows, units)."""
 STRENGTHS = (1.0, 0.1, 0.01)
-"""Inverse strengths of the linear model's regularisation; the validation rows choose."""
+"""Inverse regularisation strengths of the linear model; the best on the validation rows is kept."""
 BOOSTING = {
     "learning_rate": 0.05,
     "num_leaves": 31,
@@ -31,12 +31,12 @@ ROUNDS, PATIENCE = 2000, 50
 
 
 def constant(splits: Mapping[str, Arrays], schema: Schema) -> Output:
-    """Predict the mean, or the shares of the classes, of the training rows."""
+    """Predict the mean, or the class frequencies, of the training rows."""
     return kind_of(schema).constant(splits["train"].target, len(splits["test"]))
 
 
 def linear(splits: Mapping[str, Arrays], schema: Schema) -> Output:
-    """Predict by logistic or ridge regression on one-hot categories, numbers and missing flags."""
+    """Predict with logistic or ridge regression on one-hot categories, numbers and missing flags."""
     kind = kind_of(schema)
     features = {name: one_hot(arrays, schema.cardinalities) for name, arrays in splits.items()}
     best, output = -np.inf, constant(splits, schema)
@@ -49,7 +49,7 @@ def linear(splits: Mapping[str, Arrays], schema: Schema) -> Output:
 
 
 def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Output:
-    """Predict by gradient boosting, stopped by the validation rows."""
+    """Predict with gradient boosting, stopped early on the validation rows."""
     import lightgbm as library
 
     features = {name: np.hstack([a.categorical.astype(float), a.numeric]) for name, a in splits.items()}
@@ -67,25 +67,25 @@ def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Output:
 
 
 def available() -> dict[str, Baseline]:
-    """Return the baselines that this environment can run; LightGBM is an extra."""
-    found: dict[str, Baseline] = {"constant": constant, "linear": linear}
+    """Return the baselines that this environment can run; LightGBM is optional."""
+    baselines: dict[str, Baseline] = {"constant": constant, "linear": linear}
     if importlib.util.find_spec("lightgbm"):
-        found["lightgbm"] = lightgbm
+        baselines["lightgbm"] = lightgbm
     else:
-        print("baseline: lightgbm is not installed and left out (`pip install lightgbm`)", flush=True)
-    return found
+        print("baseline: skipping lightgbm, which is not installed (`pip install lightgbm`)", flush=True)
+    return baselines
 
 
 def one_hot(arrays: Arrays, cardinalities: Sequence[int]) -> Any:
-    """Return categories one-hot, numbers and missing flags as a sparse matrix, shape (rows, features)."""
+    """Return one-hot categories, numbers and missing flags as a sparse matrix, shape (rows, features)."""
     from scipy import sparse
 
     rows, columns = arrays.categorical.shape
     offsets = np.concatenate([[0], np.cumsum(cardinalities)])[:columns]
-    places = (arrays.categorical + offsets).ravel()
+    indices = (arrays.categorical + offsets).ravel()
     starts = np.arange(0, rows * columns + 1, columns) if columns else np.zeros(rows + 1, dtype=int)
     categories = sparse.csr_matrix(
-        (np.ones(rows * columns, "float32"), places, starts), shape=(rows, sum(cardinalities))
+        (np.ones(rows * columns, "float32"), indices, starts), shape=(rows, sum(cardinalities))
     )
     missing = np.isnan(arrays.numeric)
     numbers = np.hstack([np.where(missing, 0, arrays.numeric), missing]).astype("float32")
@@ -93,12 +93,12 @@ def one_hot(arrays: Arrays, cardinalities: Sequence[int]) -> Any:
 
 
 class TableBaselines(BaselineTask):
-    """A constant, a linear model, and gradient boosting where LightGBM is installed."""
+    """A constant, a linear model, and gradient boosting if LightGBM is installed."""
 
     def scores(self) -> Iterator[tuple[str, Scores]]:
-        """Fit and score each; with folds, a model per fold, whose predictions are averaged."""
+        """Fit and score each baseline; with folds, one model per fold, whose predictions are averaged."""
         test, kind = Arrays.load(PROCESSED / "test"), kind_of(self.schema)
         for name, baseline in available().items():
-            found = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
-            score = kind.score(test.target, np.mean(found, axis=0))
+            outputs = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
+            score = kind.score(test.target, np.mean(outputs, axis=0))
             yield name, Scores.resampled(score, test.group, self.config.evaluate)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     import keras
 
 SUBMISSION = "submission.csv"
+DIAGONALS = ("roc", "calibration", "predicted_and_observed")
+"""Curves that are drawn with the diagonal: that of chance, or of perfect predictions."""
 FOLD = "fold"
 """Column of the out-of-fold predictions: the fold of the row, from 1, whose network was not trained on it."""
 
@@ -50,6 +52,7 @@ class EvaluateTable(EvaluationTask):
             tables,
             self._notes(scores["val"]),
             partial(self._write_submission, predictor) if self.config.data.unlabelled else None,
+            DIAGONALS,
         )
 
     def _validation_outputs(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:

@@ -1,4 +1,4 @@
-"""A trained network of the table family, for raw rows: what a prediction needs, and no more."""
+"""A trained network of the table family that predicts from raw rows."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,23 +29,25 @@ if TYPE_CHECKING:
     from pipeline.families.table.models.numeric import QuantileBins, ValueCodes
     from pipeline.models.bundle_spec import BundleSpec
 
+LAYERS = "pipeline.families.table.models.embedding_mlp"
+"""The module that registers the networks' own layers with Keras."""
 ROW = "row"
-"""Column of the output that counts the rows from 1, where no column of the input is kept."""
+"""Column of the output that numbers the rows from 1, if no column of the input is kept."""
 UNKNOWN = "(unknown or missing)"
 """Name of code 0."""
 NUMBERS = ("values", "piecewise", "periodic")
-"""Layers that numeric columns enter through beside the codes."""
-TOGETHER = " × "
-"""Between the names of what is taken together."""
+"""Names of the layers that encode numeric columns as numbers, not as codes."""
+CROSSED = " × "
+"""Separator between the names of crossed columns or categories."""
 
 
 class TablePredictor(Predictor):
     """A network that takes raw rows.
 
     Args:
-        schema: Of the data that it was made for.
+        schema: The schema of the data that the network was trained on.
         model: The network.
-        crosses: Columns taken together, which it takes besides.
+        crosses: The crosses of columns that the network takes in addition.
     """
 
     def __init__(self, schema: Schema, model: "keras.Model", crosses: Sequence[Cross] = ()) -> None:
@@ -58,22 +60,22 @@ class TablePredictor(Predictor):
         """Load what `TrainingTask.save` wrote.
 
         Raises:
-            TaskError: The network takes other columns than the folder tells of.
+            TaskError: The network does not match the columns of the schema and the crosses in the folder.
         """
-        from pipeline.families.table.models import embedding_mlp  # noqa: F401  (registers its layers with Keras)
         from pipeline.models import load_model
 
-        found = cls(Schema.load(folder), load_model(folder / MODEL), read_crosses(folder))
-        wanted = next((tensor.shape[1] for tensor in found.model.inputs if tensor.name == "categorical"), 0)
-        if wanted and wanted != len(found.schema.categorical) + len(found.crosses):
+        predictor = cls(Schema.load(folder), load_model(folder / MODEL, LAYERS), read_crosses(folder))
+        expected = next((tensor.shape[1] for tensor in predictor.model.inputs if tensor.name == "categorical"), 0)
+        if expected and expected != len(predictor.schema.categorical) + len(predictor.crosses):
             raise TaskError(
-                f"{folder}: the network takes {wanted} columns of codes, schema.json has "
-                f"{len(found.schema.categorical)} and {CROSSES} {len(found.crosses)}; take all files of one training"
+                f"{folder}: the network takes {expected} columns of codes, schema.json has "
+                f"{len(predictor.schema.categorical)} and {CROSSES} {len(predictor.crosses)}; use files that one "
+                "training wrote"
             )
-        return found
+        return predictor
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Return a row of predictions for each row; unseen categories and missing values are fine.
+        """Return one row of predictions per row; unseen categories and missing values are allowed.
 
         Raises:
             DataError: A column is missing.
@@ -102,23 +104,23 @@ class TablePredictor(Predictor):
             "outputs": [column.name for column in self.kind.columns() if column.is_number],
             "columns": layout.features,
             "missing": layout.missing,
-            "categorical": [{"name": each.name, "categories": each.categories} for each in schema.categorical],
-            "numeric": [{"name": each.name, "mean": each.mean, "std": each.std} for each in schema.numeric],
+            "categorical": [{"name": column.name, "categories": column.categories} for column in schema.categorical],
+            "numeric": [{"name": column.name, "mean": column.mean, "std": column.std} for column in schema.numeric],
             "calendars": [
-                {"name": each.name, "columns": each.columns, "parts": each.parts}
-                for each in layout.derived
-                if used & set(each.produced)
+                {"name": calendar.name, "columns": calendar.columns, "parts": calendar.parts}
+                for calendar in layout.derived
+                if used & set(calendar.produced)
             ],
         }
         files = {CROSSES: to_bytes(self.crosses)} if self.crosses else {}
-        # Browsers read no NumPy archives.
+        # Browsers cannot read NumPy archives.
         crosses = [{"columns": list(cross.columns), "known": _combinations(cross)} for cross in self.crosses]
         page_facts = {"crosses": crosses} if crosses else {}
         return BundleSpec(schema.task, {"network": self.model}, facts, files, page_facts=page_facts)
 
     def bundle_example(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        found = self(pa.Table.from_pylist(rows))
-        numbers = [found[column.name].to_pylist() for column in self.kind.columns() if column.is_number]
+        predictions = self(pa.Table.from_pylist(rows))
+        numbers = [predictions[column.name].to_pylist() for column in self.kind.columns() if column.is_number]
         return {"input": rows, "output": [list(row) for row in zip(*numbers, strict=True)]}
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
@@ -126,22 +128,22 @@ class TablePredictor(Predictor):
         return self._write(source, output, keep, {c.name: c for c in self.kind.columns()})
 
     def submission(self, source: Path, output: Path, id_column: str | None) -> int:
-        """Write `ID,TARGET`, as competitions take it; return the number of rows."""
+        """Write `ID,TARGET`, the format of competition submissions; return the number of rows."""
         first = self.kind.columns()[0]
         return self._write(source, output, [id_column] if id_column else [], {self.schema.target: first})
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         table = self._table(header(source), source.as_posix())
-        held: dict[str, npt.NDArray[Any]] = {}
+        buffer: dict[str, npt.NDArray[Any]] = {}
         for batch, indices, numbers in stream(source, table):
             new = self._inputs(table, batch.num_rows, indices, numbers)
             table.reset()
-            held = {name: np.concatenate([held[name], rows]) for name, rows in new.items()} if held else new
-            while len(held["categorical"]) >= size:
-                yield {name: rows[:size] for name, rows in held.items()}
-                held = {name: rows[size:] for name, rows in held.items()}
-        if held and len(held["categorical"]):
-            yield held
+            buffer = {name: np.concatenate([buffer[name], rows]) for name, rows in new.items()} if buffer else new
+            while len(buffer["categorical"]) >= size:
+                yield {name: rows[:size] for name, rows in buffer.items()}
+                buffer = {name: rows[size:] for name, rows in buffer.items()}
+        if buffer and len(buffer["categorical"]):
+            yield buffer
 
     def embedded(self) -> list[str]:
         from pipeline.models import EmbeddingDense, layers_of
@@ -162,36 +164,37 @@ class TablePredictor(Predictor):
         from pipeline.models import EmbeddingDense, layers_of
 
         names = [column.name for column in self.schema.numeric]
-        found = {"categorical": self._columns, "numeric": names}
+        units = {"categorical": self._columns, "numeric": names}
         for path, layer in layers_of(self.model).items():
             if path.rpartition("/")[2] in ("categorical", "numeric"):
-                found[path] = found[path.rpartition("/")[2]]
+                units[path] = units[path.rpartition("/")[2]]
             elif isinstance(layer, EmbeddingDense):
                 pairs = zip(self.embedded(), layer.dims, strict=True)
-                found[f"{path}/embeddings"] = [f"{name}[{index}]" for name, dim in pairs for index in range(dim)]
+                units[f"{path}/embeddings"] = [f"{name}[{index}]" for name, dim in pairs for index in range(dim)]
             elif isinstance(layer, ValueAndFlag):
-                found[path] = [*names, *(f"{name} is missing" for name in names)]
+                units[path] = [*names, *(f"{name} is missing" for name in names)]
             elif isinstance(layer, PeriodicEmbedding | PiecewiseEmbedding):
-                found[path] = [f"{name}[{index}]" for name in names for index in range(layer.dim)]
+                units[path] = [f"{name}[{index}]" for name in names for index in range(layer.dim)]
             elif isinstance(layer, QuantileBins | ValueCodes):
-                found[path] = names
-        return found | self._names_of_statistics(found)
+                units[path] = names
+        return units | self._names_of_statistics(units)
 
     def _names_of_statistics(self, known: Mapping[str, list[str]]) -> dict[str, list[str]]:
-        """Name what stands beside the codes where statistics are part of it."""
+        """Return unit names of the layers that hold target statistics, given those of the other layers."""
         from pipeline.models import STATISTICS, layers_of
 
         classes = self.schema.classes if self.kind.units > 1 else []
-        said = [*([f"mean of {name}" for name in classes] or ["mean"]), "rows"]
-        names, found = [f"{column}: {each}" for column in self._columns for each in said], {}
+        statistics = [*([f"mean of {name}" for name in classes] or ["mean"]), "rows"]
+        names, units = [f"{column}: {statistic}" for column in self._columns for statistic in statistics], {}
         for path in layers_of(self.model):
             head, _, last = path.rpartition("/")
             if last in (STATISTICS, "target_statistics"):
-                found[path] = names
+                units[path] = names
             elif last == "numbers":
-                made = [units for each, units in known.items() if each in [f"{head}/{n}".lstrip("/") for n in NUMBERS]]
-                found[path] = [*(made[0] if made else []), *names]
-        return found
+                encoders = [f"{head}/{name}".lstrip("/") for name in NUMBERS]
+                encoded = [known[encoder] for encoder in known if encoder in encoders]
+                units[path] = [*(encoded[0] if encoded else []), *names]
+        return units
 
     def embedding(self, name: str) -> Embedding:
         from pipeline.models import EmbeddingDense, layers_of
@@ -212,19 +215,19 @@ class TablePredictor(Predictor):
 
     @property
     def _columns(self) -> list[str]:
-        """Names of the columns of codes, crosses included."""
+        """Names of the columns of codes, including crosses."""
         return [*(column.name for column in self.schema.categorical), *map(self._cross_name, self.crosses)]
 
     def _category_names(self, place: int) -> list[str]:
         return [UNKNOWN, *self.schema.categorical[place].categories]
 
     def _cross_name(self, cross: Cross) -> str:
-        return TOGETHER.join(self.schema.categorical[column].name for column in cross.columns)
+        return CROSSED.join(self.schema.categorical[column].name for column in cross.columns)
 
     def _combination_names(self, cross: Cross) -> list[str]:
         names = [self._category_names(column) for column in cross.columns]
         parts = [cross.parts(code) for code in range(1, cross.cardinality)]
-        return [UNKNOWN, *(TOGETHER.join(n[code] for n, code in zip(names, each, strict=True)) for each in parts)]
+        return [UNKNOWN, *(CROSSED.join(n[code] for n, code in zip(names, codes, strict=True)) for codes in parts)]
 
     def _number_codes(self) -> "QuantileBins | ValueCodes | None":
         from pipeline.families.table.models.numeric import QuantileBins, ValueCodes
@@ -253,10 +256,10 @@ class TablePredictor(Predictor):
         with new_file(output) as target, csv.CSVWriter(target, schema) as writer:
             for batch, indices, numbers in stream(source, table, keep):
                 count = batch.num_rows
-                found = self.kind.predictions(self._outputs(table, count, indices, numbers))
+                predictions = self.kind.predictions(self._outputs(table, count, indices, numbers))
                 kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
                 writer.write_table(
-                    pa.table([*map(_chunked, kept), *(found[c.name] for c in columns.values())], schema=schema)
+                    pa.table([*map(_chunked, kept), *(predictions[c.name] for c in columns.values())], schema=schema)
                 )
                 rows += count
                 table.reset()
@@ -276,7 +279,7 @@ class TablePredictor(Predictor):
 
 
 def _combinations(cross: Cross) -> dict[str, int]:
-    """Return the codes of the columns, separated by blanks → the code of their combination."""
+    """Map the codes of the columns, joined by spaces, to the code of their combination."""
     return {" ".join(map(str, cross.parts(code))): code for code in range(1, cross.cardinality)}
 
 

@@ -1,4 +1,4 @@
-"""The text of a proposal: the two configs with their reasons as comments, and a table of the columns."""
+"""Texts of a proposal: the two configs, with the reasons as comments, and a table of the columns."""
 
 import json
 import re
@@ -13,22 +13,22 @@ from pipeline.families.table.data.audit import Finding
 from pipeline.families.table.data.guessing import Guess
 
 SHOWN = 28
-"""Letters of the examples of a column."""
+"""Maximum number of characters to show of a column's examples."""
 SMALL, MEDIUM = 5_000, 50_000
-"""Rows below which steps are smaller and epochs more: a small table is learnt in a few hundred steps, too."""
+"""Numbers of rows below which batches are smaller and epochs more: a small table, too, needs a few hundred steps."""
 MANY = 100
-"""Categories of a column that make statistics of the target worth their while."""
+"""Number of categories of a column from which on target statistics are worth their cost."""
 DATA = """\
-# {name}: {file}, looked at by `python -m pipeline.new` ({seen} rows). The keys are explained in flights.yaml.
+# {name}: {file}, proposed by `python -m pipeline.new` from {rows} rows. The keys are explained in base/table.yaml.
 source:
   name: own
   folder: {folder}
-  files:                  # FILE: sha256 of its content, or null to take it as it is
+  files:                  # FILE: sha256 of its content, or null to accept any content
 {files}
 main_file: {file}
 unlabelled: {unlabelled}
 joins: []                 # side tables: {{file: FILE, key: [COLUMN, ...], prefix: PREFIX}}
-{missing:<26}# texts that mean: no value
+{missing:<26}# texts that count as missing
 target: {target}
 problem_type: {kind}
 positive_at_least: null
@@ -47,7 +47,7 @@ split_seed: {split_seed}
 """
 EXPERIMENT = """\
 # @package _global_
-# {target} of {file}, by `python -m pipeline.new`.
+# Predicts {target} of {file}; proposed by `python -m pipeline.new`.
 defaults:
   - override /data: {name}
   - override /model: embedding_mlp
@@ -58,20 +58,20 @@ task: table
 
 
 @dataclass
-class Looked:
-    """A table under one's eyes.
+class TableProfile:
+    """What a sample says about a table.
 
     Attributes:
-        guesses: What its columns seem to be.
-        rows: How many were looked at.
+        guesses: The guessed kind of each column.
+        rows: Number of rows in the sample.
         target: The column to predict.
-        kind: Of the target.
-        id: The column that names a row.
+        kind: The kind of the target: binary, multiclass or regression.
+        id: The column that identifies a row.
         group: The column whose rows are held out together.
-        folds: Networks that learn from different parts.
-        answers: Columns that are the answer, written otherwise.
-        warnings: What else the audit says.
-        note: Why it says nothing.
+        folds: Number of folds to train on.
+        leaks: Columns that determine the target.
+        warnings: Leaks and groups that the audit found.
+        note: Why the audit failed, if it did.
     """
 
     guesses: list[Guess]
@@ -81,157 +81,159 @@ class Looked:
     id: str | None = None
     group: str | None = None
     folds: int = 1
-    answers: list[str] = field(default_factory=list)
+    leaks: list[str] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     note: str = ""
 
     @property
     def names(self) -> list[str]:
-        """Of all columns."""
-        return [each.name for each in self.guesses]
+        """Names of all columns."""
+        return [column.name for column in self.guesses]
 
     def features(self, kind: str) -> list[Guess]:
-        """Return the columns of a kind that a network may learn from."""
-        taken = {self.target, self.group, *self.drop}
-        return [each for each in self.guesses if each.kind == kind and each.name not in taken]
+        """Return the columns of a kind that can be features."""
+        excluded = {self.target, self.group, *self.drop}
+        return [column for column in self.guesses if column.kind == kind and column.name not in excluded]
 
     @property
     def drop(self) -> list[str]:
-        """Columns that tell nothing, and those that are the answer."""
-        useless = [each.name for each in self.guesses if is_useless(each) and each.name not in (self.target, self.id)]
-        return [*useless, *self.answers]
+        """Columns without information, and columns that determine the target."""
+        kept = (self.target, self.id)
+        useless = [column.name for column in self.guesses if is_useless(column) and column.name not in kept]
+        return [*useless, *self.leaks]
 
 
 def is_useless(column: Guess) -> bool:
-    """Say whether a column tells nothing: another value in every row, the same in all, or none."""
+    """Return whether a column holds no information: a different value in every row, one value in all rows, or none."""
     return column.kind in ("id", "empty") or (column.distinct == 1 and column.missing == 0)
 
 
 def data_config(
-    name: str, path: Path, folder: str, unlabelled: Path | None, looked: Looked, section: dict[str, Any]
+    name: str, path: Path, folder: str, unlabelled: Path | None, profile: TableProfile, section: dict[str, Any]
 ) -> str:
-    """Write `conf/data/NAME.yaml`."""
-    known = {each.name: each for each in looked.guesses}
-    leaks = {each.subject: each for each in looked.warnings}
+    """Return the content of `conf/data/NAME.yaml`."""
+    guesses = {column.name: column for column in profile.guesses}
+    warnings = {warning.subject: warning for warning in profile.warnings}
 
-    def listed(key: str, names: Sequence[str], explained: str) -> str:
+    def listed(key: str, names: Sequence[str], comment: str) -> str:
         if not names:
-            return f"{f'{key}: []':<26}# {explained}"
-        return "\n".join([f"{f'{key}:':<26}# {explained}", *(_item(each, known, leaks) for each in names)])
+            return f"{f'{key}: []':<26}# {comment}"
+        return "\n".join([f"{f'{key}:':<26}# {comment}", *(_item(name, guesses, warnings) for name in names)])
 
-    dropped = {each: _why(known[each], looked) for each in looked.drop}
-    drop = [f"{'drop:' if dropped else 'drop: []':<26}# left out: no features"]
-    drop += [f"{f'  - {_quoted(each)}':<26}# {why}" for each, why in dropped.items()]
+    reasons = {column: _reason(guesses[column], profile) for column in profile.drop}
+    drop = [f"{'drop:' if reasons else 'drop: []':<26}# columns that are not used as features"]
+    drop += [f"{f'  - {_quoted(column)}':<26}# {reason}" for column, reason in reasons.items()]
     calendar = [
-        f"  - {{name: {_quoted(each['name'])}, columns: [{_quoted(each['columns'][0])}], "
-        f"parts: [{', '.join(each['parts'])}]}}"
-        for each in section["calendar"]
+        f"  - {{name: {_quoted(entry['name'])}, columns: [{_quoted(entry['columns'][0])}], "
+        f"parts: [{', '.join(entry['parts'])}]}}"
+        for entry in section["calendar"]
     ]
     files = [path.name, *([unlabelled.name] if unlabelled else [])]
     return DATA.format(
         name=name,
         file=_quoted(path.name),
-        seen=f"{looked.rows:,}",
+        rows=f"{profile.rows:,}",
         folder=_quoted(folder),
-        files="\n".join(f"    {_quoted(each)}: null" for each in files),
+        files="\n".join(f"    {_quoted(file)}: null" for file in files),
         unlabelled=_quoted(unlabelled.name) if unlabelled else "null",
-        target=_quoted(looked.target),
-        kind=looked.kind,
-        id=_quoted(looked.id) if looked.id else "null",
+        target=_quoted(profile.target),
+        kind=profile.kind,
+        id=_quoted(profile.id) if profile.id else "null",
         drop="\n".join(drop),
         calendar="\n".join(["calendar:" if calendar else "calendar: []", *calendar]),
         categorical=listed("categorical", section["categorical"], "columns to embed"),
-        numeric=listed("numeric", section["numeric"], "columns taken as numbers"),
-        split="\n".join(_split(looked)),
+        numeric=listed("numeric", section["numeric"], "columns used as numbers"),
+        split="\n".join(_split(profile)),
         missing=f"missing: {json.dumps(section['missing'])}",
         min_count=f"min_count: {section['min_count']}",
-        folds="\n".join(_folds(looked)),
+        folds="\n".join(_folds(profile)),
         **{key: section[key] for key in ("test_fraction", "validation_fraction", "split_seed")},
     )
 
 
-def _split(looked: Looked) -> Iterator[str]:
-    dates = [each.name for each in looked.features("date")]
-    if looked.group:
-        yield f"split: group              # all rows of a {looked.group} have one target, mostly: held out whole"
-        yield f"split_by: [{_quoted(looked.group)}]"
+def _split(profile: TableProfile) -> Iterator[str]:
+    dates = [column.name for column in profile.features("date")]
+    if profile.group:
+        yield f"split: group              # rows of one {profile.group} mostly share one target: hold them out together"
+        yield f"split_by: [{_quoted(profile.group)}]"
         return
-    yield "split: random             # honest only if rows are independent; else group, time or given"
+    yield "split: random             # valid only if rows are independent; otherwise group, time or given"
     yield "split_by: []"
     if dates:
         yield f"# To predict the future from the past: split: time, split_by: [{_quoted(dates[0])}], folds: 1"
 
 
-def _folds(looked: Looked) -> Iterator[str]:
-    # docs/experiments.md, "Several networks for one".
-    if looked.folds > 1:
-        yield f"{f'folds: {looked.folds}':<26}# few rows, of which a tenth would decide by chance: five networks, each"
-        yield f"{'':<26}# validated on another fifth (validation_fraction is not used then);"
-        yield f"{'':<26}# on few flights +.005 to +.02 AUC, at four times the work"
+def _folds(profile: TableProfile) -> Iterator[str]:
+    # Source of the numbers: docs/experiments.md, "Several networks for one".
+    if profile.folds > 1:
+        yield f"{f'folds: {profile.folds}':<26}# few rows, and scores on a tenth of them are noisy: five networks, each"
+        yield f"{'':<26}# validated on a different fifth (validation_fraction is then not used);"
+        yield f"{'':<26}# +.005 to +.02 AUC on few flights, at four times the work"
     else:
-        yield "folds: 1                  # 5: five networks, each validated on another fifth: four times the work"
+        yield "folds: 1                  # 5: five networks, each validated on a different fifth: four times the work"
 
 
-def _item(name: str, known: dict[str, Guess], leaks: dict[str, Finding]) -> str:
-    said = _examples(known[name]) if name in known else "of the calendar"
-    if name in leaks:
-        said += {"leak": "; LEAK? it tells the target almost alone", "group": "; GROUP? see reports/audit.md"}[
-            leaks[name].kind
-        ]
-    return f"{f'  - {_quoted(name)}':<26}# {said}"
+def _item(name: str, guesses: dict[str, Guess], warnings: dict[str, Finding]) -> str:
+    comment = _examples(guesses[name]) if name in guesses else "derived from a date"
+    if name in warnings:
+        comment += {
+            "leak": "; LEAK? it predicts the target almost on its own",
+            "group": "; GROUP? see reports/audit.md",
+        }[warnings[name].kind]
+    return f"{f'  - {_quoted(name)}':<26}# {comment}"
 
 
-def _why(column: Guess, looked: Looked) -> str:
-    if column.name in looked.answers:
-        return f"LEAK? determines {looked.target}; take it out of here if it is known beforehand"
+def _reason(column: Guess, profile: TableProfile) -> str:
+    if column.name in profile.leaks:
+        return f"LEAK? determines {profile.target}; remove it from this list if it is known beforehand"
     if column.kind == "id":
         return "a different value in every row"
     return f"always {_shortened(column.examples[0])}" if column.examples else "no value"
 
 
-def experiment_config(name: str, path: Path, looked: Looked, rows: int) -> str:
-    """Write `conf/experiment/NAME.yaml`, for so many rows in all."""
-    train = "train: {batch_size: 64, epochs: 60, patience: 8}   # a small table: small steps, many epochs\n"
+def experiment_config(name: str, path: Path, profile: TableProfile, rows: int) -> str:
+    """Return the content of `conf/experiment/NAME.yaml` for a table of `rows` rows."""
+    train = "train: {batch_size: 64, epochs: 60, patience: 8}   # a small table: small batches, many epochs\n"
     if rows >= SMALL:
         train = "train: {batch_size: 256, epochs: 20, patience: 4}\n"
     if rows >= MEDIUM:
         train = ""
     model = ""
-    widest = max(looked.features("categorical"), key=lambda each: each.distinct, default=None)
+    widest = max(profile.features("categorical"), key=lambda column: column.distinct, default=None)
     if widest is not None and widest.distinct >= MANY:
-        # docs/experiments.md, "Many categories": +.008 AUC on a table of ids; on flights no difference beyond chance.
+        # docs/experiments.md, "Many categories": +.008 AUC on a table of ids; no difference beyond chance on flights.
         model = (
-            f"# {widest.name} has {widest.distinct:,} values in the sample: what the target was for each in training\n"
-            "# is told as numbers besides.\nmodel: {target_statistics: true}\n"
+            f"# {widest.name} has {widest.distinct:,} values in the sample: target statistics per category\n"
+            "# are further inputs.\nmodel: {target_statistics: true}\n"
         )
-    return EXPERIMENT.format(name=name, file=path.name, target=looked.target, model=model, train=train)
+    return EXPERIMENT.format(name=name, file=path.name, target=profile.target, model=model, train=train)
 
 
 def hint_of(column: Guess) -> str:
-    """Say what a column may be that it was not taken for."""
+    """Return a remark on a column whose kind may be guessed wrong; empty if there is none."""
     first = column.examples[0] if column.examples else ""
     if column.kind in ("categorical", "id") and re.fullmatch(r"\d{1,2}[./]\d{1,2}[./]\d{2,4}.*", first):
         return "a date? expected 2013-12-31"
     if column.kind in ("categorical", "id") and re.fullmatch(r"-?\d{1,3}(,\d{3})+(\.\d+)?", first):
         return "a number? expected 1234"
     if column.kind == "categorical" and column.distinct > column.rows / 2:
-        return "mostly rare: little to learn"
+        return "mostly rare values: little to learn"
     return ""
 
 
 def table_of_columns(guesses: list[Guess], remarks: dict[str, str]) -> str:
-    """Return a line a column."""
+    """Return a text table with one line per column."""
     head = ("column", "kind", "different", "missing", "examples", "remark")
     rows = [
         (
-            each.name,
-            each.kind,
-            f"{each.distinct:,}",
-            f"{each.missing / each.rows:.1%}",
-            _examples(each),
-            remarks.get(each.name, ""),
+            column.name,
+            column.kind,
+            f"{column.distinct:,}",
+            f"{column.missing / column.rows:.1%}",
+            _examples(column),
+            remarks.get(column.name, ""),
         )
-        for each in guesses
+        for column in guesses
     ]
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [head, *rows]]
@@ -239,7 +241,7 @@ def table_of_columns(guesses: list[Guess], remarks: dict[str, str]) -> str:
 
 
 def _examples(column: Guess) -> str:
-    text = ", ".join(_shortened(each) for each in column.examples)
+    text = ", ".join(_shortened(example) for example in column.examples)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 

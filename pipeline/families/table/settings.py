@@ -1,4 +1,4 @@
-"""Types and ranges of the sections of the table family."""
+"""Types and valid ranges of the settings of the table family."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -26,7 +26,7 @@ class TableSource(Source):
 
 
 class Join(Section):
-    """A side table: each row of the main table finds at most one row of it."""
+    """A side table to join; at most one of its rows matches each row of the main table."""
 
     file: str
     key: Columns
@@ -42,7 +42,7 @@ class Calendar(Section):
 
 
 class TableData(Section):
-    """A table with a target."""
+    """The `data` section: a table with a target."""
 
     renamed: ClassVar[Mapping[str, str]] = {
         "kind": "problem_type",
@@ -73,42 +73,42 @@ class TableData(Section):
     split_seed: Annotated[int, Field(ge=0)]
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return a message for each setting that contradicts another."""
         return [*self._files(), *self._columns(), *self._split()]
 
     def _files(self) -> list[str]:
-        wanted = [
+        required = [
             ("main_file", self.main_file),
             *((f"joins[{i}].file", join.file) for i, join in enumerate(self.joins)),
         ]
         if self.unlabelled is not None:
-            wanted.append(("unlabelled", self.unlabelled))
+            required.append(("unlabelled", self.unlabelled))
         return [
             f"{key}: {file!r} is not among source.files ({', '.join(self.source.files) or 'none'})"
-            for key, file in wanted
+            for key, file in required
             if file not in self.source.files
         ]
 
     def _columns(self) -> list[str]:
         faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
         for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
-            faults += [f"{key}: {name!r} stands there twice" for name in sorted(set(names)) if names.count(name) > 1]
+            faults += [f"{key}: {name!r} is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
             if self.target in names:
-                faults.append(f"{key}: holds the target {self.target!r}; the network would be told the answer")
+                faults.append(f"{key}: holds the target {self.target!r}; this would leak the target")
             if self.id in names:
-                faults.append(f"{key}: holds the id {self.id!r}, which names a row and tells nothing about others")
+                faults.append(f"{key}: holds the id {self.id!r}, which only identifies a row; remove it")
         if self.columns == "listed" and not self.categorical and not self.numeric:
-            faults.append("categorical: no column to learn from; name some in categorical or numeric, or columns=infer")
+            faults.append("categorical: no feature columns; list some in categorical or numeric, or set columns=infer")
         if self.positive_at_least is not None and self.problem_type not in ("auto", "binary"):
             faults.append(f"problem_type: a target with positive_at_least is binary, received {self.problem_type!r}")
         return faults
 
     def _split(self) -> list[str]:
         faults = []
-        wanted = {"group": "the columns that name a group", "random": "none"}.get(self.split, "one column")
-        wrong = {"group": not self.split_by, "random": bool(self.split_by)}.get(self.split, len(self.split_by) != 1)
-        if wrong:
-            faults.append(f"split_by: split={self.split} takes {wanted}, received {self.split_by}")
+        expected = {"group": "the columns that name a group", "random": "none"}.get(self.split, "one column")
+        is_wrong = {"group": not self.split_by, "random": bool(self.split_by)}.get(self.split, len(self.split_by) != 1)
+        if is_wrong:
+            faults.append(f"split_by: split={self.split} takes {expected}, received {self.split_by}")
         if self.target in self.split_by:
             faults.append(f"split_by: holds the target {self.target!r}")
         if self.test_fraction + self.validation_fraction >= 1:
@@ -116,14 +116,14 @@ class TableData(Section):
             faults.append(f"validation_fraction: test and validation leave nothing to train on ({held})")
         if self.folds > 1 and self.split not in ("group", "random"):
             faults.append(
-                f"folds: split={self.split} says who is validated on; {self.folds} folds are drawn, of groups or rows: "
-                "set folds to 1, or split to group or random"
+                f"folds: split={self.split} fixes the validation rows, but {self.folds} folds are drawn at random; set "
+                "folds to 1, or split to group or random"
             )
         return faults
 
 
 def _width(value: object) -> int | str:
-    # By hand: of a union, pydantic tells what each of its types has against the value.
+    # Checked here, because pydantic reports one error per type of a union.
     is_number = isinstance(value, int) and not isinstance(value, bool)
     if value == "auto" or (is_number and 1 <= value <= 4096):  # type: ignore[operator]
         return value  # type: ignore[return-value]
@@ -131,7 +131,7 @@ def _width(value: object) -> int | str:
 
 
 class EmbeddingMlp(Section):
-    """The network of `models/embedding_mlp.py`."""
+    """Settings of the network in `models/embedding_mlp.py`."""
 
     renamed: ClassVar[Mapping[str, str]] = {"merge": "numeric_encoding", "number_dim": "numeric_embedding_dim"}
 
@@ -154,13 +154,13 @@ class EmbeddingMlp(Section):
     target_statistics: bool
 
     def contradictions(self) -> list[str]:
-        """Return crosses of a column with itself."""
-        doubled = [(each, name) for each in self.cross_columns for name in set(each) if each.count(name) > 1]
-        return [f"cross_columns: {each}: {name!r} stands there twice" for each, name in doubled]
+        """Return a message for each cross of a column with itself."""
+        repeated = [(cross, name) for cross in self.cross_columns for name in set(cross) if cross.count(name) > 1]
+        return [f"cross_columns: {cross}: {name!r} is listed twice" for cross, name in repeated]
 
 
 class TableTrain(Train):
-    """The training loop, and what only tables have."""
+    """The training loop, and the settings that only tables have."""
 
     renamed: ClassVar[Mapping[str, str]] = {"members": "ensemble_size"}
 

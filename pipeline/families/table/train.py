@@ -19,7 +19,7 @@ from pipeline.families.table.data.training_rows import Rows, rows_of_fold, rows_
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.metrics.target_kind import TargetKind
 from pipeline.families.table.models.checks import faults_of
-from pipeline.families.table.models.crosses import answers_among, crossed_columns, summarize_crosses
+from pipeline.families.table.models.crosses import crossed_columns, leaking_columns, summarize_crosses
 from pipeline.families.table.models.outputs import inputs_of, outputs
 from pipeline.storage import PROCESSED, write_bytes
 from pipeline.tasks import TaskError, TrainingSpec, TrainingTask
@@ -97,17 +97,17 @@ class TrainTable(TrainingTask):
         return statistics(codes, indicators, group, self.cardinalities, self.seed)
 
     def check(self) -> None:
-        """Refuse settings that contradict the table; print what is crossed, and warn of leaks.
+        """Refuse settings that contradict the table; print the crosses, and warn of leaks.
 
         Raises:
-            TaskError: Names each and what to set instead.
+            TaskError: Some settings do not suit the table; the message names each and what to set instead.
         """
         if faults := faults_of(self.config, self.schema):
             raise TaskError("\n".join(faults))
         if chosen := crossed_columns(self.config.model, self.schema):
             print(f"train: {summarize_crosses(self.crosses, chosen, self.schema)}", flush=True)
         if self.config.model.target_statistics:
-            for warning in answers_among(self.schema):
+            for warning in leaking_columns(self.schema):
                 print(f"train: warning: {warning}", flush=True)
 
     def build(self) -> "keras.Model":
@@ -115,9 +115,9 @@ class TrainTable(TrainingTask):
         from pipeline.families.table.models.embedding_mlp import Features, embedding_mlp
         from pipeline.models import resolved, with_statistics
 
-        settings, train, found = self.config.model, self.config.train, self.statistics
+        settings, train, fitted = self.config.model, self.config.train, self.statistics
         quantiles, known = ([getattr(c, name) for c in self.schema.numeric] for name in ("quantiles", "frequent"))
-        features = Features(self.cardinalities, quantiles, known, found.rows.shape[1] if found else 0)
+        features = Features(self.cardinalities, quantiles, known, fitted.rows.shape[1] if fitted else 0)
         name = fold_name(self._fold) if self._whole else settings.name
         network = embedding_mlp(
             features,
@@ -126,12 +126,12 @@ class TrainTable(TrainingTask):
             ensemble_size=train.ensemble_size,
             precision=resolved(train.precision),
             # Within the model that looks up the statistics, the network keeps its usual name.
-            name=settings.name if found else name,
+            name=settings.name if fitted else name,
         )
-        if found is None:
+        if fitted is None:
             return network
-        whole = name if self._whole else f"{name}_with_statistics"
-        return with_statistics(network, self.cardinalities, found.tables, whole)
+        outer_name = name if self._whole else f"{name}_with_statistics"
+        return with_statistics(network, self.cardinalities, fitted.tables, outer_name)
 
     def spec(self, model: "keras.Model") -> TrainingSpec:
         """Train on encoded rows; validate by the scores of the target's kind."""
@@ -141,8 +141,8 @@ class TrainTable(TrainingTask):
         settings = self.config.train
         train, val = self.rows.learned, self.rows.validated
         network = network_of(model)
-        given = train.inputs | ({STATISTICS: self.statistics.rows} if self.statistics else {})
-        inputs = {name: np.asarray(array) for name, array in inputs_of(network, given).items()}
+        arrays = train.inputs | ({STATISTICS: self.statistics.rows} if self.statistics else {})
+        inputs = {name: np.asarray(array) for name, array in inputs_of(network, arrays).items()}
 
         def validate(_network: "keras.Model") -> tuple[dict[str, float], str]:
             # The whole model: it looks up the statistics that the trained part takes as an input.
@@ -163,14 +163,14 @@ class TrainTable(TrainingTask):
         checkpoints: "Checkpoints",
         on_epoch: "Callable[[EpochRecord], None]",
     ) -> "Sequence[EpochRecord]":
-        """Train in place; a fold's network then treats codes that its rows did not have as unknown."""
+        """Train in place; a fold's network then treats codes that its training rows lack as unknown."""
         history = super().train(model, start, checkpoints, on_epoch)
         if self.rows.unseen is not None:
             from pipeline.families.table.models.unknown import make_unknown
 
-            # From here on it takes the codes of all folds.
+            # The data of the other folds has these codes, too.
             make_unknown(model, self.rows.unseen)
-            # Copies of most of the table; the next fold makes its own.
+            # Free these copies of most of the table; the next fold makes its own.
             for name in ("rows", "statistics"):
                 self.__dict__.pop(name, None)
         return history

@@ -1,4 +1,4 @@
-"""Texts, character by character: networks that predict the next character, and write."""
+"""Character-level text: networks that predict the next character and generate text."""
 
 from pipeline.config.registry import Family, Option
 from pipeline.families.text.settings import MONITORS, CharRnn, CharWindow, TextData, TextEvaluate, TextTrain
@@ -22,9 +22,9 @@ FAMILY = Family(
     options={
         "prompt": Option("the text to continue, instead of an input file", metavar="TEXT"),
         "length": Option("characters to write; default: 500", Option.positive),
-        "temperature": Option("below 1, probable characters become more probable; above 0; default: 0.7", float),
-        "top_k": Option("draw from this many of the most probable characters; default: 0, from all", int),
-        "top_p": Option("draw from the most probable characters that reach this probability; default: 1", float),
-        "seed": Option("seed of the sampling; the same seed writes the same text; default: 0", int),
+        "temperature": Option("sampling temperature, above 0; lower is less random; default: 0.7", float),
+        "top_k": Option("sample from this many most probable characters; 0: from all; default: 0", int),
+        "top_p": Option("sample from the most probable characters that reach this probability; default: 1", float),
+        "seed": Option("seed of the sampling; the same seed gives the same text; default: 0", int),
     },
 )

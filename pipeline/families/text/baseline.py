@@ -1,4 +1,4 @@
-"""What simple models hold of the next character."""
+"""Simple baselines that predict the next character."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,30 +16,35 @@ Numbers = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Guesses:
-    """Of each character: its loss in nats, and whether the most probable was the right one; `(characters,)`."""
+    """Predictions of a text.
+
+    Attributes:
+        losses: Loss of each character in nats, shape (characters,).
+        right: Whether the most probable character was the correct one, shape (characters,).
+    """
 
     losses: npt.NDArray[np.float64]
     right: npt.NDArray[np.bool_]
 
 
 def n_gram(order: int) -> Callable[[Numbers, Numbers, int, int], Guesses]:
-    """Return a model that counts which character followed the last few.
+    """Return an n-gram model, which counts the characters that follow each context.
 
-    Shorter memories fill in where longer ones saw little (Witten, Bell: The Zero-Frequency Problem, 1991): after a
-    context seen `n` times with `k` different followers, those counts weigh `n / (n + k)`.
+    Longer contexts are interpolated with shorter ones (Witten, Bell: The Zero-Frequency Problem, 1991): for a context
+    seen `n` times with `k` different next characters, its own counts have weight `n / (n + k)`.
 
     Args:
-        order: Characters that are looked at, the predicted one included.
+        order: Length of the n-grams, including the predicted character.
     """
 
     def model(train: Numbers, text: Numbers, context: int, characters: int) -> Guesses:
         both = np.concatenate([train, text]).astype(np.int64)
-        # Places of the characters to predict.
-        asked = np.arange(len(train) + context, len(both))
-        chance, best = np.full(len(asked), 1.0 / characters), np.zeros(len(asked), np.int64)
+        # Positions of the characters to predict.
+        targets = np.arange(len(train) + context, len(both))
+        probability, best = np.full(len(targets), 1.0 / characters), np.zeros(len(targets), np.int64)
         before = np.zeros(len(both), np.int64)
         for length in range(1, min(order, len(train)) + 1):
-            # Before a character stands a context, which has a number; the two together get one for the next round.
+            # Contexts are numbered; each pair of context and character gets the number of the next longer context.
             before = before[: len(both) - length + 1]
             _, first, grams = np.unique(
                 before * characters + both[length - 1 :], return_index=True, return_inverse=True
@@ -49,16 +54,16 @@ def n_gram(order: int) -> Callable[[Numbers, Numbers, int, int], Guesses]:
             owners, last = before[first], both[first + length - 1]
             totals = np.bincount(before[:known], minlength=before.max() + 1)
             kinds = np.bincount(owners[times > 0], minlength=len(totals))
-            place = asked - length + 1
-            seen, kind = totals[before[place]], kinds[before[place]]
-            mixed = (times[grams[place]] + kind * chance) / np.maximum(seen + kind, 1)
-            chance = np.where(seen > 0, mixed, chance)
-            # Within each context the followers stand in order of how often they came: the last is the most frequent.
-            order_of = np.lexsort((times, owners))
-            ends = np.searchsorted(owners[order_of], np.arange(len(totals)), side="right") - 1
-            best = np.where(seen > 0, last[order_of][ends][before[place]], best)
+            starts = targets - length + 1
+            seen, kind = totals[before[starts]], kinds[before[starts]]
+            mixed = (times[grams[starts]] + kind * probability) / np.maximum(seen + kind, 1)
+            probability = np.where(seen > 0, mixed, probability)
+            # Sorted by context, then by count: the last character of each context is the most frequent.
+            by_count = np.lexsort((times, owners))
+            ends = np.searchsorted(owners[by_count], np.arange(len(totals)), side="right") - 1
+            best = np.where(seen > 0, last[by_count][ends][before[starts]], best)
             before = grams
-        return Guesses(-np.log(chance), best == both[asked])
+        return Guesses(-np.log(probability), best == both[targets])
 
     return model
 
@@ -67,17 +72,18 @@ BASELINES: dict[str, Callable[[Numbers, Numbers, int, int], Guesses]] = {
     "single characters": n_gram(1),
     "6-grams": n_gram(6),
 }
-"""Name → model: training text, text, characters of it that are read and not scored, size of the alphabet."""
+"""Baselines by name: functions of the training text, the text, its number of unscored first characters and the number
+of different characters."""
 
 
 class TextBaselines(BaselineTask):
-    """Frequencies of characters, and of what follows the last five."""
+    """Score the frequencies of single characters, and a 6-gram model."""
 
     def scores(self) -> Iterator[tuple[str, Scores]]:
-        """Count and score each."""
+        """Yield the name and test scores of each baseline."""
         train, test = load_part(PROCESSED, "train"), load_part(PROCESSED, "test")
         context = len(test) - self.schema.lengths["test"]
         for name, model in BASELINES.items():
-            found = model(train, test, context, len(self.schema.characters))
-            score = TextScores(found.losses, found.right)
+            guesses = model(train, test, context, len(self.schema.characters))
+            score = TextScores(guesses.losses, guesses.right)
             yield name, Scores.resampled(score, np.arange(len(score)), self.config.evaluate)

@@ -1,4 +1,4 @@
-"""Scores a character language model on held-out text."""
+"""Evaluation of a character language model on held-out text."""
 
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
 
 class EvaluateText(EvaluationTask):
-    """Bits per character, and a sample."""
+    """Compute bits per character, and write a sample."""
 
     def evaluate(self, folder: Path) -> Evaluation:
         """Score the test and validation parts."""
@@ -40,7 +40,10 @@ class EvaluateText(EvaluationTask):
         sampling = sampling_of(settings, self.config.seed)
         text = predictor.generator.sample(prompt, settings.sample_length, sampling)
         (out / "sample.txt").write_text(f"{text}\n", encoding="utf-8", newline="")
-        return f"sample.txt: {settings.sample_length:,} characters after the last {len(prompt)} before the test part"
+        return (
+            f"sample.txt: {settings.sample_length:,} characters, continuing the last {len(prompt)} characters before "
+            "the test part"
+        )
 
 
 def _table(

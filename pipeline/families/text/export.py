@@ -1,4 +1,4 @@
-"""Compares an exported character model with Keras."""
+"""Checks of an exported character model against Keras."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -13,32 +13,32 @@ if TYPE_CHECKING:
     import keras
 
 SCORED = 2_000
-"""Characters of the validation part on which formats of reduced precision are scored."""
+"""Number of validation characters on which formats of reduced precision are scored."""
 SAMPLE_LENGTH = 100
-"""Characters on which formats of a stateful network are compared."""
+"""Number of characters on which formats of a stateful network are compared."""
 
 
 class ExportText(ExportTask):
-    """Windows of the test part, or pieces read from a zero state."""
+    """Compare networks on windows of the test part, or on pieces of it that start from a zero state."""
 
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         """Return pieces of the test part."""
         from pipeline.families.text.models.common import state_widths
 
         part = load_part(PROCESSED, "test")
-        found: Batches = {}
+        samples: Batches = {}
         for name, network in networks.items():
             window = next(tensor.shape[1] for tensor in network.inputs if tensor.name == "text")
             zeros = {state: np.zeros((SAMPLES, units), np.float32) for state, units in state_widths(network).items()}
-            found[name] = []
-            # The last batch is what one generated character takes.
+            samples[name] = []
+            # The last batch has single characters, as in text generation.
             for width in [window] if window else [min(SAMPLE_LENGTH, len(part)), 1]:
                 starts = np.linspace(0, len(part) - width, SAMPLES).astype(np.int64)
-                found[name].append({"text": part[starts[:, None] + np.arange(width)], **zeros})
-        return found
+                samples[name].append({"text": part[starts[:, None] + np.arange(width)], **zeros})
+        return samples
 
     def exported_score(self, predictor: Any, exported: Any, networks: Mapping[str, Any]) -> tuple[str, float, int]:
-        """Score the first characters of the validation part."""
+        """Return bits per character of the first characters of the validation part."""
         text = load_part(PROCESSED, "val")
         # The network first reads the context, which is not scored.
         begin = max(len(text) - self.schema.lengths["val"], predictor.generator.writer.window or 1)

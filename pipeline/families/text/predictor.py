@@ -1,4 +1,4 @@
-"""A trained network of the text family: prompts in, text out."""
+"""Generation of text from prompts with a trained network."""
 
 import os
 import sys
@@ -26,44 +26,45 @@ if TYPE_CHECKING:
     from pipeline.families.text.models.sampling import Sampling
     from pipeline.models.bundle_spec import BundleSpec
 
+LAYERS = "pipeline.families.text.models.networks"
+"""The module that registers the networks' own layers with Keras."""
 LENGTH = 500
-"""Characters written unless told otherwise."""
+"""Default number of characters to write."""
 SHOWN_AT_ONCE = 100
-"""Characters of a row where values of layers are looked at."""
+"""Number of characters per row when the values of layers are inspected."""
 
 
 class TextPredictor(Predictor):
-    """A network that goes on from a prompt.
+    """A character model that continues prompts.
 
     Args:
-        schema: Of the text that it was made for.
-        model: The network.
+        schema: The schema of the text the network was trained on.
+        model: The trained network.
     """
 
     is_sequence_model = True
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Load what `TrainingTask.save` wrote.
+        """Load a folder that `TrainingTask.save` wrote.
 
         Raises:
-            DataError: The characters are not those of the network.
+            DataError: If the characters of the schema do not belong to the network.
         """
-        from pipeline.families.text.models import networks  # noqa: F401  (registers its layers with Keras)
         from pipeline.models import load_model
 
-        schema, model = TextSchema.load(folder), load_model(folder / MODEL)
+        schema, model = TextSchema.load(folder), load_model(folder / MODEL, LAYERS)
         known = model.get_layer("logits").units
         if known != len(schema.characters):
             raise DataError(
-                f"{folder}: the network knows {known:,} characters, schema.json says {len(schema.characters):,}: they "
-                "are of two trainings; take all files of one folder"
+                f"{folder}: the network knows {known:,} characters, schema.json {len(schema.characters):,}: the files "
+                "are from different trainings; copy all files from one training's folder"
             )
         return cls(schema, model)
 
     @cached_property
     def generator(self) -> Generator:
-        """The network with its alphabet, as it continues prompts."""
+        """The network combined with its alphabet."""
         return Generator(self.schema, self.model)
 
     def columns(self) -> list[Column]:
@@ -77,10 +78,10 @@ class TextPredictor(Predictor):
         return [{"prompt": prompt_before(self.schema, "test", load_part(processed, "test"), window)}]
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Go on from the column `prompt`."""
+        """Continue the prompts in the column `prompt`."""
         if "prompt" not in rows.column_names:
             raise DataError(f"no column 'prompt' ({', '.join(rows.column_names)})")
-        length, sampling = _asked({})
+        length, sampling = _sampling_options({})
         texts = [
             "".join(self.generator.generate(prompt or "", length, sampling)) for prompt in rows["prompt"].to_pylist()
         ]
@@ -109,16 +110,16 @@ class TextPredictor(Predictor):
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         if "prompt" in options:
-            raise TaskError("--prompt and an input file of prompts, a line each: give one of them")
-        length, sampling = _asked(options)
+            raise TaskError("received both --prompt and an input file of prompts, one per line; give only one of them")
+        length, sampling = _sampling_options(options)
         prompts = read_lines(source)
         with new_file(output) as target:
-            for place, prompt in enumerate(prompts, start=1):
-                target.write(f"{self._line(prompt, length, sampling, f'{source}, line {place:,}')}\n".encode())
+            for number, prompt in enumerate(prompts, start=1):
+                target.write(f"{self._line(prompt, length, sampling, f'{source}, line {number:,}')}\n".encode())
         return len(prompts)
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
-        length, sampling = _asked(options)
+        length, sampling = _sampling_options(options)
         count = 0
         try:
             if "prompt" in options:
@@ -132,18 +133,20 @@ class TextPredictor(Predictor):
             for count, raw in enumerate(sys.stdin.buffer, start=1):
                 prompt = decoded(raw, "standard input", count).removesuffix("\n")
                 print(self._line(prompt, length, sampling, f"standard input, line {count:,}"), flush=True)
-        except BrokenPipeError:  # whoever read has seen enough; Python would complain once more at its end
+        except BrokenPipeError:  # the reader closed the pipe; without this, Python reports it again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return count
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """Give windows, or pieces each read from a state of zeros."""
+        """Yield batches of windows, or of pieces that each start from a state of zeros."""
         from pipeline.families.text.models.common import state_widths
 
         numbers = self.schema.numbers(read_text(source))
         width = self.generator.writer.window or min(SHOWN_AT_ONCE, len(numbers))
         if not 0 < width <= len(numbers):
-            raise DataError(f"{source}: {len(numbers):,} characters; the network reads {max(1, width):,} at once")
+            raise DataError(
+                f"{source}: the file has {len(numbers):,} characters; the network needs at least {max(1, width):,}"
+            )
         step = 1 if self.generator.writer.window else width
         rows = np.lib.stride_tricks.sliding_window_view(numbers, width)[::step]
         widths = state_widths(self.model)
@@ -155,7 +158,7 @@ class TextPredictor(Predictor):
             yield {"text": np.ascontiguousarray(part), **zeros}
 
     def _line(self, prompt: str, length: int, sampling: "Sampling", where: str) -> str:
-        """Return what follows a prompt as one line: what ends lines is written as in Python."""
+        """Return the continuation of a prompt as one line; line ends and backslashes are escaped as in Python."""
         try:
             text = "".join(self.generator.generate(prompt, length, sampling))
         except DataError as error:
@@ -172,10 +175,10 @@ class TextPredictor(Predictor):
         if name not in self.embedded():
             raise TaskError(f"no embedding {no_such([name], self.embedded())}")
         vectors = np.asarray(self.model.get_layer("embedding").embeddings)
-        return Embedding(name, [repr(each)[1:-1] for each in self.schema.characters], vectors)
+        return Embedding(name, [repr(character)[1:-1] for character in self.schema.characters], vectors)
 
 
-def _asked(options: Mapping[str, Any]) -> tuple[int, "Sampling"]:
+def _sampling_options(options: Mapping[str, Any]) -> tuple[int, "Sampling"]:
     from pipeline.families.text.models.sampling import Sampling
 
     chosen = {name: options[name] for name in ("temperature", "top_k", "top_p", "seed") if name in options}

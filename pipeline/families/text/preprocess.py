@@ -1,4 +1,4 @@
-"""Prepares a text."""
+"""Preparation of a text."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from pipeline.tasks import PreprocessTask, report_warnings
 
 
 class PreprocessText(PreprocessTask):
-    """Numbers the characters of a text and splits it."""
+    """Encode the characters of a text and split it."""
 
     def run(self) -> str:
-        """Write `data/processed` and the audit."""
+        """Write `data/processed` and the audit; return a summary."""
         schema, warnings = prepare_text(self.config.data, self.prepared, RAW, PROCESSED, self.config.task)
         facts = {"sha256": schema.sha256, "characters": len(schema.characters), "lengths": schema.lengths}
         write_json(AUDIT, {**facts, "rare": schema.rare, "warnings": warnings})
@@ -27,6 +27,6 @@ def _page(name: str, schema: TextSchema, warnings: Sequence[dict[str, str]]) -> 
     lines += [f"| {split} | {count:,} |" for split, count in schema.lengths.items()]
     lines += ["", f"{len(schema.characters):,} different characters. sha256 of the text: {schema.sha256}.", ""]
     if schema.rare:
-        lines += [f"{schema.rare:,} characters are rare and replaced by {UNKNOWN}.", ""]
+        lines += [f"{schema.rare:,} occurrences of rare characters are replaced by {UNKNOWN}.", ""]
     lines += [f"- {warning['subject']}: {warning['text']}" for warning in warnings]
     return "\n".join(lines).rstrip() + "\n"

@@ -1,4 +1,4 @@
-"""Look at a text and propose configs that learn to write like it."""
+"""Proposal of configs for a character model, from a text file."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -11,30 +11,30 @@ from pipeline.data.utf8 import read_text
 from pipeline.tasks import Proposal, Proposer, Request
 
 MANY = 1_000_000
-"""Characters from which on the larger network is worth its time."""
+"""Number of characters from which on the larger network is worth its training time."""
 SHORT = 200_000
-"""Characters below which more is held out, or scores would rest on a few lines."""
+"""Number of characters below which a larger share is held out, so that scores do not depend on a few lines."""
 LEAST = 1000
-"""Characters below which there is nothing to learn."""
+"""Minimum number of characters to learn from."""
 SHOWN = 12
 SUFFIXES = (".txt", ".md")
-"""Names of files that are texts end with one of these."""
+"""File name suffixes of texts."""
 
 
 class TextProposer(Proposer):
-    """Proposes a character model for a text file."""
+    """Propose a character model for a text file."""
 
     review = "lowercase, min_count; hidden_units"
 
     def rank(self, files: Sequence[Path], target: str | None) -> int:
-        """Suit one file that is named as a text, if no column is to be predicted."""
+        """Return 2 for exactly one text file without a target column, else 0."""
         return 2 if len(files) == 1 and files[0].suffix.lower() in SUFFIXES and not target else 0
 
     def propose(self, request: Request) -> Proposal:
-        """Count characters; propose the size of the network by the length of the text.
+        """Propose configs; the size of the network depends on the length of the text.
 
         Raises:
-            DataError: The file cannot be read, or is too short.
+            DataError: If the file cannot be read or is too short.
         """
         return propose_text(request.name, request.files[0], request.folder)
 
@@ -43,7 +43,7 @@ def propose_text(name: str, file: Path, folder: str) -> Proposal:
     """Propose configs for a text; see `TextProposer.propose`."""
     text = read_text(file)
     if len(text) < LEAST:
-        raise DataError(f"{file}: {len(text):,} characters are too few to learn from; {LEAST:,} would be a beginning")
+        raise DataError(f"{file}: {len(text):,} characters are too few to learn from; at least {LEAST:,} are needed")
     counts = Counter(text)
     share = 0.1 if len(text) < SHORT else 0.05
     units, streams = (512, 64) if len(text) >= MANY else (256, 16)
@@ -57,7 +57,7 @@ def propose_text(name: str, file: Path, folder: str) -> Proposal:
     }
     head = (
         f"# Written by `python -m pipeline.new {name}`: {len(text):,} characters, {len(counts):,} different ones.\n"
-        "# conf/data/text.yaml says what each key means.\n"
+        "# conf/data/text.yaml documents each key.\n"
     )
     size = "many characters" if len(text) >= MANY else "half of the default: few characters"
     experiment = (
@@ -76,7 +76,7 @@ def propose_text(name: str, file: Path, folder: str) -> Proposal:
 def _report(text: str, counts: "Counter[str]") -> str:
     frequent = " ".join(repr(character)[1:-1] for character, _ in counts.most_common(SHOWN))
     once = sum(count == 1 for count in counts.values())
-    rare = f", {once:,} of them once (data.min_count=2 leaves those out)" if once else ""
+    rare = f", {once:,} of them only once (data.min_count=2 replaces those)" if once else ""
     lines = text.count("\n") + (not text.endswith("\n"))
     return (
         f"{len(text):,} characters in {lines:,} lines; {len(counts):,} different ones{rare}; most frequent: {frequent}"

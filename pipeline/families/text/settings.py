@@ -1,4 +1,4 @@
-"""Types and ranges of the sections of the text family."""
+"""Types and ranges of the text family's config sections."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -15,13 +15,13 @@ Activation = Literal["tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "elu
 
 
 class TextSource(Source):
-    """Where the raw file comes from."""
+    """Source of the raw file."""
 
     name: Literal["king_james", "python_topics", "small_parallel_enja", "own"]
 
 
 class TextData(Section):
-    """A text."""
+    """Settings of a text."""
 
     source: TextSource
     file: str
@@ -31,19 +31,22 @@ class TextData(Section):
     test_fraction: Fraction
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return the contradictions between keys, one message each."""
         faults = []
         if self.file not in self.source.files:
             known = ", ".join(self.source.files) or "none"
             faults.append(f"file: {self.file!r} is not among source.files ({known})")
         if self.validation_fraction + self.test_fraction >= 1:
             taken = self.validation_fraction + self.test_fraction
-            faults.append(f"validation_fraction: test and validation leave nothing to train on ({taken:g})")
+            faults.append(
+                f"validation_fraction: test and validation leave nothing to train on (together {taken:g}); "
+                "their sum must be below 1"
+            )
         return faults
 
 
 class CharWindow(Section):
-    """The network of `pipeline/models/char_window.py`."""
+    """Settings of the network in `models/char_window.py`."""
 
     name: Literal["char_window"]
     window: Annotated[int, Field(ge=1, le=200)]
@@ -54,7 +57,7 @@ class CharWindow(Section):
 
 
 class CharRnn(Section):
-    """The network of `pipeline/models/char_rnn.py`."""
+    """Settings of the network in `models/char_rnn.py`."""
 
     name: Literal["char_rnn"]
     cell: Literal["lstm", "gru"]
@@ -65,7 +68,7 @@ class CharRnn(Section):
 
 
 class TextTrain(Train):
-    """The training loop, and what only texts have."""
+    """Settings of the training loop, including those that only texts have."""
 
     renamed: ClassVar[Mapping[str, str]] = {"sequence": "bptt_length"}
 
@@ -74,14 +77,14 @@ class TextTrain(Train):
     sample_length: Annotated[int, Field(ge=0, le=100_000)]
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return the contradictions between keys, one message each."""
         if self.optimizer == "rmsprop" and self.weight_decay:
-            return ["weight_decay: is Adam's (AdamW); with optimizer=rmsprop set it to 0.0"]
+            return ["weight_decay: only optimizer=adam supports it (AdamW); with optimizer=rmsprop set it to 0.0"]
         return []
 
 
 class TextEvaluate(Evaluate):
-    """Scores, and how texts are written."""
+    """Settings of the scores and of sampling."""
 
     temperature: Annotated[float, Field(gt=0, le=100)]
     top_k: Annotated[int, Field(ge=0)]

@@ -1,4 +1,4 @@
-"""Trains a network to predict the next character."""
+"""Training of a character language model."""
 
 from typing import TYPE_CHECKING
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 
 
 class TrainText(TrainingTask):
-    """A character language model."""
+    """Train a network to predict the next character."""
 
     def check(self) -> None:
-        """Refuse a text that is too short for the network or the batch.
+        """Check that the text is long enough for the network and the batch size.
 
         Raises:
-            TaskError: Says by how much.
+            TaskError: If the training text is too short.
         """
         model, count = self.config.model, self.schema.lengths["train"]
         if model.name == "char_window":
             if count <= model.window:
                 raise TaskError(
                     f"model.window: the training text has {count:,} characters, too few for a window of "
-                    f"{model.window:,} and the character after it; set it lower"
+                    f"{model.window:,} characters and the character after it; set it lower"
                 )
         elif count <= self.config.train.batch_size:
             raise TaskError(
-                f"train.batch_size: the training text of {count:,} characters cannot be read at "
-                f"{self.config.train.batch_size:,} positions side by side; set it lower"
+                f"train.batch_size: the training text of {count:,} characters is too short for "
+                f"{self.config.train.batch_size:,} parallel streams; set it lower"
             )
 
     def build(self) -> "keras.Model":
-        """Build the network."""
+        """Return the untrained network."""
         from pipeline.families.text.models.networks import language_model
         from pipeline.models import resolved
 
@@ -47,7 +47,7 @@ class TrainText(TrainingTask):
         return language_model(len(self.schema.characters), self.config.model, precision=precision)
 
     def spec(self, model: "keras.Model") -> TrainingSpec:
-        """Train on windows or streams of the text; validate by bits per character."""
+        """Return how to train on windows or streams of the text; validation scores bits per character."""
         from pipeline.families.text.metrics.scores import TextScores
         from pipeline.families.text.models.common import character_loss
 

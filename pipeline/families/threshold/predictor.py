@@ -37,7 +37,6 @@ class ThresholdPredictor(Predictor):
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Load what `TrainingTask.save` wrote."""
-        from pipeline.families.threshold.models import tanh_mlp  # noqa: F401  (registers its layers with Keras)
         from pipeline.models import load_model
 
         return cls(PointsSchema.load(folder), load_model(folder / MODEL))

@@ -28,9 +28,9 @@ FAMILY = Family(
     reader="bundle.reader:SentenceReader",
     proposal="proposal:TranslationProposer",
     options={
-        "beam": Option("candidate translations kept at each word; 1: greedy search; default: 5", Option.positive),
+        "beam": Option("beam size: candidate translations kept at each step; 1: greedy; default: 5", Option.positive),
         "nbest": Option(
-            "translations to write for each sentence, with its number and their scores, tab-separated", Option.positive
+            "translations to write per sentence, as tab-separated sentence number, score and text", Option.positive
         ),
     },
 )

@@ -1,4 +1,4 @@
-"""What simple models translate."""
+"""Simple translation baselines."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -11,21 +11,21 @@ from pipeline.tasks import BaselineTask, Scores
 
 
 def memory(train: Sentences, sources: Sequence[str]) -> list[str]:
-    """Take the translation of the most similar training sentence, by weighted character n-grams."""
+    """Return the translation of the most similar training sentence, by TF-IDF of character n-grams."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    counter = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
-    known = counter.fit_transform(train.source_text)
-    asked = counter.transform(sources)
+    vectorizer = TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), sublinear_tf=True)
+    known = vectorizer.fit_transform(train.source_text)
+    queries = vectorizer.transform(sources)
     nearest: list[int] = []
     for start in range(0, len(sources), 500):
-        likeness = asked[start : start + 500] @ known.T
-        nearest += np.asarray(likeness.argmax(axis=1)).reshape(-1).tolist()
-    return [train.target_text[place] for place in nearest]
+        similarity = queries[start : start + 500] @ known.T
+        nearest += np.asarray(similarity.argmax(axis=1)).reshape(-1).tolist()
+    return [train.target_text[row] for row in nearest]
 
 
 def copy(_train: Sentences, sources: Sequence[str]) -> list[str]:
-    """Leave the sentence as it is."""
+    """Return the source sentences unchanged."""
     return list(sources)
 
 
@@ -36,10 +36,10 @@ BASELINES: dict[str, Callable[[Sentences, Sequence[str]], list[str]]] = {
 
 
 class TranslationBaselines(BaselineTask):
-    """A translation memory, and the source sentence as it is."""
+    """Score a translation memory and the unchanged source sentences."""
 
     def scores(self) -> Iterator[tuple[str, Scores]]:
-        """Translate and score with each."""
+        """Yield the name and test scores of each baseline."""
         train, test = Sentences.load(PROCESSED / "train"), Sentences.load(PROCESSED / "test")
         for name, baseline in BASELINES.items():
             translations = baseline(train, test.source_text)

@@ -1,4 +1,4 @@
-"""Scores translations of the held-out sentences."""
+"""Evaluation of a translation network on the held-out sentences."""
 
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
 
 class EvaluateTranslation(EvaluationTask):
-    """BLEU, chrF and the words given the reference; the best and worst translations."""
+    """Compute BLEU, chrF and next-word scores; write the best and worst translations."""
 
     def evaluate(self, folder: Path) -> Evaluation:
         """Translate and score the test and validation sentences."""
@@ -51,9 +51,9 @@ class EvaluateTranslation(EvaluationTask):
         )
 
     def _write_extras(self, predictor: TranslationPredictor, out: Path) -> str:
-        written = examples_page(out, self.config.name)
+        page = examples_page(out, self.config.name)
         maps = attention_maps(predictor, Sentences.load(PROCESSED / "test"), out)
-        return f"{written}, {maps}" if maps else written
+        return f"{page}, {maps}" if maps else page
 
 
 def _table(pairs: Sentences, translations: list[str], score: TranslationScores) -> pa.Table:

@@ -1,4 +1,4 @@
-"""Compares an exported translation network with Keras."""
+"""Checks of an exported translation network against Keras."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     import keras
 
 SCORED = 100
-"""Validation sentences on which formats of reduced precision are scored."""
+"""Number of validation sentences on which formats of reduced precision are scored."""
 SAMPLE_STEPS = 8
-"""Words, one after the other, on which formats of the decoder are compared."""
+"""Number of decoder steps on which formats are compared."""
 
 
 class ExportTranslation(ExportTask):
-    """Test sentences for the encoder; for the decoder, their translations word by word."""
+    """Compare the encoder on test sentences and the decoder on their reference translations, word by word."""
 
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
-        """Return test sentences, and the states between the first words of their translations."""
+        """Return test sentences for the encoder, and words with the preceding states for the decoder."""
         from pipeline.exporting import graph_in_keras
 
         encoder, decoder = graph_in_keras(networks["encoder"]), graph_in_keras(networks["decoder"])
@@ -34,14 +34,14 @@ class ExportTranslation(ExportTask):
         source, target = fitted(test.source[:SAMPLES], width), test.target[:SAMPLES]
         state = {name: np.asarray(array) for name, array in encoder({"source": source}).items()}
         steps: list[dict[str, npt.NDArray[Any]]] = []
-        for place in range(min(SAMPLE_STEPS, target.shape[1])):
-            steps.append({"token": target[:, place : place + 1], **state})
-            found = decoder(steps[-1])
-            state = {name: np.asarray(found.get(name, array)) for name, array in state.items()}
+        for position in range(min(SAMPLE_STEPS, target.shape[1])):
+            steps.append({"token": target[:, position : position + 1], **state})
+            outputs = decoder(steps[-1])
+            state = {name: np.asarray(outputs.get(name, array)) for name, array in state.items()}
         return {"encoder": [{"source": source}], "decoder": steps}
 
     def exported_score(self, predictor: Any, exported: Any, networks: Mapping[str, Any]) -> tuple[str, float, int]:
-        """Return BLEU of greedy translations of validation sentences."""
+        """Return the BLEU score of greedy translations of validation sentences."""
         val = Sentences.load(PROCESSED / "val")
         count = min(SCORED, len(val.source_text))
         translated = [best[0][0] if best else "" for best in exported(val.source_text[:count], beam=1)]

@@ -1,4 +1,4 @@
-"""A trained network of the translation family, for raw sentences: what a prediction needs, and no more."""
+"""Prediction from raw sentences with a trained translation network."""
 
 import os
 import sys
@@ -32,44 +32,46 @@ if TYPE_CHECKING:
     from pipeline.families.translation.models.translate import SearchSettings
     from pipeline.models.bundle_spec import BundleSpec
 
+LAYERS = "pipeline.families.translation.models.networks"
+"""The module that registers the networks' own layers with Keras."""
 LINES = 1000
-"""Lines read and translated before they are written."""
+"""Number of lines that are translated at a time, then written."""
 Numbers = npt.NDArray[np.int32]
 
 
 class TranslationPredictor(Predictor):
-    """A network that takes raw sentences.
+    """A translation network that takes raw sentences.
 
     Args:
-        schema: Of the corpus that it was made for.
-        model: The network.
+        schema: The schema of the corpus the network was trained on.
+        model: The trained network.
     """
 
     is_sequence_model = True
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Load what `TrainingTask.save` wrote.
+        """Load a folder that `TrainingTask.save` wrote.
 
         Raises:
-            DataError: The vocabularies are not those of the network.
+            DataError: If the vocabularies do not belong to the network.
         """
-        from pipeline.families.translation.models import networks  # noqa: F401  (registers its layers with Keras)
         from pipeline.models import load_model
 
-        schema, model = CorpusSchema.load(folder), load_model(folder / MODEL)
+        schema, model = CorpusSchema.load(folder), load_model(folder / MODEL, LAYERS)
         known = tuple(model.get_layer(f"{side}_embedding").embeddings.shape[0] for side in SIDES)
         if known != schema.words:
             raise DataError(
-                f"{folder}: the network knows {known[0]:,} and {known[1]:,} words, schema.json says "
-                f"{schema.words[0]:,} and {schema.words[1]:,}: they are of two trainings; take all files of one folder"
+                f"{folder}: the network has vocabularies of {known[0]:,} and {known[1]:,} words, schema.json "
+                f"{schema.words[0]:,} and {schema.words[1]:,}: the files are from different trainings; "
+                "copy all files from one training's folder"
             )
-        schema.vocabularies  # noqa: B018  (read now: a wrong one is told before anything is translated)
+        schema.vocabularies  # noqa: B018  (load now, so that a wrong vocabulary is reported before translating)
         return cls(schema, model)
 
     @cached_property
     def translator(self) -> Translator:
-        """The network with its vocabularies."""
+        """The network combined with its vocabularies."""
         return Translator(self.schema, self.model)
 
     def columns(self) -> list[Column]:
@@ -86,11 +88,11 @@ class TranslationPredictor(Predictor):
         if "source" not in rows.column_names:
             raise DataError(f"no column 'source' ({', '.join(rows.column_names)})")
         texts = [text or "" for text in rows["source"].to_pylist()]
-        found = self.translator.translated(texts, beam_search_settings(5))
+        translated = self.translator.translated(texts, beam_search_settings(5))
         return pa.table(
             {
-                "translation": [self.translator.text(each[0]) if each else "" for each in found],
-                "score": pa.array([each[0].score if each else 0.0 for each in found], pa.float32()),
+                "translation": [self.translator.text(nbest[0]) if nbest else "" for nbest in translated],
+                "score": pa.array([nbest[0].score if nbest else 0.0 for nbest in translated], pa.float32()),
             }
         )
 
@@ -108,49 +110,50 @@ class TranslationPredictor(Predictor):
             "length_penalty": LENGTH_PENALTY,
             "changing": sorted(set(inference.decoder.output) & {tensor.name for tensor in inference.decoder.inputs}),
         }
-        learned = {f"{side}.pieces": each.learned for side, each in zip(SIDES, self.schema.cutters, strict=True)}
+        tokenizers = zip(SIDES, self.schema.text_tokenizers, strict=True)
+        learned = {f"{side}.pieces": tokenizer.learned for side, tokenizer in tokenizers}
         files = {name: content for name, content in learned.items() if content is not None}
         networks = {"encoder": inference.encoder, "decoder": inference.decoder}
-        # Sentences as long as the longest of training; as much room as a search of one of them may take.
+        # Fixed lengths: the longest training sentence, and room for the longest translation of it.
         longest = self.schema.lengths[0]
-        fixed = inference_of(self.model, (longest, most_words(longest) + 1))
-        of_fixed = {"encoder": fixed.encoder, "decoder": fixed.decoder}
-        same = BundleSpec(self.schema.task, of_fixed, facts | {"source_length": longest}, files)
-        return BundleSpec(self.schema.task, networks, facts, files, same, page_fault=self._page_fault())
+        fixed_inference = inference_of(self.model, (longest, most_words(longest) + 1))
+        fixed_networks = {"encoder": fixed_inference.encoder, "decoder": fixed_inference.decoder}
+        fixed = BundleSpec(self.schema.task, fixed_networks, facts | {"source_length": longest}, files)
+        return BundleSpec(self.schema.task, networks, facts, files, fixed, page_fault=self._page_fault())
 
     def _page_fault(self) -> str | None:
         if learned := [name for name in self.schema.tokenizers if name not in PLAIN]:
             return (
-                f"the page cannot cut words into sentencepiece's pieces ({learned[0]}); the formats numpy, onnx and "
-                f"litert can; data.tokenizer also takes {', '.join(PLAIN)}"
+                f"the page cannot tokenize with sentencepiece ({learned[0]}); export to numpy, onnx or litert "
+                f"instead, or set data.tokenizer to one of {', '.join(PLAIN)} and train again"
             )
         return None
 
     def bundle_example(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         texts = [row["source"] for row in rows]
-        found = [
-            [[self.translator.text(best), best.score] for best in each]
-            for each in self.translator.translated(texts, beam_search_settings(5))
+        output = [
+            [[self.translator.text(translation), translation.score] for translation in nbest]
+            for nbest in self.translator.translated(texts, beam_search_settings(5))
         ]
-        return {"input": texts, "output": found}
+        return {"input": texts, "output": output}
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
-        best, search, count = options.get("nbest"), _asked(options), 0
+        best, search, count = options.get("nbest"), _search_settings(options), 0
         with new_file(output) as target:
             for lines in _chunks(source, LINES):
-                for place, found in enumerate(self.translator.translated(lines, search), start=count + 1):
-                    target.write(self._shown(place, found, best).encode())
+                for number, nbest in enumerate(self.translator.translated(lines, search), start=count + 1):
+                    target.write(self._format(number, nbest, best).encode())
                 count += len(lines)
         return count
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
-        best, search, count = options.get("nbest"), _asked(options), 0
+        best, search, count = options.get("nbest"), _search_settings(options), 0
         try:
             for count, raw in enumerate(sys.stdin.buffer, start=1):
                 text = decoded(raw, "standard input", count).strip()
-                sys.stdout.write(self._shown(count, self.translator.translated([text], search)[0], best))
+                sys.stdout.write(self._format(count, self.translator.translated([text], search)[0], best))
                 sys.stdout.flush()
-        except BrokenPipeError:  # whoever read has seen enough; Python would complain once more at its end
+        except BrokenPipeError:  # the reader closed the pipe; without this, Python reports it again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return count
 
@@ -158,10 +161,11 @@ class TranslationPredictor(Predictor):
         for lines in _chunks(source, size):
             if filled := [words for line in lines if (words := self.translator.words(line))]:
                 numbers = [self.schema.vocabularies[0].numbers(words) for words in filled]
-                given = self.translator.cut(padded(numbers))
-                written = [[START, *each[0].words] for each in self.translator.search(given, beam_search_settings(1))]
+                encoded = self.translator.fit_width(padded(numbers))
+                translated = self.translator.search(encoded, beam_search_settings(1))
+                targets = [[START, *nbest[0].words] for nbest in translated]
                 width = None if is_trimmed(self.model) else self.schema.lengths[1]
-                yield {"source": given, "target": padded([each[:width] for each in written], width)}
+                yield {"source": encoded, "target": padded([target[:width] for target in targets], width)}
 
     def embedded(self) -> list[str]:
         return list(SIDES)
@@ -176,14 +180,15 @@ class TranslationPredictor(Predictor):
         vectors = np.asarray(self.model.get_layer(f"{name}_embedding").embeddings)
         return Embedding(name, vocabulary.words, vectors)
 
-    def _shown(self, place: int, found: Sequence["Translation"], best: int | None) -> str:
+    def _format(self, number: int, nbest: Sequence["Translation"], best: int | None) -> str:
+        """Return the output lines of sentence `number`; only its first translation if `best` is None."""
         if best is None:
-            return f"{self.translator.text(found[0]) if found else ''}\n"
-        lines = [f"{place}\t{each.score:.4f}\t{self.translator.text(each)}\n" for each in found]
-        return "".join(lines) or f"{place}\t\t\n"
+            return f"{self.translator.text(nbest[0]) if nbest else ''}\n"
+        lines = [f"{number}\t{each.score:.4f}\t{self.translator.text(each)}\n" for each in nbest]
+        return "".join(lines) or f"{number}\t\t\n"
 
 
-def _asked(options: Mapping[str, Any]) -> "SearchSettings":
+def _search_settings(options: Mapping[str, Any]) -> "SearchSettings":
     best = options.get("nbest") or 1
     return beam_search_settings(max(options.get("beam") or 5, best), best)
 

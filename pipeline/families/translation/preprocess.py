@@ -1,4 +1,4 @@
-"""Prepares a corpus."""
+"""Preparation of a parallel corpus."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from pipeline.tasks import PreprocessTask, report_warnings
 
 
 class PreprocessCorpus(PreprocessTask):
-    """Cleans, splits and numbers pairs of sentences."""
+    """Clean, split and encode the sentence pairs of a corpus."""
 
     def run(self) -> str:
-        """Write `data/processed` and the audit."""
+        """Write `data/processed` and the audit; return a summary."""
         schema, warnings = prepare_corpus(self.config.data, self.prepared, RAW, PROCESSED, self.config.task)
         write_json(AUDIT, {"pairs": schema.pairs, "left_out": schema.left_out, "warnings": warnings})
         write_text(AUDIT.with_suffix(".md"), _page(self.config.name, schema, warnings))

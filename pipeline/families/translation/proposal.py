@@ -1,4 +1,4 @@
-"""Look at two aligned files and propose configs that learn to translate one into the other."""
+"""Proposal of configs for translation, from two aligned files."""
 
 import re
 from collections.abc import Sequence
@@ -12,28 +12,28 @@ from pipeline.tasks import Proposal, Proposer, Request
 
 LANGUAGE = re.compile(r"[a-z]{2,3}")
 SEPARATE = re.compile(r"\w[.,!?;:。、]")
-"""A mark that stands right behind a word: the text is not cut."""
+"""A punctuation mark directly after a word: the text is not tokenized yet."""
 MANY = 20_000
-"""Pairs from which on pieces of words are worth learning."""
+"""Number of pairs from which on subword pieces are worth learning."""
 UNSPACED = 0.05
-"""Share of spaces below which words are not apart."""
+"""Share of spaces below which a language is taken to write no spaces between words."""
 SHOWN = 3
 
 
 class TranslationProposer(Proposer):
-    """Proposes a translation network for two aligned files."""
+    """Propose a translation network for two aligned files."""
 
     review = "languages, tokenizer, split"
 
     def rank(self, files: Sequence[Path], target: str | None) -> int:
-        """Suit two files."""
+        """Return 1 for exactly two files without a target column, else 0."""
         return 1 if len(files) == 2 and not target else 0
 
     def propose(self, request: Request) -> Proposal:
-        """Look at the languages and the marks between words.
+        """Propose configs by the languages, the spacing and the number of pairs.
 
         Raises:
-            DataError: The files cannot be read, or are not aligned.
+            DataError: If the files cannot be read or are not aligned.
         """
         return propose_translation(request.name, request.files, request.folder)
 
@@ -44,9 +44,9 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Propos
     places = dict(zip(languages, (path.name for path in files), strict=True))
     paths = dict(zip(languages, (str(path) for path in files), strict=True))
     corpus = read_pairs(Path(), paths, languages, None, once=True)
-    cutters = [_tokenizer([pair[side] for pair in corpus.pairs]) for side in (0, 1)]
+    choices = [_tokenizer([pair[side] for pair in corpus.pairs]) for side in (0, 1)]
     pairs = len(corpus.pairs)
-    # A hundred sentences at least, a thousand at most: more make the interval little narrower.
+    # From 100 to 1000 sentences: more would hardly narrow the confidence interval.
     share = float(f"{min(0.2, min(1000, max(100, pairs // 20)) / pairs):.2g}")
     content = {
         "source": {"name": "own", "folder": folder, "files": dict.fromkeys(places.values())},
@@ -58,7 +58,7 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Propos
         "columns": None,
         "missing": [""],
         "leave_out": None,
-        "tokenizer": dict(zip(languages, (cutter for cutter, _ in cutters), strict=True)),
+        "tokenizer": dict(zip(languages, (tokenizer for tokenizer, _ in choices), strict=True)),
         "lowercase": False,
         "max_tokens": 100,
         "vocabulary_size": 8000 if pairs >= MANY else 4000,
@@ -70,12 +70,12 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Propos
         "test_fraction": share,
         "split_seed": 1,
     }
-    reasons = [f"# {language}: {why}" for language, (_, why) in zip(languages, cutters, strict=True)]
+    reasons = [f"# {language}: {why}" for language, (_, why) in zip(languages, choices, strict=True)]
     head = [
         f"# Written by `python -m pipeline.new {name}`: {pairs:,} pairs; left out: {corpus.empty:,} empty, "
-        f"{corpus.doubled:,} doubled.",
+        f"{corpus.doubled:,} duplicate.",
         *reasons,
-        "# conf/data/enja.yaml says what each key means.",
+        "# conf/data/enja.yaml documents each key.",
     ]
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None)
     units = 512 if pairs >= MANY else 256
@@ -88,11 +88,11 @@ def propose_translation(name: str, files: Sequence[Path], folder: str) -> Propos
         f"model: {{hidden_units: {units}}}{'' if pairs >= MANY else '   # half of the default: few pairs'}\n"
         "train: {batch_size: 64, batch_unit: sentences, label_smoothing: 0.1}\n"
     )
-    return Proposal(_report(corpus, languages, cutters), "\n".join([*head, body]), experiment)
+    return Proposal(_report(corpus, languages, choices), "\n".join([*head, body]), experiment)
 
 
 def _languages(files: Sequence[Path]) -> tuple[str, str]:
-    """Return the files' suffixes where they name two languages, `train.en` and `train.ja`."""
+    """Return the files' suffixes if they name two languages, as in `train.en` and `train.ja`."""
     suffixes = [path.suffix.removeprefix(".") for path in files]
     if len(set(suffixes)) == 2 and all(
         LANGUAGE.fullmatch(suffix) and suffix not in ("txt", "tsv") for suffix in suffixes
@@ -111,23 +111,21 @@ def _is_unspaced(sentences: Sequence[str]) -> bool:
 
 def _tokenizer(sentences: Sequence[str]) -> tuple[str, str]:
     spaces = _spaces(sentences)
-    separate = sum(bool(SEPARATE.search(sentence)) for sentence in sentences) / len(sentences)
-    if spaces > 0.1 and separate < 0.02:
-        return "whitespace", "whitespace: marks stand apart from words already"
+    untokenized = sum(bool(SEPARATE.search(sentence)) for sentence in sentences) / len(sentences)
+    if spaces > 0.1 and untokenized < 0.02:
+        return "whitespace", "whitespace: punctuation is already separated from words"
     if len(sentences) >= MANY:
-        return "unigram", f"unigram: {len(sentences):,} sentences are enough to learn pieces of words from"
+        return "unigram", f"unigram: {len(sentences):,} sentences are enough to learn subword pieces"
     if spaces < UNSPACED:
-        return "character", "character: words are not apart, and sentences are few for pieces of words"
-    return "word", "word: sentences are few for pieces of words"
+        return "character", "character: no spaces between words, and too few sentences to learn subword pieces"
+    return "word", "word: too few sentences to learn subword pieces"
 
 
-def _report(corpus: Corpus, languages: Sequence[str], cutters: Sequence[tuple[str, str]]) -> str:
-    lines = [f"{corpus.lines:,} lines: {corpus.empty:,} empty and {corpus.doubled:,} doubled pairs are left out"]
-    for side, (language, (name, why)) in enumerate(zip(languages, cutters, strict=True)):
-        cutter = tokenizer_for(name if name not in ("unigram", "bpe") else "word", Path())
-        counts = sorted(len(cutter.tokens(pair[side])) for pair in corpus.pairs)
-        lines.append(
-            f"{language}: {counts[len(counts) // 2]} words a sentence in the middle, {counts[-1]} at most; {why}"
-        )
+def _report(corpus: Corpus, languages: Sequence[str], choices: Sequence[tuple[str, str]]) -> str:
+    lines = [f"{corpus.lines:,} lines; left out: {corpus.empty:,} empty and {corpus.doubled:,} duplicate pairs"]
+    for side, (language, (name, why)) in enumerate(zip(languages, choices, strict=True)):
+        tokenizer = tokenizer_for(name if name not in ("unigram", "bpe") else "word", Path())
+        counts = sorted(len(tokenizer.tokens(pair[side])) for pair in corpus.pairs)
+        lines.append(f"{language}: median {counts[len(counts) // 2]} words per sentence, maximum {counts[-1]}; {why}")
     lines += [f"  {source}  =  {target}" for source, target in corpus.pairs[:SHOWN]]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Types and ranges of the sections of the translation family."""
+"""Types and ranges of the translation family's config sections."""
 
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
@@ -16,13 +16,13 @@ Width = Annotated[int, Field(ge=1, le=65_536)]
 
 
 class CorpusSource(Source):
-    """Where the raw files come from."""
+    """Source of the raw files."""
 
     name: Literal["small_parallel_enja", "tatoeba", "own"]
 
 
 class TranslationData(Section):
-    """Pairs of sentences."""
+    """Settings of a parallel corpus."""
 
     renamed: ClassVar[Mapping[str, str]] = {"hold_out": "split"}
 
@@ -49,19 +49,19 @@ class TranslationData(Section):
 
     @property
     def languages(self) -> tuple[str, str]:
-        """Source and target language."""
+        """Source and target languages."""
         return self.source_lang, self.target_lang
 
     @property
     def tokenizers(self) -> tuple[str, str]:
-        """Names of the source's and the target's tokenizer."""
+        """Names of the source and target tokenizers."""
         return self.tokenizer[self.source_lang], self.tokenizer[self.target_lang]
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return the contradictions between keys, one message each."""
         faults = []
         if self.source_lang == self.target_lang:
-            faults.append(f"target_lang: is the source's, received {self.target_lang!r}")
+            faults.append(f"target_lang: must differ from source_lang, received {self.target_lang!r}")
         for key in ("source_lang", "target_lang"):
             language = getattr(self, key)
             for name, files in (
@@ -86,19 +86,22 @@ class TranslationData(Section):
             ]
         if self.columns is None:
             faults += [
-                f"columns: {name} names {files[self.source_lang]!r} for both languages; say which column holds which, "
-                f"for example {{{self.source_lang}: 1, {self.target_lang}: 2}}"
+                f"columns: {name} names {files[self.source_lang]!r} for both languages; set the column of each "
+                f"language, for example {{{self.source_lang}: 1, {self.target_lang}: 2}}"
                 for name, files in (("train", self.train), ("val", self.val), ("test", self.test))
                 if files is not None and files.get(self.source_lang, 0) == files.get(self.target_lang, 1)
             ]
         taken = (0 if self.val else self.validation_fraction) + (0 if self.test else self.test_fraction)
         if taken >= 1:
-            faults.append(f"validation_fraction: test and validation leave nothing to train on ({taken:g})")
+            faults.append(
+                f"validation_fraction: test and validation leave nothing to train on (together {taken:g}); "
+                "their sum must be below 1"
+            )
         return faults
 
 
 class Seq2Seq(Section):
-    """The network of `pipeline/models/seq2seq.py`."""
+    """Settings of the network in `models/seq2seq.py`."""
 
     name: Literal["seq2seq"]
     embedding_dim: Width
@@ -109,7 +112,7 @@ class Seq2Seq(Section):
 
 
 class Attention(Section):
-    """The network of `pipeline/models/attention.py`."""
+    """Settings of the network in `models/attention.py`."""
 
     name: Literal["attention"]
     embedding_dim: Width
@@ -121,7 +124,7 @@ class Attention(Section):
 
 
 class Transformer(Section):
-    """The network of `pipeline/models/transformer.py`."""
+    """Settings of the network in `models/transformer.py`."""
 
     name: Literal["transformer"]
     embedding_dim: Width
@@ -132,14 +135,14 @@ class Transformer(Section):
     dropout: Rate
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return the contradictions between keys, one message each."""
         if self.embedding_dim % (2 * self.heads):
-            return [f"embedding_dim: {self.embedding_dim} is no multiple of twice the heads ({self.heads})"]
+            return [f"embedding_dim: must be a multiple of 2 · heads = {2 * self.heads}, received {self.embedding_dim}"]
         return []
 
 
 class TranslationTrain(Train):
-    """The training loop, and what only translation has."""
+    """Settings of the training loop, including those that only translation has."""
 
     batch_unit: Literal["sentences", "tokens"]
     decode_sentences: Positive
@@ -147,7 +150,7 @@ class TranslationTrain(Train):
 
 
 class TranslationEvaluate(Evaluate):
-    """Scores, and how translations are searched."""
+    """Settings of the scores and of beam search."""
 
     beam: Annotated[int, Field(ge=1, le=100)]
     length_penalty: Annotated[float, Field(ge=0, le=2)]

@@ -1,4 +1,4 @@
-"""Trains a network to translate."""
+"""Training of a translation network."""
 
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class TrainTranslation(TrainingTask):
-    """An encoder-decoder, trained with teacher forcing."""
+    """Train an encoder-decoder with teacher forcing."""
 
     def build(self) -> "keras.Model":
-        """Build the network."""
+        """Return the untrained network."""
         from pipeline.families.translation.models.common import Sizes
         from pipeline.families.translation.models.networks import translation_model
         from pipeline.models import resolved
@@ -31,7 +31,7 @@ class TrainTranslation(TrainingTask):
         return translation_model(sizes, settings, precision=resolved(self.config.train.precision))
 
     def spec(self, model: "keras.Model") -> TrainingSpec:
-        """Train on pairs of sentences; validate by greedy translations, and by the words given the reference."""
+        """Return how to train on sentence pairs; validation scores greedy translations and next-word predictions."""
         from pipeline.families.translation.data.tokens import PADDING
         from pipeline.families.translation.models.examples import SentenceExamples
         from pipeline.families.translation.models.translator import Translator, is_trimmed
@@ -51,12 +51,12 @@ class TrainTranslation(TrainingTask):
 
         settings = self.config.train
         count, right, loss = translator.word_scores(*translator.widths(val)).sum(axis=1)
-        chosen = slice(settings.decode_sentences)
-        texts = translator.texts(val.source[chosen])
-        score = text_scores(self.schema, self.config.data.bleu_tokens, texts, val.target_text[chosen])
-        shown = [
+        decoded = slice(settings.decode_sentences)
+        texts = translator.texts(val.source[decoded])
+        score = text_scores(self.schema, self.config.data.bleu_tokens, texts, val.target_text[decoded])
+        samples = [
             f"{val.source_text[row]}\n  → {texts[row]}\n  = {val.target_text[row]}"
             for row in range(min(settings.samples, len(texts)))
         ]
         words = {"token_accuracy": float(right / count), "loss": float(loss / count)}
-        return {**score(np.ones(len(texts))), **words}, "\n".join(shown)
+        return {**score(np.ones(len(texts))), **words}, "\n".join(samples)

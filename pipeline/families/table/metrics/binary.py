@@ -1,4 +1,4 @@
-"""Targets of two classes, and their scores with row weights, fast enough to be resampled a thousand times."""
+"""Binary targets, and scores with row weights that are fast enough for a thousand resamples."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,36 +16,36 @@ if TYPE_CHECKING:
 
 Vector = npt.NDArray[np.floating]
 CLIP = 1e-7
-"""Probabilities are kept this far from 0 and 1: float32 knows no nearer, and one sure mistake must not be infinite."""
+"""Distance that probabilities keep from 0 and 1: about the precision of float32; keeps the log loss finite."""
 
 
 class Ranking:
-    """The order of fixed predictions, under changing row weights.
+    """The ranking of fixed predictions, under changing row weights.
 
     Args:
-        positive: Which rows are, `(rows,)`.
-        probability: Of being so, `(rows,)`.
+        positive: Whether each row is positive, shape (rows,).
+        probability: Predicted probability that it is, shape (rows,).
     """
 
     def __init__(self, positive: npt.NDArray[Any], probability: Vector) -> None:
         self._order = np.argsort(-probability, kind="stable")
         self._positive = positive[self._order].astype(np.float64)
-        # Rows of equal probability are one step of the curves, whatever their order.
+        # Rows of equal probability form one step of the curves, so that their order does not matter.
         self._starts = np.flatnonzero(np.r_[True, np.diff(probability[self._order].astype(np.float64)) != 0])
 
     def steps(self, weight: Vector) -> tuple[Vector, Vector]:
-        """Return the weight of positives and of negatives at each step, from the highest probability down."""
+        """Return the weights of positives and of negatives at each step, highest probability first, shape (steps,)."""
         weight = weight[self._order]
         positive = np.add.reduceat(weight * self._positive, self._starts)
         return positive, np.add.reduceat(weight, self._starts) - positive
 
 
 class BinaryScores:
-    """Scores of fixed predictions under changing row weights: what hangs on the order alone is worked out once.
+    """Scores of fixed predictions under changing row weights; whatever depends on the order only is computed once.
 
     Args:
-        target: 0 or 1, `(rows,)`.
-        probability: Of 1, `(rows,)`.
+        target: Targets, 0 or 1, shape (rows,).
+        probability: Predicted probability of 1, shape (rows,).
     """
 
     def __init__(self, target: Vector, probability: Vector) -> None:
@@ -57,10 +57,10 @@ class BinaryScores:
         self._right = ((probability >= 0.5) == (target == 1)).astype(np.float64)
 
     def __call__(self, weight: Vector) -> dict[str, float]:
-        """Score under row weights, `(rows,)`.
+        """Return the scores under row weights, shape (rows,).
 
         Returns:
-            `auc`, `average_precision`, `accuracy`, `log_loss`, `brier`; the first two NaN where a class has no weight.
+            `auc`, `average_precision`, `accuracy`, `log_loss`, `brier`; the first two are NaN if a class has no weight.
         """
         weight = weight.astype(np.float64)
         total = weight.sum()
@@ -75,28 +75,28 @@ class BinaryScores:
 
 
 def binary_scores(target: Vector, probability: Vector) -> dict[str, float]:
-    """Score with equal weights."""
+    """Return the scores with equal row weights."""
     return BinaryScores(target, probability)(np.ones(len(target)))
 
 
 def area(positive: Vector, negative: Vector) -> float:
-    """Return the area under the ROC curve of a ranking's steps; NaN where a class has no weight."""
-    # A negative is beaten by all positives of the steps above and by half of its equals.
-    beaten = np.cumsum(positive) - positive / 2
+    """Return the area under the ROC curve of a ranking's steps; NaN if a class has no weight."""
+    # Each negative ranks below all positives of the steps above, and below half of those of its own step.
+    above = np.cumsum(positive) - positive / 2
     pairs = positive.sum() * negative.sum()
-    return float(beaten @ negative / pairs) if pairs > 0 else float("nan")
+    return float(above @ negative / pairs) if pairs > 0 else float("nan")
 
 
 def _average_precision(positive: Vector, negative: Vector) -> float:
-    found, taken = np.cumsum(positive), np.cumsum(positive + negative)
-    if not found[-1] > 0:
+    hits, retrieved = np.cumsum(positive), np.cumsum(positive + negative)
+    if not hits[-1] > 0:
         return float("nan")
-    precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
-    return float(positive @ precision / found[-1])
+    precision = np.divide(hits, retrieved, out=np.zeros_like(hits), where=retrieved > 0)
+    return float(positive @ precision / hits[-1])
 
 
 class Binary(Classes):
-    """Two classes: one probability, cross-entropy."""
+    """Two classes: the network returns one probability and minimises cross-entropy."""
 
     name = "binary"
     boosting = {"objective": "binary", "metric": "auc"}  # noqa: RUF012  (declared as ClassVar by the base)
@@ -108,7 +108,7 @@ class Binary(Classes):
         return keras.layers.Activation("sigmoid", dtype="float32", name="probability")(values)
 
     def loss(self, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> Loss:
-        """Return binary cross-entropy."""
+        """Return the binary cross-entropy."""
         from keras import ops
 
         def loss(target: Any, output: Any) -> Any:
@@ -118,11 +118,11 @@ class Binary(Classes):
         return loss
 
     def score(self, target: Array, output: Array) -> BinaryScores:
-        """Return ranking and probability scores."""
+        """Return the ranking and probability scores."""
         return BinaryScores(target, output[:, 0])
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
-        """Return the ROC, precision and recall, and calibration."""
+        """Return the ROC, precision-recall and calibration curves."""
         probability = output[:, 0]
         return {
             "roc": roc(target, probability),
@@ -131,21 +131,21 @@ class Binary(Classes):
         }
 
     def columns(self) -> list[Column]:
-        """Return the probability of the second class."""
+        """Return one column, the probability of the second class."""
         return [Column("probability", True)]
 
     def indicators(self, target: Array) -> npt.NDArray[np.float64]:
-        """Return the standardised target."""
-        found: npt.NDArray[np.float64] = ((target - self.mean) / self.std)[:, None]
-        return found
+        """Return the standardised target, shape (rows, 1)."""
+        standardised: npt.NDArray[np.float64] = ((target - self.mean) / self.std)[:, None]
+        return standardised
 
     def constant(self, target: Array, rows: int) -> Array:
-        """Return the share of the second class."""
+        """Return the frequency of the second class."""
         return np.full((rows, 1), float(target.mean()))
 
     def quality(self, target: Array, output: Array) -> float:
         """Return the area under the ROC curve."""
         return binary_scores(target, output[:, 0])["auc"]
 
-    def _outputs(self, probability: Array, found: Array) -> Array:
+    def _outputs(self, probability: Array, fitted: Array) -> Array:
         return probability[:, 1:]

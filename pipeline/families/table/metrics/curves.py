@@ -1,4 +1,4 @@
-"""Points of curves, few enough to plot and to compare between runs."""
+"""Curves of predictions, thinned so that they can be plotted and compared between runs."""
 
 from typing import Any
 
@@ -13,19 +13,19 @@ Vector = npt.NDArray[Any]
 
 
 def roc(target: Vector, probability: Vector) -> Curve:
-    """Return `false_positive_rate` and `true_positive_rate`."""
+    """Return the ROC curve: `false_positive_rate` and `true_positive_rate`."""
     x, y, _ = roc_curve(target, probability)
     return _thinned({"false_positive_rate": x, "true_positive_rate": y})
 
 
 def precision_recall(target: Vector, probability: Vector) -> Curve:
-    """Return `recall` and `precision`."""
+    """Return the precision-recall curve: `recall` and `precision`."""
     precision, recall, _ = precision_recall_curve(target, probability)
     return _thinned({"recall": recall[::-1], "precision": precision[::-1]})
 
 
 def calibration(target: Vector, probability: Vector, bins: int = 20) -> Curve:
-    """Return mean `predicted` and `observed` of equally many rows each, by predicted probability."""
+    """Return the calibration curve: mean `predicted` and `observed` of bins with equal numbers of rows."""
     parts = [part for part in np.array_split(np.argsort(probability, kind="stable"), bins) if len(part)]
     return {
         "predicted": [float(probability[part].mean()) for part in parts],
@@ -34,12 +34,12 @@ def calibration(target: Vector, probability: Vector, bins: int = 20) -> Curve:
 
 
 def sure_and_right(target: Vector, probability: Vector) -> Curve:
-    """Return mean probability of the likeliest class (`predicted`) and how often it was right (`observed`), binned."""
+    """Return the calibration curve of the most probable class: its mean probability and how often it is right."""
     return calibration((probability.argmax(axis=1) == target).astype("float32"), probability.max(axis=1))
 
 
 def residuals(target: Vector, predicted: Vector, bins: int = 100) -> Curve:
-    """Return the `share` of rows whose `error` (predicted − observed) is at most so large."""
+    """Return the distribution of errors: the `share` of rows whose predicted − observed is at most `error`."""
     share = np.linspace(0, 1, bins + 1)
     error = np.quantile(predicted.astype(np.float64) - target, share)
     return {"error": [float(e) for e in error], "share": [float(s) for s in share]}

@@ -10,5 +10,5 @@ KINDS: dict[str, type[TargetKind]] = {kind.name: kind for kind in (Binary, Multi
 
 
 def kind_of(schema: Schema) -> TargetKind:
-    """Return the kind of a prepared table's target."""
+    """Return the kind of target of a prepared table."""
     return KINDS[schema.kind](schema.classes, schema.target_mean, schema.target_std)

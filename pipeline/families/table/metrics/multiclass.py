@@ -1,4 +1,4 @@
-"""Targets of several classes, and their scores with row weights."""
+"""Multiclass targets, and scores with row weights."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -23,8 +23,8 @@ class MulticlassScores:
     """Scores of fixed predictions under changing row weights.
 
     Args:
-        target: Codes of classes, `(rows,)`.
-        probability: Of each class, `(rows, classes)`.
+        target: Class codes, shape (rows,).
+        probability: Predicted probability of each class, shape (rows, classes).
     """
 
     def __init__(self, target: Vector, probability: Vector) -> None:
@@ -35,10 +35,10 @@ class MulticlassScores:
         self._rankings = [Ranking(codes == i, probability[:, i]) for i in range(probability.shape[1])]
 
     def __call__(self, weight: Vector) -> dict[str, float]:
-        """Score under row weights, `(rows,)`.
+        """Return the scores under row weights, shape (rows,).
 
         Returns:
-            `auc_macro` (each class against the others, their mean; classes without weight left out), `log_loss`,
+            `auc_macro` (mean AUC of each class against the others, without classes that have no weight), `log_loss`,
             `accuracy`.
         """
         weight = weight.astype(np.float64)
@@ -53,14 +53,14 @@ class MulticlassScores:
 
 
 class Multiclass(Classes):
-    """Several classes: a probability each, cross-entropy."""
+    """Several classes: the network returns one probability per class and minimises cross-entropy."""
 
     name = "multiclass"
     boosting = {"objective": "multiclass", "metric": "multi_logloss"}  # noqa: RUF012  (ClassVar of the base)
 
     @property
     def units(self) -> int:
-        """One unit per class."""
+        """Number of classes."""
         return len(self.classes)
 
     def head(self, values: "keras.KerasTensor") -> "keras.KerasTensor":
@@ -70,52 +70,52 @@ class Multiclass(Classes):
         return keras.layers.Activation("softmax", dtype="float32", name="probabilities")(values)
 
     def loss(self, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> Loss:
-        """Return categorical cross-entropy."""
+        """Return the categorical cross-entropy."""
         import keras
         from keras import ops
 
         def loss(target: Any, output: Any) -> Any:
             losses = ops.sparse_categorical_crossentropy(ops.cast(target, "int32"), output)
             if label_smoothing:
-                evenly = -ops.mean(ops.log(ops.maximum(output, keras.config.epsilon())), axis=-1)
-                losses = (1 - label_smoothing) * losses + label_smoothing * evenly
+                uniform = -ops.mean(ops.log(ops.maximum(output, keras.config.epsilon())), axis=-1)
+                losses = (1 - label_smoothing) * losses + label_smoothing * uniform
             return weighted_mean(losses, target, class_weights)
 
         return loss
 
     def score(self, target: Array, output: Array) -> MulticlassScores:
-        """Return scores of class probabilities."""
+        """Return the scores of class probabilities."""
         return MulticlassScores(target, output)
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
-        """Return the calibration of the most probable class."""
+        """Return the calibration curve of the most probable class."""
         return {"calibration": sure_and_right(target, output)}
 
     def columns(self) -> list[Column]:
-        """Return the most probable class, and the probability of each."""
+        """Return the most probable class, and the probability of each class."""
         return [Column("prediction", False), *(Column(f"probability_{name}", True) for name in self.classes)]
 
     def predictions(self, output: Array) -> "pa.Table":
-        """Return the most probable class, and the probability of each."""
+        """Return the most probable class, and the probability of each class."""
         import pyarrow as pa
 
         likeliest = pa.array(list(self.classes)).take(pa.array(output.argmax(axis=1)))
         return pa.table([likeliest, *(pa.array(output[:, i]) for i in range(output.shape[1]))], names=self._names())
 
     def indicators(self, target: Array) -> npt.NDArray[np.float64]:
-        """Return a 1 in the column of each row's class."""
-        found: npt.NDArray[np.float64] = np.eye(len(self.classes))[target.astype(int)]
-        return found
+        """Return the one-hot encoded classes, shape (rows, classes)."""
+        one_hot: npt.NDArray[np.float64] = np.eye(len(self.classes))[target.astype(int)]
+        return one_hot
 
     def constant(self, target: Array, rows: int) -> Array:
-        """Return the shares of the classes."""
+        """Return the class frequencies."""
         return np.tile(np.bincount(target.astype(int), minlength=len(self.classes)) / len(target), (rows, 1))
 
     def quality(self, target: Array, output: Array) -> float:
-        """Return the log loss, negated."""
+        """Return the negative log loss."""
         return -MulticlassScores(target, output)(np.ones(len(target)))["log_loss"]
 
-    def _outputs(self, probability: Array, found: Array) -> Array:
-        whole = np.zeros((len(probability), len(self.classes)))
-        whole[:, found] = probability
-        return whole
+    def _outputs(self, probability: Array, fitted: Array) -> Array:
+        outputs = np.zeros((len(probability), len(self.classes)))
+        outputs[:, fitted] = probability
+        return outputs

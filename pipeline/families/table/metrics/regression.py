@@ -1,4 +1,4 @@
-"""Numeric targets, and their scores with row weights."""
+"""Numeric targets, and scores with row weights."""
 
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -21,8 +21,8 @@ class RegressionScores:
     """Scores of fixed predictions under changing row weights.
 
     Args:
-        target: Observed amounts, `(rows,)`.
-        predicted: `(rows,)`.
+        target: Observed amounts, shape (rows,).
+        predicted: Predicted amounts, shape (rows,).
     """
 
     def __init__(self, target: Vector, predicted: Vector) -> None:
@@ -31,10 +31,10 @@ class RegressionScores:
         self._absolute, self._square = np.abs(error), error**2
 
     def __call__(self, weight: Vector) -> dict[str, float]:
-        """Score under row weights, `(rows,)`.
+        """Return the scores under row weights, shape (rows,).
 
         Returns:
-            `rmse`, `mae`, `r2`; the last NaN where the targets do not differ.
+            `rmse`, `mae`, `r2`; the last is NaN if all targets are equal.
         """
         weight = weight.astype(np.float64)
         total = weight.sum()
@@ -49,49 +49,49 @@ class RegressionScores:
 
 
 class Regression(TargetKind):
-    """A number: learned in standard deviations from the mean, squared error."""
+    """A number: the network is trained on the standardised target and minimises the squared error."""
 
     name = "regression"
     boosting = {"objective": "regression", "metric": "rmse"}  # noqa: RUF012  (ClassVar of the base)
 
     def head(self, values: "keras.KerasTensor") -> "keras.KerasTensor":
-        """Return the number, shape (batch, 1), in the units of the target."""
+        """Return the predicted number, shape (batch, 1), in the units of the target."""
         import keras
 
         return keras.layers.Rescaling(self.std, self.mean, dtype="float32", name="amount")(values)
 
     def loss(self, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> Loss:
-        """Return the squared error in units of the targets' variance."""
+        """Return the mean squared error, in units of the target's variance."""
         from keras import ops
 
         return lambda target, output: ops.mean(ops.square((target - output[:, 0]) / self.std))
 
     def score(self, target: Array, output: Array) -> RegressionScores:
-        """Return scores of numbers."""
+        """Return the scores of predicted numbers."""
         return RegressionScores(target, output[:, 0])
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
-        """Return observed against predicted numbers, and the distribution of the errors."""
+        """Return the observed against the predicted numbers, and the distribution of the errors."""
         return {
             "predicted_and_observed": calibration(target, output[:, 0]),
             "residuals": residuals(target, output[:, 0]),
         }
 
     def columns(self) -> list[Column]:
-        """Return the number."""
+        """Return one column, the predicted number."""
         return [Column("prediction", True)]
 
     def written_target(self, target: Array) -> Array:
-        """Return the numbers as they are."""
+        """Return the targets unchanged."""
         return target
 
     def indicators(self, target: Array) -> npt.NDArray[np.float64]:
-        """Return the standardised target."""
-        found: npt.NDArray[np.float64] = ((target - self.mean) / self.std)[:, None]
-        return found
+        """Return the standardised target, shape (rows, 1)."""
+        standardised: npt.NDArray[np.float64] = ((target - self.mean) / self.std)[:, None]
+        return standardised
 
     def constant(self, target: Array, rows: int) -> Array:
-        """Return the mean."""
+        """Return the mean target."""
         return np.full((rows, 1), float(target.mean()))
 
     def linear(self, strength: float, features: Any, target: Array) -> Callable[[Any], Array]:
@@ -104,5 +104,5 @@ class Regression(TargetKind):
         return lambda rows: ridge.predict(rows)[:, None] * self.std + self.mean
 
     def quality(self, target: Array, output: Array) -> float:
-        """Return the root mean squared error, negated."""
+        """Return the negative root mean squared error."""
         return -RegressionScores(target, output[:, 0])(np.ones(len(target)))["rmse"]

@@ -1,4 +1,4 @@
-"""What depends on the kind of target: the head of the network, its loss, the scores, the curves, the simple models."""
+"""The kind of target and what depends on it: the network's head, the loss, the scores, the curves and the baselines."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -52,11 +52,11 @@ class TargetKind(ABC):
 
     @abstractmethod
     def loss(self, label_smoothing: float = 0.0, class_weights: Sequence[float] | None = None) -> Loss:
-        """Return the loss of a batch.
+        """Return the loss function of a batch.
 
         Args:
-            label_smoothing: Share of each target that is spread evenly over the classes.
-            class_weights: Weight of each class.
+            label_smoothing: Fraction of each target that is spread evenly over the classes.
+            class_weights: Weight of each class; None for equal weights.
         """
 
     @abstractmethod
@@ -64,26 +64,26 @@ class TargetKind(ABC):
         """Return the scores of predictions, as a function of row weights.
 
         Args:
-            target: Shape (rows,).
-            output: Shape (rows, units).
+            target: Targets, shape (rows,).
+            output: Outputs of the network, shape (rows, units).
         """
 
     @abstractmethod
     def curves(self, target: Array, output: Array) -> "dict[str, Curve]":
-        """Return what can be drawn of predictions; arguments as for `score`."""
+        """Return the curves of predictions, to be plotted; the arguments are those of `score`."""
 
     @abstractmethod
     def columns(self) -> list[Column]:
-        """Return the columns of a prediction; the first is the one to submit."""
+        """Return the columns of a prediction; the first one is submitted."""
 
     def predictions(self, output: Array) -> "pa.Table":
-        """Turn outputs, shape (rows, units), into the columns of `columns`."""
+        """Return a table with the columns of `columns` from outputs, shape (rows, units)."""
         import pyarrow as pa
 
         return pa.table([pa.array(output[:, i]) for i in range(output.shape[1])], names=self._names())
 
     def written_target(self, target: Array) -> Array:
-        """Return targets as they are written beside predictions: codes of classes as int32."""
+        """Return targets as they are written next to predictions: class codes as int32."""
         return target.astype(np.int32)
 
     @abstractmethod
@@ -101,7 +101,7 @@ class TargetKind(ABC):
 
     @abstractmethod
     def linear(self, strength: float, features: Any, target: Array) -> Callable[[Any], Array]:
-        """Fit a linear model; return what predicts, features → outputs of shape (rows, units).
+        """Fit a linear model; return its prediction function, from features to outputs, shape (rows, units).
 
         Args:
             strength: Inverse strength of the regularisation.
@@ -111,14 +111,14 @@ class TargetKind(ABC):
 
     @abstractmethod
     def quality(self, target: Array, output: Array) -> float:
-        """Return the score by which the linear model's regularisation is chosen; higher is better."""
+        """Return the score that selects the linear model's regularisation; higher is better."""
 
     def _names(self) -> list[str]:
         return [column.name for column in self.columns()]
 
 
 class Classes(TargetKind, ABC):
-    """What both kinds of classification have in common."""
+    """Base class of binary and multiclass targets."""
 
     def linear(self, strength: float, features: Any, target: Array) -> Callable[[Any], Array]:
         """Fit a logistic regression."""
@@ -130,12 +130,12 @@ class Classes(TargetKind, ABC):
         return lambda rows: self._outputs(model.predict_proba(rows), model.classes_.astype(int))
 
     @abstractmethod
-    def _outputs(self, probability: Array, found: Array) -> Array:
-        """Return outputs from a library's probabilities, which only has columns for the classes that it saw."""
+    def _outputs(self, probability: Array, fitted: Array) -> Array:
+        """Return outputs, shape (rows, units), from probabilities that only have columns for the fitted classes."""
 
 
 def weighted_mean(losses: Any, target: Any, class_weights: Sequence[float] | None) -> Any:
-    """Return the mean of losses, shape (), weighted by class."""
+    """Return the mean loss, shape (), weighted by class."""
     from keras import ops
 
     if class_weights is None:
@@ -144,7 +144,7 @@ def weighted_mean(losses: Any, target: Any, class_weights: Sequence[float] | Non
 
 
 def unconverged_is_fine() -> Any:
-    """Return a context that hides scikit-learn's warnings of convergence: a hundred steps are enough for a baseline."""
+    """Return a context that hides scikit-learn's convergence warnings: 100 iterations are enough for a baseline."""
     import warnings
 
     from sklearn.exceptions import ConvergenceWarning

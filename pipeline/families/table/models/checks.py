@@ -1,4 +1,4 @@
-"""What contradicts the prepared data, before anything is trained."""
+"""Checks of the settings against the prepared data, before anything is trained."""
 
 from pipeline.config import Config
 from pipeline.families.table.data.schema import Schema
@@ -8,11 +8,11 @@ from pipeline.storage import PROCESSED
 
 
 def faults_of(config: Config, schema: Schema) -> list[str]:
-    """Return a line for each setting that does not go with the data, and what to set instead."""
+    """Return a message for each setting that contradicts the data, with what to set instead."""
     encoding, train, faults = config.model.numeric_encoding, config.train, []
     if not schema.numeric and encoding not in ("concat", "none"):
         faults.append(
-            f"model.numeric_encoding: {encoding!r} encodes numeric columns, and {PROCESSED} has none; list some in "
+            f"model.numeric_encoding: {encoding!r} encodes numeric columns, but {PROCESSED} has none; list some in "
             "data.numeric, or set model.numeric_encoding to concat"
         )
     if not schema.categorical and encoding == "wide":
@@ -22,12 +22,12 @@ def faults_of(config: Config, schema: Schema) -> list[str]:
         )
     if config.train.monitor not in ("auto", *MONITORS_OF[schema.kind]):
         faults.append(
-            f"train.monitor: {train.monitor!r} is no score of a {schema.kind} target; set it to auto, or to one of "
+            f"train.monitor: {train.monitor!r} is not a score of a {schema.kind} target; set it to auto, or to one of "
             f"{', '.join(MONITORS_OF[schema.kind])}"
         )
     if not schema.classes:
         faults += [
-            f"train.{key}: {value!r} is for classes, and {schema.target!r} is an amount; set it to {neutral}"
+            f"train.{key}: {value!r} requires classes, but {schema.target!r} is numeric; set it to {neutral}"
             for key, value, neutral in (
                 ("label_smoothing", train.label_smoothing, 0.0),
                 ("class_weights", train.class_weights, "none"),
@@ -36,7 +36,7 @@ def faults_of(config: Config, schema: Schema) -> list[str]:
         ]
     if config.data.folds > 1 and train.save_every:
         faults.append(
-            f"train.save_every: {train.save_every} keeps networks of single epochs, which those of "
-            f"{config.data.folds} folds do not have in common; set it to 0, or data.folds to 1"
+            f"train.save_every: {train.save_every} keeps networks of single epochs, but the epochs of "
+            f"{config.data.folds} folds are separate; set it to 0, or data.folds to 1"
         )
     return [*faults, *faults_of_crosses(config.model, train.ensemble_size, config.data.folds, schema)]

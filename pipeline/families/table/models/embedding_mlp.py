@@ -1,6 +1,6 @@
-"""The network of the Kaggle Red Hat forum: embeddings of every column, dense layers, a head.
+"""The network of the Kaggle Red Hat forum: embeddings of every column, dense layers and a head.
 
-Source: forum of the Kaggle competition predicting-red-hat-business-value.
+Source: the forum of the Kaggle competition predicting-red-hat-business-value.
 """
 
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ from pipeline.models.target_statistics import STATISTICS
 
 @dataclass(frozen=True)
 class Features:
-    """What the columns of a table hold.
+    """The sizes and values of a table's columns.
 
     Attributes:
         cardinalities: Number of codes of each categorical column.
-        quantiles: Quantile grid of each numeric column, in standardised units.
-        known: Values of each numeric column that are frequent enough to be categories, ascending, in those units.
-        statistics: Numbers about the target that each row comes with.
+        quantiles: Quantile grid of each numeric column, standardised.
+        known: Values of each numeric column that are frequent enough to be categories, standardised, ascending.
+        statistics: Number of target statistics of each row.
     """
 
     cardinalities: Sequence[int]
@@ -52,21 +52,21 @@ def embedding_mlp(
 ) -> keras.Model:
     """Build the network.
 
-    Inputs: `categorical`, int32 codes `(batch, columns)`; `numeric`, float32 `(batch, columns)`, standardised, NaN
-    where missing; `statistics`, float32 `(batch, statistics)`. An input without columns is left out. Output: the
-    head's.
+    Inputs: `categorical`, int32 codes, shape (batch, columns); `numeric`, float32, shape (batch, columns),
+    standardised, NaN where missing; `statistics`, float32, shape (batch, statistics). An input without columns is left
+    out. Output: that of the head, shape (batch, units).
 
     Args:
-        features: Of the table.
-        head: What is predicted.
-        settings: The axes.
+        features: The features of the table.
+        head: The kind of target, which builds the head.
+        settings: The `model` section.
         ensemble_size: Number of networks side by side whose outputs are averaged; each has its own initial weights and
             dropout.
-        precision: Of the hidden layers' products: float32 or bfloat16.
-        name: Of the network.
+        precision: The precision of the hidden layers' products: float32 or bfloat16.
+        name: The name of the network.
     """
     names = [f"member_{number}" for number in range(1, ensemble_size + 1)] if ensemble_size > 1 else [name]
-    networks = [_member(features, head, settings, MIXED[precision], each) for each in names]
+    networks = [_member(features, head, settings, MIXED[precision], member) for member in names]
     return averaged(networks, name) if ensemble_size > 1 else networks[0]
 
 
@@ -78,68 +78,70 @@ def _member(features: Features, head: TargetKind, settings: EmbeddingMlp, policy
         inputs["numeric"] = keras.Input((len(features.quantiles),), dtype="float32", name="numeric")
     if features.statistics:
         inputs[STATISTICS] = keras.Input((features.statistics,), dtype="float32", name=STATISTICS)
-    entrance = _entrance(features, settings, inputs)
+    encoded = _encoded(features, settings, inputs)
     values: keras.KerasTensor | None = None
     for number in range(1, settings.hidden_layers + 1):
-        values = _dense(values, entrance, settings, settings.hidden_units, f"hidden_{number}", policy)
+        values = _dense(values, encoded, settings, settings.hidden_units, f"hidden_{number}", policy)
         if settings.batch_norm:
             values = keras.layers.BatchNormalization(name=f"batch_norm_{number}", dtype=policy)(values)
         values = keras.layers.Activation(settings.activation, name=f"activation_{number}", dtype=policy)(values)
         values = keras.layers.Dropout(settings.dropout, name=f"dropout_{number}", dtype=policy)(values)
-    # A few units: in float32 it costs nothing, and a sum of eight digits is not rounded to three.
-    values = _dense(values, entrance, settings, head.units, "output", "float32")
-    if entrance.apart is not None:
-        path = keras.layers.Dense(head.units, use_bias=False, name="wide", dtype="float32")(entrance.apart)
+    # The output has few units: float32 costs nothing here, and keeps sums from being rounded to three digits.
+    values = _dense(values, encoded, settings, head.units, "output", "float32")
+    if encoded.wide is not None:
+        path = keras.layers.Dense(head.units, use_bias=False, name="wide", dtype="float32")(encoded.wide)
         values = keras.layers.Add(name="sum", dtype="float32")([values, path])
     return keras.Model(inputs, head.head(values), name=name)
 
 
 @dataclass(frozen=True)
-class _Entrance:
-    """What the first dense layer gets: codes to embed, features beside them; and what goes around the hidden layers."""
+class _Encoded:
+    """Encoded inputs: codes to embed and numbers for the first dense layer, and numbers for a linear path around it."""
 
     codes: keras.KerasTensor | None
     sizes: list[int]
-    beside: keras.KerasTensor | None = None
-    apart: keras.KerasTensor | None = None
+    numbers: keras.KerasTensor | None = None
+    wide: keras.KerasTensor | None = None
 
 
-def _entrance(features: Features, settings: EmbeddingMlp, inputs: dict[str, keras.KerasTensor]) -> _Entrance:
+def _encoded(features: Features, settings: EmbeddingMlp, inputs: dict[str, keras.KerasTensor]) -> _Encoded:
     codes, sizes, statistics = inputs.get("categorical"), list(features.cardinalities), inputs.get(STATISTICS)
     if "numeric" not in inputs:
-        return _Entrance(codes, sizes, statistics)
+        return _Encoded(codes, sizes, statistics)
     layer = number_layer(features, settings)
     numbers = layer(inputs["numeric"])
     if settings.numeric_encoding == "wide":
-        return _Entrance(codes, sizes, statistics, apart=numbers)
+        return _Encoded(codes, sizes, statistics, wide=numbers)
     if settings.numeric_encoding in ("none", "bin"):
-        together = numbers if codes is None else keras.layers.Concatenate(name="codes", dtype="int32")([codes, numbers])
-        return _Entrance(together, sizes + layer.cardinalities, statistics)
+        all_codes = (
+            numbers if codes is None else keras.layers.Concatenate(name="codes", dtype="int32")([codes, numbers])
+        )
+        return _Encoded(all_codes, sizes + layer.cardinalities, statistics)
     if statistics is not None:
         numbers = keras.layers.Concatenate(name="numbers", dtype="float32")([numbers, statistics])
-    return _Entrance(codes, sizes, beside=numbers)
+    return _Encoded(codes, sizes, numbers)
 
 
 def _dense(
-    values: keras.KerasTensor | None, entrance: _Entrance, settings: EmbeddingMlp, units: int, name: str, dtype: str
+    values: keras.KerasTensor | None, encoded: _Encoded, settings: EmbeddingMlp, units: int, name: str, dtype: str
 ) -> keras.KerasTensor:
-    if values is None and entrance.codes is not None:
-        dims = dims_of(settings.embedding_dim, entrance.sizes)
-        # One draw a row and column, as Keras 1 dropped whole rows of its table.
-        first = EmbeddingDense(entrance.sizes, dims, units, settings.embedding_dropout, name=name, dtype=dtype)
-        return first(entrance.codes, entrance.beside)
-    return keras.layers.Dense(units, name=name, dtype=dtype)(entrance.beside if values is None else values)
+    if values is None and encoded.codes is not None:
+        dims = dims_of(settings.embedding_dim, encoded.sizes)
+        # One dropout draw per row and column, as in Keras 1, which dropped whole rows of the embedding table.
+        first = EmbeddingDense(encoded.sizes, dims, units, settings.embedding_dropout, name=name, dtype=dtype)
+        return first(encoded.codes, encoded.numbers)
+    return keras.layers.Dense(units, name=name, dtype=dtype)(encoded.numbers if values is None else values)
 
 
 def number_layer(features: Features, settings: EmbeddingMlp) -> keras.layers.Layer:
-    """Return the layer that the numeric columns enter through."""
+    """Return the layer that encodes the numeric columns."""
     if settings.numeric_encoding == "none":
         return ValueCodes(features.known, name="values", dtype="float32")
     inner = [bin_edges(grid, settings.bins) for grid in features.quantiles]
     if settings.numeric_encoding == "bin":
         return QuantileBins(inner, name="bins", dtype="float32")
     if settings.numeric_encoding == "piecewise":
-        edges = [sorted({grid[0], *each, grid[-1]}) for grid, each in zip(features.quantiles, inner, strict=True)]
+        edges = [sorted({grid[0], *between, grid[-1]}) for grid, between in zip(features.quantiles, inner, strict=True)]
         return PiecewiseEmbedding(edges, settings.numeric_embedding_dim, name="piecewise", dtype="float32")
     if settings.numeric_encoding == "periodic":
         return PeriodicEmbedding(

@@ -1,4 +1,4 @@
-"""Numbers for a network: a value and a flag where it is missing, a code, or an embedding of the value."""
+"""Layers that encode numbers: as a value and a missing flag, as a code, or as an embedding of the value."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,50 +9,50 @@ import numpy.typing as npt
 from keras import ops
 
 LARGE = np.float32(3e38)
-"""A bound that no value reaches; infinity less infinity would be no number."""
+"""A bound that no value reaches; infinity is not used, because infinity minus infinity is NaN."""
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class ValueAndFlag(keras.layers.Layer):
-    """Standardised values, 0 where missing, followed by a flag a column that is 1 where missing.
+    """Returns standardised values, 0 where missing, followed by one flag per column that is 1 where missing.
 
-    Input: `(batch, columns)`, NaN where missing. Output: `(batch, 2 · columns)`.
+    Input: shape (batch, columns), NaN where missing. Output: shape (batch, 2 · columns).
     """
 
     def call(self, values: Any) -> Any:
-        """Split NaN into a value and a flag."""
+        """Return the values and the flags."""
         missing = ops.isnan(values)
         return ops.concatenate([ops.where(missing, 0.0, values), ops.cast(missing, values.dtype)], axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return `(batch, 2 · columns)`."""
+        """Return the shape (batch, 2 · columns)."""
         return (*input_shape[:-1], 2 * input_shape[-1])
 
 
 class _Codes(keras.layers.Layer):
-    """Numbers as codes of categories. Input: `(batch, columns)`, NaN where missing. Output: integers of that shape."""
+    """Encodes numbers as codes. Input: shape (batch, columns), NaN where missing. Output: integers of that shape."""
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
         """Return the shape of the input."""
         return tuple(input_shape)
 
     def compute_output_spec(self, values: Any) -> keras.KerasTensor:
-        """Codes are integers whatever the network's precision."""
+        """Return an integer spec, whatever the network's precision."""
         return keras.KerasTensor(values.shape, dtype="int32")
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class QuantileBins(_Codes):
-    """Codes of quantile bins, 0 where missing; column `c` in `0 … len(edges[c]) + 1`.
+    """Encodes numbers as codes of quantile bins, 0 where missing; column `c` has the codes `0 … len(edges[c]) + 1`.
 
     Args:
-        edges: Inner edges of the bins of each column, ascending; columns may have different numbers of them.
+        edges: Inner edges of the bins of each column, ascending; their number may differ between columns.
     """
 
     def __init__(self, edges: Sequence[Sequence[float]], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.edges = [[float(edge) for edge in column] for column in edges]
-        # Padded with infinity: an edge that no value reaches adds nothing to the count.
+        # Padded with infinity, because an edge that no value reaches adds nothing to the count.
         self._padded = _padded(self.edges, np.float32(np.inf))
 
     @property
@@ -61,18 +61,18 @@ class QuantileBins(_Codes):
         return [len(column) + 2 for column in self.edges]
 
     def call(self, values: Any) -> Any:
-        """Count the edges that each value reaches."""
+        """Return 1 plus the number of edges that each value reaches, and 0 where it is missing."""
         reached = ops.cast(ops.expand_dims(values, -1) >= self._padded, "int32")
         return ops.where(ops.isnan(values), 0, 1 + ops.sum(reached, axis=-1))
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "edges": self.edges}
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class ValueCodes(_Codes):
-    """Numbers as categories: known values have codes from 1 on in ascending order, all others and missing ones 0.
+    """Encodes numbers as categories: known values get the codes from 1 on, ascending; others and missing ones get 0.
 
     Args:
         known: Known values of each column, ascending.
@@ -88,31 +88,32 @@ class ValueCodes(_Codes):
         return [len(column) + 1 for column in self.known]
 
     def call(self, values: Any) -> Any:
-        """Look each value up."""
+        """Return the code of each value."""
         return ops.stack([self._column(values[:, i], column) for i, column in enumerate(self.known)], axis=1)
 
     def _column(self, values: Any, column: list[float]) -> Any:
-        # A value that no float32 other than itself equals ends the search.
+        # The sentinel at the end keeps the search in range.
         known = np.array([*column, LARGE], dtype="float32")
-        place = ops.cast(ops.searchsorted(known, ops.where(ops.isnan(values), LARGE, values)), "int32")
-        place = ops.minimum(place, len(column))
-        is_known = ops.logical_and(ops.equal(ops.take(known, place), values), place < len(column))
-        return ops.where(is_known, place + 1, 0)
+        index = ops.cast(ops.searchsorted(known, ops.where(ops.isnan(values), LARGE, values)), "int32")
+        index = ops.minimum(index, len(column))
+        is_known = ops.logical_and(ops.equal(ops.take(known, index), values), index < len(column))
+        return ops.where(is_known, index + 1, 0)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "known": self.known}
 
 
 class _NumberEmbedding(keras.layers.Layer):
-    """An embedding of each column's value: features of it, then a dense layer with relu a column.
+    """Embeds each column's value: computes features of it, then applies one dense layer with relu per column.
 
-    Input: `(batch, columns)`, NaN where missing. Output: `(batch, columns · dim)`. A missing value has an embedding of
-    its own. Source: Gorishniy, Rubachev, Babenko: On Embeddings for Numerical Features in Tabular Deep Learning (2022).
+    Input: shape (batch, columns), NaN where missing. Output: shape (batch, columns · dim). A missing value has an
+    embedding of its own. Source: Gorishniy, Rubachev, Babenko: On Embeddings for Numerical Features in Tabular Deep
+    Learning (2022).
 
     Args:
         columns: Number of columns.
-        features: Features of a value.
+        features: Number of features per value.
         dim: Width of each embedding.
     """
 
@@ -121,7 +122,7 @@ class _NumberEmbedding(keras.layers.Layer):
         self._columns, self._features, self.dim = columns, features, dim
 
     def build(self, _values_shape: Any) -> None:
-        """Make a kernel, a bias and an embedding of the missing value a column."""
+        """Create a kernel, a bias and an embedding of missing values for each column."""
         bound = float(self._features**-0.5)
         uniform = keras.initializers.RandomUniform(-bound, bound)
         self.kernel = self.add_weight(
@@ -132,7 +133,7 @@ class _NumberEmbedding(keras.layers.Layer):
         self.built = True
 
     def call(self, values: Any) -> Any:
-        """Embed each value."""
+        """Return the embeddings of the values."""
         missing = ops.isnan(values)
         features = self.features(ops.expand_dims(ops.where(missing, 0.0, values), -1))
         embedded = ops.relu(ops.einsum("bcf,cfd->bcd", features, self.kernel) + self.bias)
@@ -140,22 +141,22 @@ class _NumberEmbedding(keras.layers.Layer):
         return ops.reshape(embedded, (-1, self._columns * self.dim))
 
     def features(self, values: Any) -> Any:
-        """Turn values `(batch, columns, 1)` into features `(batch, columns, features)`."""
+        """Return features, shape (batch, columns, features), of values, shape (batch, columns, 1)."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Any) -> tuple[Any, ...]:
-        """Return `(batch, columns · dim)`."""
+        """Return the shape (batch, columns · dim)."""
         return (input_shape[0], self._columns * self.dim)
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class PeriodicEmbedding(_NumberEmbedding):
-    """Embeddings of sines and cosines, whose frequencies are learned.
+    """Embeds sines and cosines of each value, with learned frequencies.
 
     Args:
         columns: Number of columns.
-        frequencies: A column.
-        scale: Deviation of the initial frequencies, in periods a standard deviation of the column.
+        frequencies: Number of frequencies per column.
+        scale: Standard deviation of the initial frequencies, in periods per standard deviation of the column.
         dim: Width of each embedding.
     """
 
@@ -164,68 +165,68 @@ class PeriodicEmbedding(_NumberEmbedding):
         self.columns, self.frequencies, self.scale = columns, frequencies, scale
 
     def build(self, values_shape: Any) -> None:
-        """Draw the frequencies too."""
+        """Create the weights, including the frequencies."""
         super().build(values_shape)
         normal = keras.initializers.RandomNormal(stddev=self.scale)
         shape = (self.columns, self.frequencies)
         self.frequency = self.add_weight(shape=shape, initializer=normal, name="frequency")
 
     def features(self, values: Any) -> Any:
-        """Return sines and cosines."""
+        """Return the sines and cosines of the values."""
         angles = 2 * np.pi * values * self.frequency
         return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         settings = {"columns": self.columns, "frequencies": self.frequencies, "scale": self.scale, "dim": self.dim}
         return {**super().get_config(), **settings}
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class PiecewiseEmbedding(_NumberEmbedding):
-    """Embeddings of piecewise-linear features: how far a value has come through each quantile bin, 0 to 1.
+    """Embeds piecewise-linear features: the part of each quantile bin that lies below the value, 0 to 1.
 
-    The first bin goes on below, the last one above, so that values beyond the known ones are told apart.
+    The first bin extends downwards and the last one upwards, so that values outside the known range stay distinct.
 
     Args:
-        edges: Of the bins of each column, the outer ones included, ascending.
+        edges: Edges of the bins of each column, including the outer ones, ascending.
         dim: Width of each embedding.
     """
 
     def __init__(self, edges: Sequence[Sequence[float]], dim: int, **kwargs: Any) -> None:
         self.edges = [[float(edge) for edge in column] for column in edges]
-        # A constant has one edge, and one bin from there on.
+        # A constant column has one edge, and one bin that starts there.
         starts = [column[:-1] or column for column in self.edges]
         widths = [np.diff(column).tolist() or [1.0] for column in self.edges]
         self._starts, self._widths = _padded(starts, LARGE), _padded(widths, np.float32(1))
         count = np.array([len(column) for column in starts])[:, None]
-        places = np.arange(self._starts.shape[1])[None]
-        self._low = np.where((places == 0) & (places < count), -LARGE, 0).astype("float32")
-        self._high = np.where(places == count - 1, LARGE, 1).astype("float32")
+        bins = np.arange(self._starts.shape[1])[None]
+        self._low = np.where((bins == 0) & (bins < count), -LARGE, 0).astype("float32")
+        self._high = np.where(bins == count - 1, LARGE, 1).astype("float32")
         super().__init__(len(self.edges), self._starts.shape[1], dim, **kwargs)
 
     def features(self, values: Any) -> Any:
-        """Return the share of each bin."""
+        """Return the part of each bin that lies below the values."""
         return ops.minimum(ops.maximum((values - self._starts) / self._widths, self._low), self._high)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments of the constructor."""
         return {**super().get_config(), "edges": self.edges, "dim": self.dim}
 
 
 def bin_edges(quantiles: Sequence[float], bins: int) -> list[float]:
-    """Cut a quantile grid into `bins` parts of equal frequency; equal edges (heavy values) fall together.
+    """Cut a quantile grid into `bins` parts of equal frequency; equal edges (from frequent values) are merged.
 
     Returns:
-        Inner edges, ascending, at most `bins - 1`.
+        The inner edges, ascending, at most `bins - 1`.
     """
     grid = np.asarray(quantiles, dtype="float32")
     inner = np.interp(np.linspace(0, 1, bins + 1)[1:-1], np.linspace(0, 1, len(grid)), grid)
     return [float(edge) for edge in np.unique(inner.astype("float32"))]
 
 
-def _padded(columns: Sequence[Sequence[float]], filling: np.float32) -> npt.NDArray[np.float32]:
-    block = np.full((len(columns), max(len(column) for column in columns)), filling, dtype="float32")
+def _padded(columns: Sequence[Sequence[float]], padding: np.float32) -> npt.NDArray[np.float32]:
+    block = np.full((len(columns), max(len(column) for column in columns)), padding, dtype="float32")
     for row, column in zip(block, columns, strict=True):
         row[: len(column)] = column
     return block

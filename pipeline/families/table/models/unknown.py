@@ -1,4 +1,4 @@
-"""Codes that a network did not learn from, made to mean what code 0 means: unknown or missing."""
+"""Make codes that a network was not trained on mean the same as code 0: unknown or missing."""
 
 from collections.abc import Sequence
 
@@ -13,24 +13,24 @@ from pipeline.models.target_statistics import TargetStatistics
 
 
 def make_unknown(model: keras.Model, codes: Sequence[npt.NDArray[np.int64]]) -> None:
-    """Copy the row of code 0 to those of other codes, in every table.
+    """Copy the row of code 0 to the rows of other codes, in every embedding and statistics table.
 
     Args:
-        model: Of `embedding_mlp`, with statistics or without.
-        codes: Of each column of its input `categorical`.
+        model: A network built by `embedding_mlp`, with or without statistics.
+        codes: The codes to overwrite, for each column of the input `categorical`.
     """
     for layer in layers_of(model).values():
         if isinstance(layer, EmbeddingDense):
             tables = layer.tables
-            # Columns that numbers were made into come behind those of the input.
-            places = [(str(dim), start) for dim, start in zip(layer.dims, layer.offsets.tolist(), strict=True)]
+            # Numeric columns that were turned into codes come after the columns of the input.
+            starts = [(str(dim), start) for dim, start in zip(layer.dims, layer.offsets.tolist(), strict=True)]
         elif isinstance(layer, TargetStatistics):
             tables = {"": layer.table}
-            places = [("", start) for start in layer.offsets.tolist()]
+            starts = [("", start) for start in layer.offsets.tolist()]
         else:
             continue
-        found = {name: np.array(ops.convert_to_numpy(table)) for name, table in tables.items()}
-        for (name, start), unknown in zip(places, codes, strict=False):
-            found[name][start + unknown] = found[name][start]
+        arrays = {name: np.array(ops.convert_to_numpy(table)) for name, table in tables.items()}
+        for (name, start), unknown in zip(starts, codes, strict=False):
+            arrays[name][start + unknown] = arrays[name][start]
         for name, table in tables.items():
-            table.assign(found[name])
+            table.assign(arrays[name])

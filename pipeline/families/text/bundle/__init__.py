@@ -1,1 +1,1 @@
-"""What runs outside the project: raw input in NumPy, and in the page."""
+"""Code that is copied into exported bundles: the Python reader and the web page."""

@@ -1,4 +1,4 @@
-"""Text that goes on from a prompt. NumPy alone."""
+"""Continuation of prompts with an exported network. Uses only NumPy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.portable.errors import BundleError
 
 
 class TextReader:
-    """Goes on from prompts."""
+    """Continues prompts."""
 
     def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
         self._network = networks["network"]
@@ -24,15 +24,15 @@ class TextReader:
         self._numbers = {character: number for number, character in enumerate(self._characters)}
 
     def __call__(self, prompt: str, length: int = 500, **sampling: Any) -> Iterator[str]:
-        """Give the characters that follow a prompt.
+        """Return an iterator over the characters that follow a prompt.
 
         Args:
-            prompt: To go on from.
-            length: Characters to write.
-            sampling: `temperature`, `top_k`, `top_p`, `seed`.
+            prompt: The text to continue.
+            length: Number of characters to write.
+            sampling: Fields of `Sampling`: `temperature`, `top_k`, `top_p` and `seed`.
 
         Raises:
-            BundleError: The prompt is too short, or has characters that the network does not know.
+            BundleError: If the prompt is too short or has characters that the network does not know.
         """
         if not isinstance(prompt, str):
             raise BundleError(f"expected a prompt as text; received {prompt!r:.60}")
@@ -43,29 +43,31 @@ class TextReader:
             raise BundleError(f"characters that the network does not know: {unknown[:10]!r}")
         least = self._window or 1
         if len(numbers) < least:
-            raise BundleError(f"the prompt has {len(numbers)} characters, and the network reads {least} first")
-        found = write(self, numbers, length, Sampling(**{"temperature": 0.7, **sampling}), self._never)
-        return (self._characters[number] for number in found)
+            raise BundleError(
+                f"the prompt has {len(numbers)} characters; the network needs at least {least}; give a longer prompt"
+            )
+        written = write(self, numbers, length, Sampling(**{"temperature": 0.7, **sampling}), self._never)
+        return (self._characters[number] for number in written)
 
     def start(self, numbers: Any) -> tuple[Any, Any]:
-        """Read a prompt: `Writer.start`."""
+        """Read a prompt; see `Writer.start`."""
         if self._window:
             return self._read_window(np.asarray(numbers)[-self._window :])
-        read, state = np.asarray(numbers), {n: np.zeros((1, u), np.float32) for n, u in self._state.items()}
+        prompt, state = np.asarray(numbers), {n: np.zeros((1, u), np.float32) for n, u in self._state.items()}
         logits = None
-        for start in range(0, len(read), self._piece or len(read)):
-            logits, state = self._read_on(read[start : start + (self._piece or len(read))], state)
+        for start in range(0, len(prompt), self._piece or len(prompt)):
+            logits, state = self._read_state(prompt[start : start + (self._piece or len(prompt))], state)
         return logits, state
 
     def step(self, state: Any, number: int) -> tuple[Any, Any]:
-        """Read one character more: `Writer.step`."""
+        """Read one more character; see `Writer.step`."""
         if self._window:
             return self._read_window(np.append(state[1:], number))
-        return self._read_on(np.array([number]), state)
+        return self._read_state(np.array([number]), state)
 
     def _read_window(self, window: Any) -> tuple[Any, Any]:
         return self._network(text=window[None])["logits"][0], window
 
-    def _read_on(self, numbers: Any, state: Any) -> tuple[Any, Any]:
-        found = self._network(text=numbers[None], **state)
-        return found["logits"][0, -1], {name: found[name] for name in state}
+    def _read_state(self, numbers: Any, state: Any) -> tuple[Any, Any]:
+        outputs = self._network(text=numbers[None], **state)
+        return outputs["logits"][0, -1], {name: outputs[name] for name in state}

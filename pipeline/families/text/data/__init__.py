@@ -1,1 +1,1 @@
-"""Raw files to data/processed, and back into memory."""
+"""Preparation of raw files into `data/processed`, and loading them back."""

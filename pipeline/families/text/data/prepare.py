@@ -1,4 +1,4 @@
-"""From a raw text to numbers: characters counted, the last parts held out."""
+"""Preparation of a text: characters are counted and encoded, and the last parts are held out."""
 
 import hashlib
 from collections import Counter
@@ -18,33 +18,36 @@ from pipeline.storage import new_folder
 def prepare_text(
     settings: TextData, prepared: dict[str, Any], folder: Path, out: Path, task: str
 ) -> tuple[TextSchema, list[dict[str, str]]]:
-    """Prepare a text; `out` appears whole or not at all.
+    """Write the prepared text to `out` atomically.
 
     Args:
         settings: The `data` section.
-        prepared: The same as a dictionary, for the schema.
+        prepared: The `data` section as a dictionary, for the schema.
         folder: The folder of the raw file.
         out: The folder to write.
         task: Name of the family.
 
     Returns:
-        What was found, and warnings: kind, subject, text.
+        The schema, and warnings with the keys `kind`, `subject` and `text`.
 
     Raises:
-        DataError: A file that cannot be read, or is too short.
+        DataError: If the file cannot be read or is too short.
     """
-    found = read_text(folder / settings.file)
-    text = found.lower() if settings.lowercase else found
+    raw = read_text(folder / settings.file)
+    text = raw.lower() if settings.lowercase else raw
     counts = Counter(text)
     known = {character for character, count in counts.items() if count >= settings.min_count}
     rare = sum(count for character, count in counts.items() if character not in known)
-    # The first split ends where the second begins: what is held out comes after what is learned.
+    # Splits are consecutive, so that the held-out parts come after the training part.
     test = int(len(text) * settings.test_fraction)
     val = int(len(text) * settings.validation_fraction)
     sizes = {"train": len(text) - val - test, "val": val, "test": test}
     if min(sizes.values()) < 2:
-        shown = ", ".join(f"{count:,} {name}" for name, count in sizes.items())
-        raise DataError(f"{settings.file}: {len(text):,} characters are too few to learn and hold out ({shown})")
+        parts = ", ".join(f"{count:,} {name}" for name, count in sizes.items())
+        raise DataError(
+            f"{settings.file}: {len(text):,} characters are too few to split ({parts}; each part needs at least 2); "
+            "use a longer text or change data.validation_fraction and data.test_fraction"
+        )
     schema = TextSchema(
         task=task,
         prepared=prepared,
@@ -52,7 +55,7 @@ def prepare_text(
         lowercase=settings.lowercase,
         lengths=sizes,
         rare=rare,
-        sha256=hashlib.sha256(found.encode("utf-8", "surrogatepass")).hexdigest(),
+        sha256=hashlib.sha256(raw.encode("utf-8", "surrogatepass")).hexdigest(),
     )
     numbers, end = schema.numbers(text), 0
     warnings = []
@@ -64,9 +67,8 @@ def prepare_text(
             np.save(scratch / name / "text.npy", numbers[begin - before : end])
             new = set(np.unique(numbers[begin:end]).tolist()) - set(np.unique(numbers[: sizes["train"]]).tolist())
             if new:
-                shown = "".join(schema.characters[number] for number in sorted(new)[:20])
-                warnings.append(
-                    {"kind": "unseen", "subject": name, "text": f"{len(new)} characters that training lacks: {shown!r}"}
-                )
+                unseen = "".join(schema.characters[number] for number in sorted(new)[:20])
+                message = f"{len(new)} characters do not occur in the training part: {unseen!r}"
+                warnings.append({"kind": "unseen", "subject": name, "text": message})
         schema.save(scratch)
     return schema, warnings

@@ -1,4 +1,4 @@
-"""What was found in a text: all that a network and its use need to know of it."""
+"""Schema of a prepared text: what a network, and prediction with it, need to know."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,9 +15,9 @@ from pipeline.families.text.settings import MONITORS
 
 FORMAT = 1
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
-"""Stands for the characters that are too rare to be learned."""
+"""Replaces the characters that are too rare to be learned."""
 CONTEXT = 200
-"""Characters before a held-out part that a network may read before its first one counts; the widest window."""
+"""Number of characters before a held-out part that a network reads unscored; equals the widest window."""
 Numbers = npt.NDArray[np.int32]
 
 
@@ -26,13 +26,13 @@ class TextSchema:
     """Facts about a prepared text.
 
     Attributes:
-        task: Of the pipeline.
-        prepared: The data section.
-        characters: That the network knows, by number.
+        task: Name of the family.
+        prepared: The `data` section as a dictionary.
+        characters: The characters that the network knows, in order of their numbers.
         lowercase: Whether the text is lower-cased first.
-        lengths: Characters, by split.
-        rare: Characters of the text that stand for `UNKNOWN`, all occurrences counted.
-        sha256: Of the text as it was found.
+        lengths: Number of characters per split.
+        rare: Number of occurrences of characters that `UNKNOWN` replaces.
+        sha256: SHA-256 of the raw text.
     """
 
     task: str
@@ -48,27 +48,27 @@ class TextSchema:
         return code_points(self.characters)
 
     def numbers(self, text: str) -> Numbers:
-        """Return the numbers of characters, `(characters,)`.
+        """Return the numbers of a text's characters, shape (characters,).
 
         Raises:
-            DataError: Characters that the text did not have.
+            DataError: If a character does not occur in the training text and no characters were rare.
         """
         points = code_points(text.lower() if self.lowercase else text)
-        places = np.minimum(np.searchsorted(self._codes, points), len(self._codes) - 1)
-        is_known = self._codes[places] == points
+        numbers = np.minimum(np.searchsorted(self._codes, points), len(self._codes) - 1)
+        is_known = self._codes[numbers] == points
         if not is_known.all():
             if not self.rare:
                 unknown = "".join(dict.fromkeys(map(chr, points[~is_known].tolist())))
                 more = f" and {len(unknown) - 10} more" if len(unknown) > 10 else ""
                 raise DataError(
-                    f"characters that the text of the training does not have: {unknown[:10]!r}{more}; it has "
+                    f"characters that do not occur in the training text: {unknown[:10]!r}{more}; known characters: "
                     f"{self.characters[:120]!r}"
                 )
-            places = np.where(is_known, places, self.characters.index(UNKNOWN))
-        return places.astype(np.int32)
+            numbers = np.where(is_known, numbers, self.characters.index(UNKNOWN))
+        return numbers.astype(np.int32)
 
     def text(self, numbers: Sequence[int] | Numbers) -> str:
-        """Undo `numbers`."""
+        """Return the text of character numbers, the inverse of `numbers`."""
         return "".join(self.characters[number] for number in np.asarray(numbers).tolist())
 
     @property
@@ -82,20 +82,23 @@ class TextSchema:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
+        """Load a folder that `save` wrote.
 
         Raises:
-            DataError: There is none, or one of another version.
+            DataError: If the schema is missing or has another version.
         """
         return cls(**read_schema(folder, "text", FORMAT))
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:
-    """Return the characters' numbers in Unicode."""
+    """Return the Unicode code points of a text."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.dtype("<u4"))
 
 
 def load_part(folder: Path, split: str) -> Numbers:
-    """Read a split of a prepared text as numbers, `(characters,)`; held-out parts come after `CONTEXT` more."""
+    """Load a split as character numbers, shape (characters,); held-out parts are preceded by their context.
+
+    The context has up to `CONTEXT` characters.
+    """
     numbers: Numbers = np.load(folder / split / "text.npy")
     return numbers

@@ -1,1 +1,1 @@
-"""Scores and curves."""
+"""Scores and curves of character predictions."""

@@ -1,4 +1,4 @@
-"""How well each character of a text was predicted."""
+"""Scores of character predictions."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ import numpy.typing as npt
 
 Vector = npt.NDArray[np.floating[Any]]
 PIECE = 1000
-"""Characters of a piece: neighbours are no independent witnesses, pieces are resampled as a whole."""
+"""Number of characters per piece: neighbouring characters are not independent, so whole pieces are resampled."""
 FEWEST = 20
-"""Pieces of a text that is too short for so many of that length."""
+"""Minimum number of pieces; shorter texts have shorter pieces."""
 
 
 class TextScores:
-    """Scores of a text, whose pieces may count more or less.
+    """Scores of a text for any weights of its pieces.
 
     Args:
-        losses: Of each character, in nats, `(characters,)`.
-        right: Whether the most probable character was the right one, likewise.
+        losses: Loss of each character in nats, shape (characters,).
+        right: Whether the most probable character was the correct one, shape (characters,).
     """
 
     def __init__(self, losses: Vector, right: npt.NDArray[np.bool_]) -> None:
@@ -30,10 +30,10 @@ class TextScores:
         return len(self._count)
 
     def __call__(self, weight: Vector) -> dict[str, float]:
-        """Score under weights of the pieces, `(pieces,)`.
+        """Return the scores for weights of the pieces, shape (pieces,).
 
         Returns:
-            `bits_per_char` (cross-entropy to the base 2), `perplexity` (of a character) and `accuracy`.
+            `bits_per_char` (cross-entropy to the base 2), `perplexity` (per character) and `accuracy`.
         """
         count = self._count @ weight
         loss = float(self._loss @ weight / count)
@@ -44,9 +44,9 @@ class TextScores:
         }
 
     def by_place(self) -> dict[str, list[float]]:
-        """Return the curve of `bits_per_char` along the text: the `character` with which each piece begins."""
-        places = np.concatenate([[0.0], np.cumsum(self._count)[:-1]])
+        """Return `bits_per_char` of each piece, and the index of the `character` with which it begins."""
+        starts = np.concatenate([[0.0], np.cumsum(self._count)[:-1]])
         return {
-            "character": places.tolist(),
+            "character": starts.tolist(),
             "bits_per_char": (self._loss / self._count / np.log(2)).tolist(),
         }

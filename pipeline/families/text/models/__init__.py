@@ -1,1 +1,1 @@
-"""Networks, their layers and losses, and what runs them."""
+"""Character models, their examples, and text generation."""

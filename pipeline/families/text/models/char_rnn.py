@@ -1,6 +1,6 @@
-"""The next character from all before it: recurrent layers whose state goes in and comes out.
+"""Recurrent character model that predicts the next character from all earlier ones; its state is input and output.
 
-Source: Graves: Generating Sequences With Recurrent Neural Networks (2013); GRU: Cho et al. (2014), as Keras has it.
+Source: Graves: Generating Sequences With Recurrent Neural Networks (2013); GRU: Cho et al. (2014), as in Keras.
 """
 
 from typing import Any
@@ -14,9 +14,10 @@ from pipeline.models.recurrent import SequenceLSTM
 
 
 def char_rnn(characters: int, settings: CharRnn, *, precision: str) -> keras.Model:
-    """Make the network: `text (batch, steps)` and the state before it → `logits (batch, steps, characters)`, the state.
+    """Return the network; it maps `text` and the state before it to `logits` and the state after it.
 
-    Each part of the state is `(batch, units)`, zeros at the beginning of a text: `h_1`, … and with LSTMs `c_1`, ….
+    `text` has shape (batch, steps), `logits` shape (batch, steps, characters). The parts of the state, `h_1`, … and for
+    LSTMs `c_1`, …, have shape (batch, units), and are zero at the beginning of a text.
 
     Args:
         characters: Size of the alphabet.

@@ -1,4 +1,7 @@
-"""The next character from the last few: one LSTM over one-hot vectors, as in an early example of Keras."""
+"""Character model that predicts the next character from a window: an LSTM over one-hot vectors.
+
+It follows an early example of Keras.
+"""
 
 from typing import Any
 
@@ -13,10 +16,10 @@ from pipeline.models.recurrent import SequenceLSTM
 
 @keras.saving.register_keras_serializable(package="onehot")
 class OneHot(keras.layers.Layer):
-    """Turns numbers `(batch, steps)` into one-hot vectors `(batch, steps, size)`.
+    """One-hot encoding of numbers, shape (batch, steps), as vectors, shape (batch, steps, size).
 
     Args:
-        size: Of the vectors.
+        size: Size of the vectors.
     """
 
     def __init__(self, size: int, **kwargs: Any) -> None:
@@ -24,20 +27,20 @@ class OneHot(keras.layers.Layer):
         self.size = size
 
     def call(self, numbers: Any) -> Any:
-        """Spread."""
+        """Return the one-hot vectors."""
         return ops.one_hot(numbers, self.size, dtype=self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "size": self.size}
 
 
 def char_window(characters: int, settings: CharWindow, *, precision: str) -> keras.Model:
-    """Make the network: `text (batch, window)` → `logits (batch, characters)`.
+    """Return the network; it maps `text`, shape (batch, window), to `logits`, shape (batch, characters).
 
-    Its weights are those of the original: the LSTM's kernel `(characters, 4 · units)`, recurrent kernel
-    `(units, 4 · units)` and bias `(4 · units,)`, each in blocks for input gate, forget gate, cell and output gate;
-    kernel and bias of the dense layer, whose softmax is left to the loss and to the drawing.
+    It has the same weights as the original: the LSTM's kernel, shape (characters, 4 · units), recurrent kernel, shape
+    (units, 4 · units), and bias, shape (4 · units,), each in blocks for input gate, forget gate, cell and output gate;
+    kernel and bias of the dense layer. The softmax is applied in the loss and in sampling.
 
     Args:
         characters: Size of the alphabet.

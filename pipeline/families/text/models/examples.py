@@ -1,4 +1,4 @@
-"""Windows and streams of a text, and how an epoch is cut into batches."""
+"""Windows and streams of a text, and their division into batches."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,13 +12,13 @@ from pipeline.training.examples import Order, ShuffledExamples
 
 
 class WindowExamples(ShuffledExamples):
-    """Windows of a text, and the character behind each.
+    """Windows of a text, each labelled with the character after it.
 
     Args:
-        text: Numbers, `(characters,)`.
-        window: Characters in each.
-        step: From one to the next.
-        batch_size: Windows of a step.
+        text: Character numbers, shape (characters,).
+        window: Number of characters per window.
+        step: Distance between the starts of consecutive windows.
+        batch_size: Number of windows per batch.
     """
 
     unit = "characters"
@@ -26,25 +26,25 @@ class WindowExamples(ShuffledExamples):
     def __init__(self, text: npt.NDArray[np.int32], window: int, step: int, batch_size: int) -> None:
         self._text = tf.constant(text)
         self._starts = tf.range(0, len(text) - window, step)
-        self._places = tf.range(window + 1)
+        self._offsets = tf.range(window + 1)
         super().__init__(len(self._starts), batch_size)
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Gather."""
-        windows = tf.gather(self._text, tf.gather(self._starts, rows)[:, None] + self._places)
+        """Return the inputs, labels and number of labels of a batch."""
+        windows = tf.gather(self._text, tf.gather(self._starts, rows)[:, None] + self._offsets)
         return {"text": windows[:, :-1]}, windows[:, -1], tf.size(rows)
 
 
 class StreamExamples(Examples):
-    """A text read from several places at once, a piece a step; the state goes on from piece to piece.
+    """Parallel streams of a text, read one piece per step; the state is carried from piece to piece.
 
-    Gradients end where a piece begins (Williams, Peng: An Efficient Gradient-Based Algorithm for On-Line Training of
-    Recurrent Network Trajectories, 1990). An epoch begins with a state of zeros.
+    Backpropagation through time is truncated at the start of each piece (Williams, Peng: An Efficient Gradient-Based
+    Algorithm for On-Line Training of Recurrent Network Trajectories, 1990). Each epoch begins with a state of zeros.
 
     Args:
-        text: Numbers, `(characters,)`.
-        streams: Places.
-        sequence: Characters of a piece.
+        text: Character numbers, shape (characters,).
+        streams: Number of parallel streams.
+        sequence: Number of characters per piece.
         state: Width of each part of the state, by name.
     """
 
@@ -60,28 +60,28 @@ class StreamExamples(Examples):
         self._bounds = np.arange(self.rows + 1, dtype=np.int32)
 
     def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Go through the text as it stands."""
+        """Return the pieces in text order."""
         return np.arange(self.rows, dtype=np.int32), self._bounds
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Cut a piece out of each stream."""
+        """Return the inputs, labels and number of labels of one piece of each stream."""
         first = rows[0] * self._sequence
-        text, wanted = (side[:, first : first + self._sequence] for side in (self._inputs, self._targets))
-        going = tf.cast(first > 0, tf.float32)
-        state = {name: variable * going for name, variable in self._state.items()}
-        return {"text": text, **state}, wanted, tf.size(text)
+        text, labels = (side[:, first : first + self._sequence] for side in (self._inputs, self._targets))
+        has_state = tf.cast(first > 0, tf.float32)
+        state = {name: variable * has_state for name, variable in self._state.items()}
+        return {"text": text, **state}, labels, tf.size(text)
 
     @property
     def carried(self) -> dict[str, tf.Variable]:
-        """The state."""
+        """The state that is carried from batch to batch."""
         return self._state
 
     def carry(self, output: Any) -> None:
-        """Keep the state."""
+        """Store the state that the network returned."""
         for name, variable in self._state.items():
             variable.assign(tf.cast(output[name], tf.float32))
 
     def amount(self, rows: Order) -> float:
-        """Count."""
+        """Return the number of characters in these pieces."""
         ends = np.minimum((rows.astype(np.int64) + 1) * self._sequence, self._length)
         return float((ends - rows.astype(np.int64) * self._sequence).sum() * self._streams)

@@ -1,4 +1,4 @@
-"""A trained character model with its alphabet: continues prompts and scores text."""
+"""A character model combined with its alphabet, to continue prompts and score text."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -27,31 +27,31 @@ class Generator:
 
     @cached_property
     def writer(self) -> "KerasWriter":
-        """The network, as sampling calls it."""
+        """The network as a `Writer` for sampling."""
         from pipeline.families.text.models.keras_writer import KerasWriter
 
         return KerasWriter(self.model)
 
     def generate(self, prompt: str, length: int, sampling: Sampling) -> Iterator[str]:
-        """Yield the characters that follow a prompt; the prompt is checked before the first is drawn.
+        """Return an iterator over the characters that follow a prompt; the prompt is checked at once.
 
         Args:
             prompt: The text to continue.
             length: Number of characters to write.
-            sampling: How characters are drawn.
+            sampling: Settings of the sampling.
 
         Raises:
-            DataError: The prompt is too short, or has characters that the network does not know.
+            DataError: If the prompt is too short or has characters that the network does not know.
         """
         numbers, least = self.schema.numbers(prompt), self.writer.window or 1
         if len(numbers) < least:
             raise DataError(
-                f"the prompt has {len(numbers)} character{'' if len(numbers) == 1 else 's'}, and the network reads "
-                f"{least} before it writes; give a longer prompt"
+                f"the prompt has {len(numbers)} character{'' if len(numbers) == 1 else 's'}; the network needs at "
+                f"least {least}; give a longer prompt"
             )
         never = self.schema.characters.index(UNKNOWN) if self.schema.rare else None
-        found = write(self.writer, numbers, length, sampling, never)
-        return (self.schema.characters[number] for number in found)
+        written = write(self.writer, numbers, length, sampling, never)
+        return (self.schema.characters[number] for number in written)
 
     def sample(self, prompt: str, length: int, sampling: Sampling) -> str:
         """Return a prompt and the text that follows it."""

@@ -1,4 +1,4 @@
-"""Networks of Keras for `sampling.py`, and for scoring long texts."""
+"""Keras networks as writers for `sampling.py`, and scoring of long texts."""
 
 from functools import cached_property
 from typing import Any
@@ -13,29 +13,29 @@ from pipeline.families.text.models.common import LOGITS, TEXT, state_widths
 Numbers = npt.NDArray[np.int32]
 
 SCORED_AT_ONCE = 2**24
-"""Numbers that the largest array of a call may have: 64 MB."""
+"""Maximum number of elements in the largest array of a call: 64 MB."""
 READ_AT_ONCE = 500
-"""Characters of a prompt read in one call."""
+"""Number of characters of a prompt read in one call."""
 
 
 class KerasWriter:
-    """A `Writer` of a network that `language_model` built.
+    """A `Writer` that runs a network which `language_model` built.
 
     Args:
-        model: The network; it may learn on between two uses.
+        model: The network; it may be trained further between calls.
     """
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
         self.window: int | None = next(tensor.shape[1] for tensor in model.inputs if tensor.name == TEXT)
-        """Characters that the network reads; None for one that reads on and on."""
+        """Number of characters that the network reads at a time; None for a network with a state."""
         self._units = state_widths(model)
         self.size: int = model.output[LOGITS].shape[-1]
-        # Of one character: logits, or the gates of the widest layer.
+        # Elements per character: the logits, or the gates of the widest layer.
         self._width = max(self.size, *(8 * getattr(layer, "units", 0) for layer in model.layers))
 
     def start(self, numbers: Any) -> tuple[Any, Any]:
-        """Read a prompt: `Writer.start`."""
+        """Read a prompt; see `Writer.start`."""
         if self.window is not None:
             return self._step_window(np.asarray(numbers, np.int32)[-self.window :])
         logits, state = None, self._zeros(1)
@@ -44,7 +44,7 @@ class KerasWriter:
         return logits, state
 
     def step(self, state: Any, number: int) -> tuple[Any, Any]:
-        """Read one character more: `Writer.step`."""
+        """Read one more character; see `Writer.step`."""
         if self.window is not None:
             return self._step_window(np.append(state[1:], np.int32(number)))
         return self._step_state(np.array([number], np.int32), state)
@@ -53,11 +53,11 @@ class KerasWriter:
         """Score the prediction of each character after the context.
 
         Args:
-            numbers: Context and text, `(context + characters,)`.
-            context: Characters that are read and not scored, as many as the network's window at least.
+            numbers: Character numbers of context and text, shape (context + characters,).
+            context: Number of characters that are read and not scored; at least the network's window.
 
         Returns:
-            Losses in nats `(characters,)`, and whether the most probable character was the right one.
+            Losses in nats, and whether the most probable character was the correct one, each of shape (characters,).
         """
         if self.window is not None:
             return self._losses_of_windows(numbers, context, self.window)
@@ -65,31 +65,31 @@ class KerasWriter:
 
     def _losses_of_windows(self, numbers: Numbers, context: int, window: int) -> tuple[Any, Any]:
         views = np.lib.stride_tricks.sliding_window_view(numbers[context - window :], window + 1)
-        size, found = max(1, SCORED_AT_ONCE // (window * (self.size + self._width))), []
+        size, scored = max(1, SCORED_AT_ONCE // (window * (self.size + self._width))), []
         for start in range(0, len(views), size):
             part = tf.constant(np.ascontiguousarray(views[start : start + size]))
             loss, right, _ = self._scored({TEXT: part[:, :-1]}, part[:, -1])
-            found.append((loss.numpy(), right.numpy()))
-        losses, rights = (np.concatenate(parts) for parts in zip(*found, strict=True))
+            scored.append((loss.numpy(), right.numpy()))
+        losses, rights = (np.concatenate(parts) for parts in zip(*scored, strict=True))
         return losses, rights
 
     def _losses_of_streams(self, numbers: Numbers, context: int) -> tuple[Any, Any]:
-        """Cut the text into pieces that are read side by side, each after the context that stands before it."""
+        """Score a text in pieces that are read in parallel, each after its own context."""
         count = len(numbers) - context
         pieces = int(np.clip(count // 1000, 1, 64))
         length = -(-count // pieces)
-        # The last piece may be shorter: it reads its last character again and again, and is cut.
-        places = np.arange(pieces)[:, None] * length + np.arange(context + length)
-        text = numbers[np.minimum(places, len(numbers) - 1)]
+        # The last piece may be shorter: it is padded by repeating the last character, and truncated afterwards.
+        indices = np.arange(pieces)[:, None] * length + np.arange(context + length)
+        text = numbers[np.minimum(indices, len(numbers) - 1)]
         size = max(1, SCORED_AT_ONCE // (self._width * pieces))
         state: dict[str, tf.Tensor] = self._zeros(pieces)
-        found = []
+        scored = []
         for start in range(0, text.shape[1] - 1, size):
             part = tf.constant(text[:, start : start + size + 1])
             loss, right, state = self._scored({TEXT: part[:, :-1], **state}, part[:, 1:])
-            found.append((loss.numpy(), right.numpy()))
+            scored.append((loss.numpy(), right.numpy()))
         losses, rights = (
-            np.concatenate(parts, axis=1)[:, context - 1 :].reshape(-1)[:count] for parts in zip(*found, strict=True)
+            np.concatenate(parts, axis=1)[:, context - 1 :].reshape(-1)[:count] for parts in zip(*scored, strict=True)
         )
         return losses, rights
 
@@ -100,8 +100,8 @@ class KerasWriter:
         return self._run({TEXT: tf.constant(window[None])})[LOGITS].numpy()[0], window
 
     def _step_state(self, numbers: Numbers, state: Any) -> tuple[Any, Any]:
-        found = dict(self._run({TEXT: tf.constant(numbers[None]), **state}))
-        return found.pop(LOGITS).numpy()[0, -1], found
+        outputs = dict(self._run({TEXT: tf.constant(numbers[None]), **state}))
+        return outputs.pop(LOGITS).numpy()[0, -1], outputs
 
     @cached_property
     def _specs(self) -> dict[str, tf.TensorSpec]:
@@ -116,11 +116,11 @@ class KerasWriter:
 
     @cached_property
     def _scored(self) -> Any:
-        def run(inputs: Any, wanted: tf.Tensor) -> Any:
-            found = dict(self._model(inputs, training=False))
-            logits = tf.cast(found.pop(LOGITS), tf.float32)
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits)
-            return loss, tf.argmax(logits, -1, tf.int32) == wanted, found
+        def run(inputs: Any, labels: tf.Tensor) -> Any:
+            outputs = dict(self._model(inputs, training=False))
+            logits = tf.cast(outputs.pop(LOGITS), tf.float32)
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits)
+            return loss, tf.argmax(logits, -1, tf.int32) == labels, outputs
 
-        wanted = tf.TensorSpec([None] if self.window is not None else [None, None], tf.int32)
-        return tf.function(run, input_signature=[self._specs, wanted], autograph=False)
+        labels = tf.TensorSpec([None] if self.window is not None else [None, None], tf.int32)
+        return tf.function(run, input_signature=[self._specs, labels], autograph=False)

@@ -1,4 +1,4 @@
-"""The character models, by name."""
+"""Registry of the character models."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,8 +1,8 @@
-"""Write text character by character, drawing from what a network holds probable. NumPy alone.
+"""Text generation: sampling of characters from a network's probabilities. Uses only NumPy.
 
-Sources: temperature: Ackley, Hinton, Sejnowski: A Learning Algorithm for Boltzmann Machines (1985); the most probable
-few: Fan, Lewis, Dauphin: Hierarchical Neural Story Generation (2018); the nucleus: Holtzman et al.: The Curious Case of
-Neural Text Degeneration (2020).
+Sources: temperature: Ackley, Hinton, Sejnowski: A Learning Algorithm for Boltzmann Machines (1985); top-k: Fan, Lewis,
+Dauphin: Hierarchical Neural Story Generation (2018); top-p (nucleus): Holtzman et al.: The Curious Case of Neural Text
+Degeneration (2020).
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ State = Any
 
 
 class Writer(Protocol):
-    """A network that goes on from a state by one character."""
+    """A network that predicts the next character from a state."""
 
     def start(self, numbers: Any) -> tuple[Any, State]:
-        """Read a prompt `(characters,)`; return the logits of the next character `(size,)` and the state after it."""
+        """Read a prompt, shape (characters,); return the logits of the next character, shape (size,), and the state."""
         ...
 
     def step(self, state: State, number: int) -> tuple[Any, State]:
-        """Read one character more; return as `start` does."""
+        """Read one more character; return the logits of the next character and the state, as `start` does."""
         ...
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How characters are drawn.
+    """Settings of the sampling of characters.
 
     Attributes:
-        temperature: Divides the logits: below 1 the probable becomes more probable.
-        top_k: Only so many of the most probable are drawn from; 0 for all.
-        top_p: Only the most probable ones that together reach this probability.
-        seed: Of the drawing.
+        temperature: Divisor of the logits; below 1, probable characters become more probable.
+        top_k: Number of most probable characters to sample from; 0 for all.
+        top_p: Probability that the characters to sample from reach together, taking the most probable first.
+        seed: Seed of the random numbers.
     """
 
     temperature: float = 1.0
@@ -47,11 +47,13 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what means nothing."""
+        """Raise ValueError for settings out of range."""
         if not self.temperature > 0:
-            raise ValueError(f"temperature must be above 0, received {self.temperature}; 0.01 takes nearly the best")
+            raise ValueError(
+                f"temperature must be above 0, received {self.temperature}; 0.01 almost always takes the most probable"
+            )
         if self.top_k < 0:
-            raise ValueError(f"top_k must be at least 0, received {self.top_k}; 0 draws from all characters")
+            raise ValueError(f"top_k must be at least 0, received {self.top_k}; 0 samples from all characters")
         if not 0 < self.top_p <= 1:
             raise ValueError(f"top_p must be above 0 and at most 1, received {self.top_p}")
         if self.seed < 0:
@@ -59,37 +61,37 @@ class Sampling:
 
 
 def write(writer: Writer, prompt: Any, length: int, sampling: Sampling, never: int | None = None) -> Iterator[int]:
-    """Give the numbers of the characters that follow a prompt.
+    """Yield the numbers of the characters that follow a prompt.
 
     Args:
         writer: The network.
-        prompt: Numbers, `(characters,)`, one at least.
-        length: Characters to write.
-        sampling: How. The same seed gives the same text.
-        never: Number of a character that is not written.
+        prompt: Character numbers of the prompt, shape (characters,); at least one.
+        length: Number of characters to write.
+        sampling: Settings of the sampling; the same seed gives the same text.
+        never: Number of a character that is never written; None if all may be written.
     """
     random = np.random.default_rng(sampling.seed)
     logits, state = writer.start(np.asarray(prompt))
-    for place in range(length):
+    for index in range(length):
         if never is not None:
             logits = np.where(np.arange(len(logits)) == never, -np.inf, logits)
         number = choose(logits, random.random(), sampling)
         yield number
-        if place + 1 < length:
+        if index + 1 < length:
             logits, state = writer.step(state, number)
 
 
 def choose(logits: Any, drawn: float, sampling: Sampling) -> int:
-    """Return the character on which a number from 0 to 1 falls, where each has a stretch as long as its probability."""
+    """Sample a character: return the number whose interval of cumulative probability contains `drawn`, from 0 to 1."""
     logits = np.asarray(logits, np.float64)
-    # First the difference: divided by next to nothing, the highest would be infinite.
+    # Subtract before dividing: with a tiny temperature, the highest logit would become infinite.
     with np.errstate(over="ignore"):
         weights = np.exp((logits - logits.max()) / sampling.temperature)
     if sampling.top_k or sampling.top_p < 1:
         order = np.argsort(-weights, kind="stable")
-        so_far = np.cumsum(weights[order]) / weights.sum()
-        # The one that reaches the share is the last.
-        count = 1 + int(np.searchsorted(so_far, sampling.top_p)) if sampling.top_p < 1 else len(order)
+        cumulative = np.cumsum(weights[order]) / weights.sum()
+        # The character with which the sum reaches top_p is included.
+        count = 1 + int(np.searchsorted(cumulative, sampling.top_p)) if sampling.top_p < 1 else len(order)
         weights[order[min(count, sampling.top_k or count) :]] = 0.0
     ends = np.cumsum(weights)
     return min(int(np.searchsorted(ends, drawn * ends[-1], side="right")), int(np.flatnonzero(weights)[-1]))

@@ -1,1 +1,1 @@
-"""Networks, their layers and losses, and what runs them."""
+"""Networks, their layers and losses, and the code that runs them."""

@@ -1,4 +1,4 @@
-"""Sentences and their translations. NumPy alone."""
+"""Translation of sentences with an exported network. Uses only NumPy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipeline.portable.errors import BundleError, list_of
 
 
 class SentenceReader:
-    """Translates."""
+    """Translates sentences."""
 
     def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
         self._encoder, self._decoder = networks["encoder"], networks["decoder"]
@@ -25,82 +25,82 @@ class SentenceReader:
         self._lowercase, self._max_tokens = facts["lowercase"], facts["max_tokens"]
         self._length, self._penalty = facts["source_length"], facts["length_penalty"]
         source, target = facts["tokenizers"]
-        self._cutter = tokenizer_for(source, folder / "source.pieces")
-        self._joiner = tokenizer_for(target, folder / "target.pieces")
-        # What hangs on the source alone is not among what the decoder puts out.
+        self._source_tokenizer = tokenizer_for(source, folder / "source.pieces")
+        self._target_tokenizer = tokenizer_for(target, folder / "target.pieces")
+        # The parts of the state that depend only on the source are not among the decoder's outputs.
         self._changing = set(facts["changing"])
 
     def __call__(self, sentences: Sequence[str], beam: int = 5, best: int = 1) -> list[list[tuple[str, float]]]:
         """Translate sentences.
 
         Args:
-            sentences: As text.
-            beam: Translations followed at a time, `best` at least; 1 for greedy.
-            best: Wanted a sentence.
+            sentences: The sentences as text.
+            beam: Number of partial translations kept per sentence, raised to `best` if smaller; 1 for greedy search.
+            best: Number of translations to return per sentence.
 
         Returns:
-            Of each sentence its translations with their scores, the best first; none of an empty one. A score is the
-            log-probability, with a beam divided by the length penalty.
+            For each sentence, its translations and their scores, best first; none for an empty sentence. The score is
+            the log-probability, divided by the length penalty if `beam` is above 1.
 
         Raises:
-            BundleError: No list of texts; a beam below 1.
+            BundleError: If `sentences` is not a list of texts, or `beam` or `best` is below 1.
         """
         texts = list_of(sentences, str, 'texts, like ["a sentence"]')
         if beam < 1 or best < 1:
             raise BundleError(f"beam and best must be at least 1, received {beam} and {best}")
-        words = [self._cut(text) for text in texts]
-        filled = [place for place, each in enumerate(words) if each]
-        found: list[list[tuple[str, float]]] = [[] for _ in texts]
+        tokenized = [self._tokenize(text) for text in texts]
+        filled = [row for row, words in enumerate(tokenized) if words]
+        result: list[list[tuple[str, float]]] = [[] for _ in texts]
         if not filled:
-            return found
-        numbers = [[START, *(self._number(word) for word in words[place]), END] for place in filled]
-        source = np.full((len(numbers), self._length or max(map(len, numbers))), PADDING, np.int32)
-        for place, each in enumerate(numbers):
-            source[place, : len(each)] = each
+            return result
+        encoded = [[START, *(self._number(word) for word in tokenized[row]), END] for row in filled]
+        source = np.full((len(encoded), self._length or max(map(len, encoded))), PADDING, np.int32)
+        for row, numbers in enumerate(encoded):
+            source[row, : len(numbers)] = numbers
         beam = max(beam, best)
         settings = SearchSettings(beam, best, self._penalty if beam > 1 else 0.0, min_length=1)
         translated = translate(self, source, settings, trimmed=self._length is None)
-        for place, translations in zip(filled, translated, strict=True):
-            found[place] = [(self._text(each.words), each.score) for each in translations]
-        return found
+        for row, nbest in zip(filled, translated, strict=True):
+            result[row] = [(self._text(translation.words), translation.score) for translation in nbest]
+        return result
 
     def start(self, source: Any) -> Any:
-        """Read sentences: `Decoder.start`."""
+        """Encode sentences; see `Decoder.start`."""
         return self._encoder(source=source)
 
     def step(self, state: Any, words: Any, count: int) -> tuple[Any, Any, Any, Any]:
-        """Write a word in each row: `Decoder.step`."""
-        found = self._decoder(token=np.asarray(words)[:, None], **state)
-        logits = found["logits"][:, -1]
+        """Predict the next word of each row; see `Decoder.step`."""
+        outputs = self._decoder(token=np.asarray(words)[:, None], **state)
+        logits = outputs["logits"][:, -1]
         logits = logits - logits.max(axis=1, keepdims=True)
         scores = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         scores[:, [PADDING, START]] = -np.inf
-        # In the order of their places: of equals the first wins.
-        few = np.sort(np.argpartition(-scores, min(count, scores.shape[1]) - 1, axis=1)[:, :count], axis=1)
-        order = np.argsort(-np.take_along_axis(scores, few, axis=1), axis=1, kind="stable")
-        numbers = np.take_along_axis(few, order, axis=1)
-        after = {name: found[name] for name in self._changing}
-        looked = found["attention"][:, -1] if "attention" in found else None
-        return np.take_along_axis(scores, numbers, axis=1), numbers, {**state, **after}, looked
+        # Sorted by number before the stable sort by score, so that the first of equal scores wins.
+        highest = np.sort(np.argpartition(-scores, min(count, scores.shape[1]) - 1, axis=1)[:, :count], axis=1)
+        order = np.argsort(-np.take_along_axis(scores, highest, axis=1), axis=1, kind="stable")
+        numbers = np.take_along_axis(highest, order, axis=1)
+        after = {name: outputs[name] for name in self._changing}
+        attention = outputs["attention"][:, -1] if "attention" in outputs else None
+        return np.take_along_axis(scores, numbers, axis=1), numbers, {**state, **after}, attention
 
     def take(self, state: Any, rows: Any, same_sentences: bool) -> Any:
-        """Return the state of some rows: `Decoder.take`."""
+        """Return the state of selected rows; see `Decoder.take`."""
         return {
             name: array if same_sentences and name not in self._changing else array[rows]
             for name, array in state.items()
         }
 
-    def _cut(self, sentence: str) -> list[str]:
+    def _tokenize(self, sentence: str) -> list[str]:
         limit = self._length - 2 if self._length else self._max_tokens
-        words = self._cutter.tokens(sentence.lower() if self._lowercase else sentence)
+        words = self._source_tokenizer.tokens(sentence.lower() if self._lowercase else sentence)
         if len(words) > limit:
-            warnings.warn(f"a sentence of {len(words):,} words is cut to the first {limit}", stacklevel=3)
+            warnings.warn(f"a sentence of {len(words):,} words was truncated to the first {limit}", stacklevel=3)
         return words[:limit]
 
     def _number(self, word: str) -> int:
-        # A word that is spelled as one of the first four is unknown.
-        found: int = self._numbers.get(word, UNKNOWN)
-        return found if found > END else UNKNOWN
+        # A word that is spelled like a special token is unknown.
+        number: int = self._numbers.get(word, UNKNOWN)
+        return number if number > END else UNKNOWN
 
     def _text(self, words: Sequence[int]) -> str:
-        return self._joiner.text([self._target[number] for number in words])
+        return self._target_tokenizer.text([self._target[number] for number in words])

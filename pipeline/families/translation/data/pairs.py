@@ -1,4 +1,4 @@
-"""Read aligned sentences: two files with a sentence a line, or columns of one TSV."""
+"""Reading of aligned sentences: two files with one sentence per line, or columns of one TSV file."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ Pair = tuple[str, str]
 
 @dataclass(frozen=True)
 class Corpus:
-    """Pairs of sentences, and what was left out on the way to them.
+    """Sentence pairs, and counts of the lines that were left out.
 
     Attributes:
-        pairs: Source and target, in the order of the file, without spaces at the ends.
-        lines: Of the file.
-        empty: Lines without a sentence on one side at least.
-        doubled: Pairs that stood there before.
+        pairs: Source and target sentences in file order, without surrounding whitespace.
+        lines: Number of lines in the file.
+        empty: Number of lines that lack a sentence on at least one side.
+        doubled: Number of duplicate pairs.
     """
 
     pairs: list[Pair]
@@ -39,17 +39,17 @@ def read_pairs(
     """Read a corpus; empty pairs are left out and counted.
 
     Args:
-        folder: That holds the files.
-        files: Language → file.
-        languages: Source and target.
-        columns: Of a TSV that holds both languages, language → number of its column, from 1, or its name in the first
-            line; None for a sentence a line.
-        missing: Texts that mean: no sentence.
-        once: Leave out doubled pairs too, and count them.
+        folder: The folder that holds the files.
+        files: File name of each language.
+        languages: Source and target languages.
+        columns: Column of each language in a TSV file that holds both, as a number from 1 or as a name in the first
+            line; None for files with one sentence per line.
+        missing: Texts that stand for a missing sentence.
+        once: Whether to leave out duplicate pairs as well, and count them.
 
     Raises:
-        DataError: No such file, text that is no UTF-8, a column that is not there, sides of different length, or no
-            pair at all.
+        DataError: If a file or a column is missing, a file is not UTF-8, the files differ in length, or no pair is
+            left.
     """
     names = [files[language] for language in languages]
     if columns is None or names[0] != names[1]:
@@ -57,14 +57,14 @@ def read_pairs(
         if len(source) != len(target):
             raise DataError(
                 f"{names[0]} has {len(source):,} lines and {names[1]} {len(target):,}: the n-th lines of both must be "
-                "translations of each other; the first pairs that do not fit show where a line is missing"
+                "translations of each other; look for the first pair that does not match: a line is missing there"
             )
         rows = list(zip(source, target, strict=True))
     else:
-        chosen = [columns[language] for language in languages]
+        selected = [columns[language] for language in languages]
         lines = [line.split("\t") for line in read_text(folder / names[0]).split("\n") if line]
-        header = lines.pop(0) if lines and any(isinstance(column, str) for column in chosen) else []
-        sides = [_column(folder / names[0], lines, header, column) for column in chosen]
+        header = lines.pop(0) if lines and any(isinstance(column, str) for column in selected) else []
+        sides = [_column(folder / names[0], lines, header, column) for column in selected]
         rows = list(zip(*sides, strict=True))
     filled = [pair for pair in rows if not {*pair} & {"", *missing}]
     pairs = list(dict.fromkeys(filled)) if once else filled
@@ -74,10 +74,10 @@ def read_pairs(
 
 
 def read_sentences(path: Path) -> list[str]:
-    """Read the lines of a UTF-8 file, without spaces at the ends.
+    """Return the lines of a UTF-8 file, without surrounding whitespace.
 
     Raises:
-        DataError: No such file, or a line that is no UTF-8.
+        DataError: If the file does not exist or a line is not UTF-8.
     """
     return [line.strip() for line in read_lines(path)]
 
@@ -85,8 +85,8 @@ def read_sentences(path: Path) -> list[str]:
 def _column(path: Path, rows: list[list[str]], header: list[str], column: int | str) -> list[str]:
     if isinstance(column, str) and column not in header:
         raise DataError(f"{path}: no column {column!r} in the first line ({', '.join(header) or 'empty'})")
-    place = header.index(column) if isinstance(column, str) else column - 1
+    index = header.index(column) if isinstance(column, str) else column - 1
     widest = max(map(len, rows), default=0)
-    if place >= widest:
+    if index >= widest:
         raise DataError(f"{path}: no column {column}; the widest line has {widest}")
-    return [row[place].strip() if len(row) > place else "" for row in rows]
+    return [row[index].strip() if len(row) > index else "" for row in rows]

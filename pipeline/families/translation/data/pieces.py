@@ -1,4 +1,4 @@
-"""Learn how to cut sentences into pieces of words."""
+"""Training of subword tokenizers."""
 
 import io
 from collections.abc import Iterable
@@ -11,16 +11,16 @@ PIECES = 8000
 
 
 def learned(name: str, sentences: Iterable[str], pieces: int, seed: int) -> Tokenizer:
-    """Return a tokenizer that fits sentences; those that learn nothing are as they are.
+    """Return a tokenizer trained on sentences; tokenizers that learn nothing ignore them.
 
     Args:
-        name: See `tokenizer_for`.
-        sentences: To learn from.
-        pieces: At most; 0 for 8000.
-        seed: Of sentencepiece.
+        name: Name of the tokenizer; see `tokenizer_for`.
+        sentences: The sentences to learn from.
+        pieces: Maximum number of pieces; 0 for 8000.
+        seed: Seed of sentencepiece.
 
     Raises:
-        DataError: More pieces than the sentences have, or so few that not even the characters find place.
+        DataError: If `pieces` is too large for the sentences, or too small to cover their characters.
     """
     if name in PLAIN:
         return PLAIN[name]()

@@ -1,4 +1,4 @@
-"""What was found in a corpus: all that a network and its use need to know of it."""
+"""Schema of a prepared corpus: what a network, and prediction with it, need to know."""
 
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -20,17 +20,18 @@ class CorpusSchema:
     """Facts about a prepared corpus.
 
     Attributes:
-        folder: Where it lies, with vocabularies and tokenizers.
-        task: Of the pipeline.
-        prepared: The data section.
-        languages: Source and target.
-        tokenizers: Names, source and target.
+        folder: The folder that holds the schema, the vocabularies and the tokenizers.
+        task: Name of the family.
+        prepared: The `data` section as a dictionary.
+        languages: Source and target languages.
+        tokenizers: Names of the source and target tokenizers.
         lowercase: Whether sentences are lower-cased first.
-        words: In each vocabulary.
-        lengths: Of the longest sentences of the training file, with start and end.
-        pairs: By split.
-        left_out: Pairs, by reason.
-        max_tokens: Of a sentence at prediction.
+        words: Sizes of the source and target vocabularies.
+        lengths: Lengths of the longest source and target sentences of the training file; the source with start and
+            end, the target with one of them.
+        pairs: Number of pairs per split.
+        left_out: Number of pairs left out, by reason.
+        max_tokens: Maximum number of tokens of a sentence at prediction.
     """
 
     folder: Path
@@ -52,7 +53,7 @@ class CorpusSchema:
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
-        """Source's and target's."""
+        """Source and target vocabularies."""
         source, target = (
             Vocabulary.load(self.folder / f"{side}.vocabulary.txt", count)
             for side, count in zip(SIDES, self.words, strict=True)
@@ -60,8 +61,8 @@ class CorpusSchema:
         return source, target
 
     @cached_property
-    def cutters(self) -> tuple[Tokenizer, Tokenizer]:
-        """Source's and target's tokenizer."""
+    def text_tokenizers(self) -> tuple[Tokenizer, Tokenizer]:
+        """Source and target tokenizers."""
         source, target = (
             tokenizer_for(name, self.folder / f"{side}.pieces")
             for side, name in zip(SIDES, self.tokenizers, strict=True)
@@ -69,33 +70,33 @@ class CorpusSchema:
         return source, target
 
     def tokens(self, text: str, side: int = 0) -> list[str]:
-        """Cut a sentence as those of the corpus were."""
-        return self.cutters[side].tokens(text.lower() if self.lowercase else text)
+        """Tokenize a sentence in the same way as the corpus; `side` is 0 for the source, 1 for the target."""
+        return self.text_tokenizers[side].tokens(text.lower() if self.lowercase else text)
 
     def text(self, numbers: list[int]) -> str:
-        """Return a translation as text."""
+        """Return the text of a translation given as word numbers."""
         words = self.vocabularies[1].words
-        return self.cutters[1].text([words[number] for number in numbers])
+        return self.text_tokenizers[1].text([words[number] for number in numbers])
 
     def save_facts(self, folder: Path) -> None:
-        """Write what stands beside vocabularies and tokenizers."""
+        """Write `schema.json`, without vocabularies and tokenizers."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
         write_schema(folder, FORMAT, content)
 
     def save(self, folder: Path) -> None:
-        """Write schema, vocabularies and tokenizers."""
+        """Write the schema, the vocabularies and the tokenizers."""
         self.save_facts(folder)
-        for side, vocabulary, cutter in zip(SIDES, self.vocabularies, self.cutters, strict=True):
+        for side, vocabulary, tokenizer in zip(SIDES, self.vocabularies, self.text_tokenizers, strict=True):
             vocabulary.save(folder / f"{side}.vocabulary.txt")
-            if cutter.learned is not None:
-                write_bytes(folder / f"{side}.pieces", cutter.learned)
+            if tokenizer.learned is not None:
+                write_bytes(folder / f"{side}.pieces", tokenizer.learned)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote; vocabularies when they are asked for.
+        """Load a folder that `save` wrote; vocabularies are loaded on first use.
 
         Raises:
-            DataError: There is none, or one of another version.
+            DataError: If the schema is missing or has another version.
         """
         content = read_schema(folder, "translation", FORMAT)
         pairs = {key: tuple(content[key]) for key in ("languages", "tokenizers", "words", "lengths")}

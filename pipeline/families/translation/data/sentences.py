@@ -1,4 +1,4 @@
-"""Sentences as numbers, one split in one folder."""
+"""Encoded sentences of one split, stored in one folder."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ Numbers = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class Sentences:
-    """Pairs of one split.
+    """Sentence pairs of one split.
 
     Attributes:
-        source: `(pairs, positions)` from start to end, then padding.
-        target: Likewise.
-        source_text: As the corpus has them.
-        target_text: Likewise.
+        source: Word numbers of the source sentences, shape (pairs, positions): start, words, end, then padding.
+        target: Word numbers of the target sentences, in the same layout.
+        source_text: Source sentences as text.
+        target_text: Target sentences as text.
     """
 
     source: Numbers
@@ -33,7 +33,7 @@ class Sentences:
         return len(self.source)
 
     def save(self, folder: Path) -> None:
-        """Write two arrays and two texts."""
+        """Write two arrays and two text files to a new folder."""
         folder.mkdir(parents=True)
         np.save(folder / "source.npy", self.source)
         np.save(folder / "target.npy", self.target)
@@ -42,18 +42,18 @@ class Sentences:
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
-        # As bytes: a carriage return within a sentence is no end of a line.
+        """Load a folder that `save` wrote."""
+        # Read as bytes: a carriage return within a sentence does not end a line.
         texts = [(folder / f"{side}.txt").read_bytes().decode().split("\n")[:-1] for side in ("source", "target")]
         return cls(np.load(folder / "source.npy"), np.load(folder / "target.npy"), *texts)
 
 
 def padded(sentences: Sequence[Sequence[int]], length: int | None = None) -> Numbers:
-    """Put sentences of different length into one array, `(sentences, length)`.
+    """Return sentences of different lengths as one padded array, shape (sentences, length).
 
     Args:
-        sentences: Their numbers.
-        length: Of all; None for the longest.
+        sentences: Word numbers of each sentence.
+        length: Width of the array; None for the length of the longest sentence.
     """
     width = length if length is not None else max(map(len, sentences), default=0)
     array = np.full((len(sentences), width), PADDING, np.int32)
@@ -63,8 +63,8 @@ def padded(sentences: Sequence[Sequence[int]], length: int | None = None) -> Num
 
 
 def fitted(sentences: Numbers, width: int) -> Numbers:
-    """Give sentences one width; of those that are longer the rest is cut, and what is left ends."""
-    found = np.pad(sentences[:, :width], ((0, 0), (0, max(0, width - sentences.shape[1]))))
+    """Return sentences padded or truncated to a width; a truncated sentence still finishes with the end token."""
+    result = np.pad(sentences[:, :width], ((0, 0), (0, max(0, width - sentences.shape[1]))))
     if sentences.shape[1] > width:
-        found[sentences[:, width] != PADDING, -1] = END
-    return found
+        result[sentences[:, width] != PADDING, -1] = END
+    return result

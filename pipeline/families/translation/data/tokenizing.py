@@ -1,6 +1,6 @@
-"""Cut sentences into words, characters or learned pieces, and put them together again.
+"""Tokenizers: sentences to words, characters or learned subword pieces, and back.
 
-The standard library alone, but for pieces: those are sentencepiece's, which must be installed for them.
+Uses only the standard library; subword pieces additionally need sentencepiece.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from pathlib import Path
 from typing import Any
 
 JOINER = "￭"
-"""Before a word that had no space before it."""
+"""Prefix of a token that had no space before it."""
 SPACE = "▁"
-"""A space as a character of its own."""
+"""Token that stands for a space."""
 
 
 class Tokenizer(ABC):
-    """Cuts, and undoes it."""
+    """Splits text into tokens, and joins tokens into text."""
 
     @abstractmethod
     def tokens(self, text: str) -> list[str]:
-        """Cut a sentence."""
+        """Split a sentence into tokens."""
 
     @abstractmethod
     def text(self, tokens: Sequence[str]) -> str:
-        """Put tokens together."""
+        """Join tokens into a sentence."""
 
     @property
     def learned(self) -> bytes | None:
-        """What was learned from sentences; None where the name says all."""
+        """Serialized sentencepiece model; None for tokenizers that learn nothing."""
         return None
 
 
@@ -48,7 +48,7 @@ class _Whitespace(Tokenizer):
 
 @cache
 def _word() -> re.Pattern[str]:
-    # Marks that belong to a letter, vowels in many scripts, are none of `\w`.
+    # `\w` does not match combining marks, which are vowels in many scripts.
     marks = "".join(chr(code) for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M")
     letters = rf"[\w{marks}]+"
     return re.compile(rf"{letters}(?:['’]{letters})*|[^\w\s]")
@@ -56,12 +56,12 @@ def _word() -> re.Pattern[str]:
 
 class _Word(Tokenizer):
     def tokens(self, text: str) -> list[str]:
-        found, end = [], 0
+        words, end = [], 0
         for match in _word().finditer(text):
             is_joined = match.start() == end and end > 0
-            found.append(f"{JOINER if is_joined else ''}{match.group()}")
+            words.append(f"{JOINER if is_joined else ''}{match.group()}")
             end = match.end()
-        return found
+        return words
 
     def text(self, tokens: Sequence[str]) -> str:
         return "".join(t[1:] if t.startswith(JOINER) else f" {t}" for t in tokens).strip()
@@ -80,13 +80,15 @@ class _Pieces(Tokenizer):
         try:
             sentencepiece: Any = importlib.import_module("sentencepiece")
         except ImportError as error:
-            raise ImportError("these sentences are cut by sentencepiece: pip install sentencepiece") from error
+            raise ImportError(
+                "this model tokenizes with sentencepiece, which is not installed: `pip install sentencepiece`"
+            ) from error
         self._model = model
         self._processor = sentencepiece.SentencePieceProcessor(model_proto=model)
 
     def tokens(self, text: str) -> list[str]:
-        found: list[str] = self._processor.encode(text, out_type=str)
-        return found
+        pieces: list[str] = self._processor.encode(text, out_type=str)
+        return pieces
 
     def text(self, tokens: Sequence[str]) -> str:
         joined: str = self._processor.decode(list(tokens))
@@ -101,19 +103,19 @@ PLAIN: dict[str, type[Tokenizer]] = {"whitespace": _Whitespace, "word": _Word, "
 
 
 def tokenizer_for(name: str, model: Path) -> Tokenizer:
-    """Return a tokenizer.
+    """Return a tokenizer by name.
 
     Args:
-        name: `whitespace`, `word`, `character`, `unigram` or `bpe`.
-        model: Of the last two, the file with what they learned.
+        name: One of `whitespace`, `word`, `character`, `unigram` and `bpe`.
+        model: File of the sentencepiece model, read for `unigram` and `bpe` only.
     """
     return PLAIN[name]() if name in PLAIN else pieces(model.read_bytes())
 
 
 def pieces(model: bytes) -> Tokenizer:
-    """Return a tokenizer of what sentencepiece learned.
+    """Return a tokenizer for a serialized sentencepiece model.
 
     Raises:
-        ModuleNotFoundError: sentencepiece is not installed.
+        ImportError: If sentencepiece is not installed.
     """
     return _Pieces(model)

@@ -1,4 +1,4 @@
-"""Numbers of the words that every vocabulary has."""
+"""Numbers of the special tokens, the same in every vocabulary."""
 
 PADDING, UNKNOWN, START, END = range(4)
-"""Numbers of the words that fill up a row, replace unknown words, and mark the start and the end of a sentence."""
+"""Numbers of the tokens for padding, for unknown words, and for the start and the end of a sentence."""

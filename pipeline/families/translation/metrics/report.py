@@ -1,4 +1,4 @@
-"""What an evaluation of translations shows besides scores: the best and the worst, and where the network looked."""
+"""Examples and attention maps that accompany the scores of an evaluation."""
 
 import warnings
 from pathlib import Path
@@ -17,7 +17,7 @@ MAPS = 4
 
 
 def examples_page(folder: Path, name: str) -> str:
-    """Write `examples.md`: the best and the worst test translations by chrF."""
+    """Write `examples.md` with the best and worst test translations by chrF; return the file name."""
     table = pq.read_table(folder / "test.parquet")
     order = np.argsort(table["chrf"].to_numpy(), kind="stable")
     lines = [f"# {name}: test translations", ""]
@@ -37,19 +37,20 @@ def examples_page(folder: Path, name: str) -> str:
 
 
 def attention_maps(predictor: "TranslationPredictor", pairs: Sentences, folder: Path) -> str | None:
-    """Draw where the network looked while it wrote the first test sentences; None for a network that does not look.
+    """Draw the attention weights of the first test sentences; return None for a network without attention.
 
-    Words stay text in the SVG, drawn by the reader's fonts: those of this machine may not have their letters.
+    Words are kept as text in the SVG, so that the viewer's fonts draw them: this machine's fonts may lack the letters.
     """
     import matplotlib
 
     from pipeline.metrics import plots
 
     drawn = 0
-    for number, (words, written, weights) in enumerate(predictor.translator.looks(pairs.source_text[:MAPS]), start=1):
+    maps = predictor.translator.attention_of(pairs.source_text[:MAPS])
+    for number, (source, translation, weights) in enumerate(maps, start=1):
         with warnings.catch_warnings(), matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "onehot"}):
             warnings.filterwarnings("ignore", "Glyph .* missing from font")
-            picture = plots.heat(words, written, weights)
+            picture = plots.heat(source, translation, weights)
             picture.savefig(folder / f"attention_{number}.svg", metadata={"Date": None})
         drawn += 1
     return f"{drawn} attention maps" if drawn else None

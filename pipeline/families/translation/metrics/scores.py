@@ -1,4 +1,4 @@
-"""BLEU and chrF of fixed translations under changing weights, token accuracy and loss beside them."""
+"""BLEU, chrF, token accuracy and loss of fixed translations, for any weights of the sentences."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,39 +12,39 @@ Vector = npt.NDArray[np.floating[Any]]
 
 
 class TranslationScores:
-    """Scores of translations; what hangs on a single sentence is counted once.
+    """Scores of translations; the statistics of each sentence are computed once.
 
-    sacrebleu counts and computes (Post: A Call for Clarity in Reporting BLEU Scores, 2018).
+    Statistics and scores are computed by sacrebleu (Post: A Call for Clarity in Reporting BLEU Scores, 2018).
 
     Args:
-        translations: As text.
-        references: As text, one a sentence.
-        tokens: How sacrebleu cuts sentences for BLEU: `none`, `char`, `13a`, `intl`.
-        words: Of each sentence, what the network was asked to predict, given the reference so far: how many, how many
-            of them right, and the sum of their losses, `(3, sentences)`; None for scores of the text alone.
+        translations: The translations as text.
+        references: The reference translations as text, one per sentence.
+        tokens: Tokenizer that sacrebleu uses for BLEU: `none`, `char`, `13a` or `intl`.
+        words: Next-word predictions of each sentence, given the reference so far: number of words, number of correct
+            predictions and sum of the losses, shape (3, sentences); None to score only the texts.
     """
 
     def __init__(
         self, translations: Sequence[str], references: Sequence[str], tokens: str, words: Vector | None = None
     ) -> None:
-        # force: tokens with spaces between them are meant.
+        # force=True: tokens separated by spaces are intended, so sacrebleu shall not warn about them.
         self._bleu, self._chrf, self._words = BLEU(tokenize=tokens, force=True), CHRF(), words
-        texts, known = list(translations), [list(references)]
-        # Only corpora have a public way in; what they sum up is needed by sentence.
-        self._bleu_counts = np.array(self._bleu._extract_corpus_statistics(texts, known), np.float64)
-        self._chrf_counts = np.array(self._chrf._extract_corpus_statistics(texts, known), np.float64)
+        texts, reference_sets = list(translations), [list(references)]
+        # sacrebleu's public functions only score a whole corpus; the statistics of each sentence are needed here.
+        self._bleu_counts = np.array(self._bleu._extract_corpus_statistics(texts, reference_sets), np.float64)
+        self._chrf_counts = np.array(self._chrf._extract_corpus_statistics(texts, reference_sets), np.float64)
 
     @property
     def signature(self) -> str:
-        """What a reader needs to compute the same scores."""
+        """Sacrebleu's signatures, with which the same scores can be computed elsewhere."""
         names = [f"BLEU|{self._bleu.get_signature()}", f"chrF2|{self._chrf.get_signature()}"]
         return "; ".join(names)
 
     def __call__(self, weight: Vector) -> dict[str, float]:
-        """Score under weights of the sentences, `(sentences,)`.
+        """Return the scores for weights of the sentences, shape (sentences,).
 
         Returns:
-            `bleu`, `chrf` (0 … 100); with words `token_accuracy` and `loss` (a word) besides.
+            `bleu` and `chrf` (0 … 100); also `token_accuracy` and `loss` (per word) if `words` were given.
         """
         bleu = self._bleu._compute_score_from_stats(_rounded(weight @ self._bleu_counts))
         chrf = self._chrf._compute_score_from_stats(_rounded(weight @ self._chrf_counts))
@@ -55,7 +55,7 @@ class TranslationScores:
         return scores
 
     def by_sentence(self) -> Vector:
-        """Return each sentence's chrF, `(sentences,)`; its BLEU says little."""
+        """Return each sentence's chrF, shape (sentences,); BLEU of single sentences is not informative."""
         scores = [self._chrf._compute_score_from_stats(_rounded(row)).score for row in self._chrf_counts]
         return np.array(scores)
 
@@ -63,15 +63,15 @@ class TranslationScores:
 def bleu_by_length(
     score: TranslationScores, lengths: npt.NDArray[np.integer[Any]], parts: int = 6
 ) -> dict[str, list[float]]:
-    """Return the curve of BLEU over the length of the source.
+    """Return BLEU as a function of the length of the source sentence.
 
     Args:
-        score: Of all sentences.
-        lengths: Of each in words.
-        parts: Groups of about as many sentences.
+        score: Scores of all sentences.
+        lengths: Length of each source sentence in words.
+        parts: Number of groups, of about equally many sentences.
 
     Returns:
-        `words` (mean of the group), `bleu` and `sentences`.
+        For each group, `words` (mean length), `bleu` and `sentences` (count).
     """
     edges = np.unique(np.quantile(lengths, np.linspace(0, 1, parts + 1)[1:], method="inverted_cdf"))
     group = np.searchsorted(edges, lengths)

@@ -1,4 +1,4 @@
-"""How translations of a prepared corpus are scored."""
+"""Scoring of translations of a prepared corpus."""
 
 import re
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pipeline.families.translation.data.schema import CorpusSchema
 from pipeline.families.translation.metrics.scores import TranslationScores
 
 BY_CHARACTER = ("ja", "jpn", "zh", "zho", "cmn", "yue", "th", "tha")
-"""Languages without spaces between words."""
+"""Languages that write no spaces between words."""
 
 
 def text_scores(
@@ -18,10 +18,10 @@ def text_scores(
 
     Args:
         schema: The schema of the corpus.
-        tokens: `data.bleu_tokens`.
-        translations: One for each reference.
-        references: The right translations.
-        words: Scores of the words, as `Translator.word_scores` returns them, if they are to be part of it.
+        tokens: The setting `data.bleu_tokens`.
+        translations: One translation for each reference.
+        references: The reference translations.
+        words: Next-word scores, as `Translator.word_scores` returns them; None to score only the texts.
     """
     if schema.lowercase:
         translations, references = ([text.lower() for text in texts] for texts in (translations, references))

@@ -1,1 +1,1 @@
-"""Networks, their layers and losses, and what runs them."""
+"""Translation networks, their layers, and beam search."""

@@ -1,9 +1,9 @@
-"""Encoder that reads both ways, decoder that looks at all of it: LSTMs with attention.
+"""Bidirectional LSTM encoder, and LSTM decoder with attention.
 
-`luong`: the decoder's output looks, and is joined with what it sees (Luong, Pham, Manning: Effective Approaches to
-Attention-based Neural Machine Translation, 2015, "global, general", without input feeding: all steps of a sentence are
-worked out at once). `bahdanau`: the decoder looks before each step, and what it sees enters the step (Bahdanau, Cho,
-Bengio: Neural Machine Translation by Jointly Learning to Align and Translate, 2015).
+`luong`: attention is computed from the decoder's output and concatenated with it (Luong, Pham, Manning: Effective
+Approaches to Attention-based Neural Machine Translation, 2015, "global, general", without input feeding: all steps of a
+sentence are computed at once). `bahdanau`: attention is computed before each decoder step and is part of the step's
+input (Bahdanau, Cho, Bengio: Neural Machine Translation by Jointly Learning to Align and Translate, 2015).
 """
 
 from typing import Any
@@ -27,16 +27,18 @@ from pipeline.models.precision import MIXED
 from pipeline.models.recurrent import SequenceLSTM
 
 KEYS = "keys"
-"""Of Bahdanau's attention: what queries are compared with; it hangs on the memory alone."""
+"""Keys of Bahdanau's attention, with which queries are compared; they depend only on the memory."""
 
 
 def attention(sizes: Sizes, settings: AttentionModel, *, precision: str) -> keras.Model:
-    """Make the network: `source` and `target`, `(batch, positions)` each → logits `(batch, positions, words)`.
+    """Return the network; it maps `source` and `target`, shape (batch, positions), to logits.
+
+    The logits have shape (batch, positions, words).
 
     Args:
-        sizes: Of vocabularies and sentences.
-        settings: Axes; `hidden_units` even.
-        precision: `float32` or `bfloat16`, of the products.
+        sizes: Sizes of the vocabularies and sentences.
+        settings: The `model` section; `hidden_units` must be even.
+        precision: `float32` or `bfloat16`; precision of the matrix products.
     """
     layers = _layers(sizes, settings, {"dtype": MIXED[precision]})
     source, target = sentences(sizes)
@@ -46,7 +48,7 @@ def attention(sizes: Sizes, settings: AttentionModel, *, precision: str) -> kera
 
 
 def attention_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
-    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
+    """Return the inference networks; all lengths are fixed if `lengths` are given, see `inference_of`."""
     layers = {layer.name: layer for layer in model.layers}
     count = sum(name.startswith("encoder_") and "dropout" not in name for name in layers)
     source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")

@@ -1,4 +1,4 @@
-"""Attention: where a decoder looks while it writes."""
+"""Attention layers."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from keras import ops
 
 Tensor = Any
 FAR = -1e9
-"""Score of what must not be looked at."""
+"""Score of masked positions."""
 
 
 def look(scores: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the weighted memory `(batch, steps, width)` and the weights `(batch, steps, positions)`, in float32.
+    """Return the weighted memory, shape (batch, steps, width), and the weights in float32, (batch, steps, positions).
 
     Args:
-        scores: How well each position fits each query, `(batch, steps, positions)`.
-        memory: `(batch, positions, width)`.
-        kept: Positions that count, `(batch, positions)`.
+        scores: Score of each position for each query, shape (batch, steps, positions).
+        memory: The encoder's outputs, shape (batch, positions, width).
+        kept: Mask of the positions that are not padding, shape (batch, positions).
     """
     scores = ops.cast(scores, "float32") + (1 - ops.cast(kept, "float32"))[:, None] * FAR
     weights = ops.softmax(scores)
@@ -26,38 +26,39 @@ def look(scores: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
 
 @keras.saving.register_keras_serializable(package="onehot")
 class Attention(keras.layers.Layer):
-    """Weighs memory by query · W · memory (Luong, Pham, Manning 2015, "general").
+    """Attention with scores query · W · memory (Luong, Pham, Manning 2015, "general").
 
-    Input: queries `(batch, steps, width)`, memory `(batch, positions, width of memory)`, which positions count
-    `(batch, positions)`. Output: the weighted memory `(batch, steps, width of memory)` and the weights
-    `(batch, steps, positions)`.
+    Inputs: queries, shape (batch, steps, query width); memory, shape (batch, positions, memory width); mask of the
+    positions that are not padding, shape (batch, positions). Outputs: the weighted memory, shape (batch, steps, memory
+    width), and the weights, shape (batch, steps, positions).
     """
 
     def build(self, query_shape: Any, memory_shape: Any, kept_shape: Any = None) -> None:
-        """Make the weights."""
+        """Create the weights."""
         self.kernel = self.add_weight(shape=(query_shape[-1], memory_shape[-1]), name="kernel")
         self.built = True
 
     def call(self, query: Tensor, memory: Tensor, kept: Tensor) -> tuple[Tensor, Tensor]:
-        """Look."""
-        # The query is multiplied, not the memory: in a search the memory stays, and is as long as the sentence.
+        """Return the weighted memory and the weights."""
+        # W multiplies the query, not the memory: in a search, the memory is constant and as long as the sentence.
         scores = ops.matmul(ops.matmul(query, self.kernel), ops.transpose(memory, [0, 2, 1]))
         return look(scores, memory, kept)
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class AttendingLSTM(keras.layers.Layer):
-    """An LSTM that looks at the memory before each step: what it sees enters the step beside the input.
+    """An LSTM with attention before each step; the step's input is concatenated with the weighted memory.
 
-    The recurrence of Bahdanau, Cho, Bengio (2015), with an LSTM cell in place of their GRU: memory is weighed by
-    v · tanh(W state + key).
+    The recurrence of Bahdanau, Cho, Bengio (2015), with an LSTM cell in place of their GRU; the scores of the memory
+    are v · tanh(W state + key).
 
-    Input: `(batch, steps, features)`, keys `(batch, positions, units)` and memory `(batch, positions, width)`, which
-    positions count, first output and cell state. Output: outputs beside what was seen
-    `(batch, steps, units + width)`, the weights `(batch, steps, positions)`, last output, last cell state.
+    Inputs: values, shape (batch, steps, features); keys, shape (batch, positions, units); memory, shape (batch,
+    positions, width); mask of the positions that are not padding; initial output and cell state. Outputs: LSTM outputs
+    concatenated with the weighted memory, shape (batch, steps, units + width); weights, shape (batch, steps,
+    positions); last output; last cell state.
 
     Args:
-        units: Of the LSTM.
+        units: Number of units of the LSTM.
     """
 
     def __init__(self, units: int, **kwargs: Any) -> None:
@@ -68,16 +69,16 @@ class AttendingLSTM(keras.layers.Layer):
     def build(
         self, inputs_shape: Any, keys_shape: Any, memory_shape: Any, kept_shape: Any, h_shape: Any, c_shape: Any
     ) -> None:
-        """Make the weights."""
+        """Create the weights."""
         self.query_kernel = self.add_weight(shape=(self.units, keys_shape[-1]), name="query_kernel")
         self.direction = self.add_weight(shape=(keys_shape[-1],), name="direction", initializer="random_normal")
         self.cell.build((None, inputs_shape[-1] + memory_shape[-1]))
         self.built = True
 
     def call(self, inputs: Tensor, keys: Tensor, memory: Tensor, kept: Tensor, h: Tensor, c: Tensor) -> Any:
-        """Look, step, look, step."""
+        """Run attention and LSTM cell over all steps."""
         dtype, width = self.compute_dtype, inputs.shape[-1]
-        # The input's part of the product for all steps at once.
+        # The input's part of the matrix product is computed for all steps at once.
         seen_kernel, own = self.cell.kernel[width:], ops.matmul(inputs, self.cell.kernel[:width]) + self.cell.bias
 
         def step(state: Any, projected: Tensor) -> Any:
@@ -85,7 +86,7 @@ class AttendingLSTM(keras.layers.Layer):
             fits = ops.tanh(ops.matmul(h, self.query_kernel)[:, None] + keys) * self.direction
             seen, weights = look(ops.sum(fits, axis=-1)[:, None], memory, kept)
             z = projected + ops.matmul(seen[:, 0], seen_kernel) + ops.matmul(h, self.cell.recurrent_kernel)
-            # Gates and cell state are float32 also where products are shorter.
+            # Gates and cell state are float32 even if matrix products have reduced precision.
             i, f, g, o = ops.split(ops.cast(z, "float32"), 4, axis=1)
             c = ops.sigmoid(f) * c + ops.sigmoid(i) * ops.tanh(g)
             return ops.cast(ops.sigmoid(o) * ops.tanh(c), dtype), c, seen[:, 0], weights[:, 0]
@@ -97,5 +98,5 @@ class AttendingLSTM(keras.layers.Layer):
         return ops.transpose(outputs, [1, 0, 2]), ops.transpose(weights, [1, 0, 2]), hs[-1], ops.cast(cs[-1], dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "units": self.units}

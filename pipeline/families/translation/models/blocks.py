@@ -1,4 +1,4 @@
-"""What a Transformer is made of: positions, attention in several heads, blocks of an encoder and of a decoder.
+"""Layers of a Transformer: positions, multi-head attention, encoder and decoder blocks.
 
 Source: Vaswani et al.: Attention Is All You Need (2017); normalisation before each part as in Xiong et al.: On Layer
 Normalization in the Transformer Architecture (2020).
@@ -18,13 +18,14 @@ Tensor = Any
 
 @keras.saving.register_keras_serializable(package="onehot")
 class Positions(keras.layers.Layer):
-    """Scales embeddings by √width and adds where they stand.
+    """Position embeddings, added to the embeddings after these are scaled by √width.
 
-    Input: `(batch, steps, width)`, and how many steps came before, `(batch,)`. Output: `(batch, steps, width)`.
+    Inputs: embeddings, shape (batch, steps, width); number of earlier steps, shape (batch,). Output: shape (batch,
+    steps, width).
 
     Args:
-        kind: `sinusoidal`, or `learned`.
-        longest: Positions that exist; the last one stands for all beyond it.
+        kind: `sinusoidal` or `learned`.
+        longest: Number of positions; the last one stands for all later ones as well.
     """
 
     def __init__(self, kind: str, longest: int, **kwargs: Any) -> None:
@@ -32,7 +33,7 @@ class Positions(keras.layers.Layer):
         self.kind, self.longest = kind, longest
 
     def build(self, embedded_shape: Any, before_shape: Any) -> None:
-        """Make the table."""
+        """Create the table of positions."""
         width = embedded_shape[-1]
         if self.kind == "learned":
             self.table = self.add_weight(shape=(self.longest, width), name="table", initializer="random_normal")
@@ -42,19 +43,19 @@ class Positions(keras.layers.Layer):
         self.built = True
 
     def call(self, embedded: Tensor, before: Tensor) -> Tensor:
-        """Add."""
+        """Return the scaled embeddings with positions added."""
         steps = ops.arange(ops.shape(embedded)[1])[None] + before[:, None]
         table = self.table if self.kind == "learned" else ops.convert_to_tensor(self.fixed, self.compute_dtype)
         place = ops.take(table, ops.minimum(steps, self.longest - 1), axis=0)
         return embedded * math.sqrt(embedded.shape[-1]) + ops.cast(place, embedded.dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "kind": self.kind, "longest": self.longest}
 
 
 class _Part(keras.layers.Layer):
-    """Dense layers by name; Keras tracks what a layer holds in a dictionary."""
+    """Base of the encoder and decoder blocks: multi-head attention, and functions that create sublayers."""
 
     def __init__(self, width: int, heads: int, hidden_units: int, dropout: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -79,7 +80,7 @@ class _Part(keras.layers.Layer):
     def _attend(
         self, query: Tensor, keys: Tensor, values: Tensor, bias: Tensor, training: Any
     ) -> tuple[Tensor, Tensor]:
-        """Attend in heads; `bias` is added to the scores `(batch, heads, steps, positions)`."""
+        """Return the attended values and the weights; `bias` is added to scores (batch, heads, steps, positions)."""
         query = self._split(query) / math.sqrt(self.width // self.heads)
         scores = ops.cast(ops.matmul(query, ops.transpose(self._split(keys), (0, 1, 3, 2))), "float32") + bias
         weights = ops.softmax(scores)
@@ -89,7 +90,7 @@ class _Part(keras.layers.Layer):
         return ops.reshape(seen, (shape[0], shape[1], self.width)), weights
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         own = {"width": self.width, "heads": self.heads, "hidden_units": self.hidden_units, "dropout": self.dropout}
         return {**super().get_config(), **own}
 
@@ -98,11 +99,12 @@ class _Part(keras.layers.Layer):
 class EncoderBlock(_Part):
     """Self-attention and two dense layers, each with normalisation before it and its input added after it.
 
-    Input: `(batch, steps, width)`, which steps count `(batch, steps)`. Output: `(batch, steps, width)`.
+    Inputs: values, shape (batch, steps, width); mask of the steps that are not padding, shape (batch, steps). Output:
+    shape (batch, steps, width).
     """
 
     def build(self, values_shape: Any, kept_shape: Any) -> None:
-        """Make the layers."""
+        """Create the sublayers."""
         width = self.width
         self.first_norm, self.second_norm = self._norm("attention_norm"), self._norm("dense_norm")
         self.qkv, self.out = self._dense("query_key_value", 3 * width, width), self._dense("output", width, width)
@@ -111,7 +113,7 @@ class EncoderBlock(_Part):
         self.built = True
 
     def call(self, values: Tensor, kept: Tensor, training: bool | None = None) -> Tensor:
-        """Attend, then think."""
+        """Return the values after self-attention and dense layers."""
         query, keys, held = ops.split(self.qkv(self.first_norm(values)), 3, axis=-1)
         bias = (1 - ops.cast(kept, "float32"))[:, None, None] * FAR
         seen, _ = self._attend(query, keys, held, bias, training)
@@ -122,17 +124,17 @@ class EncoderBlock(_Part):
 
 @keras.saving.register_keras_serializable(package="onehot")
 class DecoderBlock(_Part):
-    """Self-attention over what is written so far, attention over the memory, two dense layers.
+    """Self-attention over the steps so far, attention over the memory, and two dense layers.
 
-    Input: `(batch, steps, width)`; keys and values of the memory `(batch, positions, 2 · width)`, which positions of it
-    count; keys and values of the steps before, `(batch, earlier, 2 · width)`, none in training; and how many steps came
-    before, `(batch,)`, where there is room for more: they are the last of `earlier`. Output:
-    `(batch, steps, width)`, the weights over the memory averaged over the heads `(batch, steps, positions)`, keys and
-    values of all steps so far.
+    Inputs: values, shape (batch, steps, width); keys and values of the memory, shape (batch, positions, 2 · width);
+    mask of the memory positions that are not padding; keys and values of earlier steps, shape (batch, earlier, 2 ·
+    width), with `earlier` 0 in training; number of earlier steps, shape (batch,), only if `earlier` is a fixed length,
+    of which these steps are the last. Outputs: values, shape (batch, steps, width); weights over the memory, averaged
+    over the heads, shape (batch, steps, positions); keys and values of all steps so far.
     """
 
     def build(self, values_shape: Any, memory_shape: Any, kept_shape: Any, past_shape: Any) -> None:
-        """Make the layers."""
+        """Create the sublayers."""
         width = self.width
         self.norms = [self._norm(f"{name}_norm") for name in ("self", "memory", "dense")]
         self.qkv, self.out = self._dense("query_key_value", 3 * width, width), self._dense("self_output", width, width)
@@ -150,12 +152,12 @@ class DecoderBlock(_Part):
         before: Tensor = None,
         training: bool | None = None,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Attend to what is written, to the memory, then think."""
+        """Return the values after both attentions and dense layers, the memory weights, and all keys and values."""
         query, now = ops.split(self.qkv(self.norms[0](values)), [self.width], axis=-1)
         past = ops.concatenate([ops.cast(past, now.dtype), now], axis=1)
         keys, held = ops.split(past, 2, axis=-1)
         steps, positions = ops.shape(values)[1], ops.shape(past)[1]
-        # The last of the positions is the last of the steps.
+        # The last position is the last step.
         ahead = ops.arange(positions)[None] > ops.arange(steps)[:, None] + (positions - steps)
         if before is not None:
             unused = ops.arange(positions)[None] < positions - steps - before[:, None]

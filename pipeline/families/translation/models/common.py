@@ -1,4 +1,4 @@
-"""What translation networks have in common: inputs, outputs, and the two networks of inference."""
+"""Inputs, outputs and inference networks that all translation networks share."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from pipeline.families.translation.data.tokens import PADDING
 
 Tensor = Any
 TOKEN, LOGITS, WEIGHTS = "token", "logits", "attention"
-"""Input of the decoder's step; what it puts out besides its state."""
+"""Names of the decoder step's input, and of its outputs other than the state."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the corpus says about the network.
+    """Sizes of a network that the corpus determines.
 
     Attributes:
-        source: Words of the source vocabulary, those with a meaning of their own included.
-        target: Likewise of the target.
-        source_length: Of all sentences; None where a batch is as long as its longest sentence.
-        target_length: Likewise, without the end.
-        longest: Positions that a network which counts them should know.
+        source: Size of the source vocabulary, including the special tokens.
+        target: Size of the target vocabulary, including the special tokens.
+        source_length: Fixed length of source sentences; None if each batch is as long as its longest sentence.
+        target_length: Fixed length of target sentences without the end; None as for `source_length`.
+        longest: Number of positions of networks with position embeddings.
     """
 
     source: int
@@ -35,12 +35,13 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Inference:
-    """The two networks that translate, of the layers of the one that was trained.
+    """The two networks used for inference, which share the layers of the trained network.
 
     Attributes:
-        encoder: `source (batch, positions)` → the state before the first word, by name.
-        decoder: `token (batch, steps)`, one or several in a row, and the state → `logits (batch, steps, words)`, the
-            parts of the state that changed, and `attention (batch, steps, positions)` where there is one.
+        encoder: Maps `source`, shape (batch, positions), to the state before the first word, by name.
+        decoder: Maps `token`, shape (batch, steps), one or more consecutive words, and the state to `logits`, shape
+            (batch, steps, words), the changed parts of the state, and `attention`, shape (batch, steps, positions), if
+            the network has attention.
     """
 
     encoder: keras.Model
@@ -49,30 +50,30 @@ class Inference:
 
 @keras.saving.register_keras_serializable(package="onehot")
 class NotPadding(keras.layers.Layer):
-    """Tells which positions of `(batch, positions)` hold a word."""
+    """Mask of the positions that hold a word, not padding; input and output have shape (batch, positions)."""
 
     def call(self, words: Tensor) -> Tensor:
-        """Compare with 0."""
+        """Return the mask."""
         return ops.not_equal(words, PADDING)
 
     def compute_output_spec(self, words: Tensor) -> Tensor:
-        """Return shape and type."""
+        """Return the shape and type of the output."""
         return keras.KerasTensor(words.shape, "bool")
 
 
 def sentences(sizes: Sizes) -> tuple[Tensor, Tensor]:
-    """Return the inputs in training: sentences of the source, and of the target from the start on."""
+    """Return the inputs of training: source sentences, and target sentences beginning with the start token."""
     source = keras.Input((sizes.source_length,), dtype="int32", name="source")
     return source, keras.Input((sizes.target_length,), dtype="int32", name="target")
 
 
 def token(steps: int | None = None) -> Tensor:
-    """Return the input of the decoder in inference: the words that were written since the state."""
+    """Return the decoder's input for inference: the words predicted since the state."""
     return keras.Input((steps,), dtype="int32", name=TOKEN)
 
 
 def state_inputs(state: Mapping[str, Tensor], *, grows: bool = True) -> dict[str, Tensor]:
-    """Return inputs of the decoder's step for each part of the encoder's outcome; what is kept of the past may grow."""
+    """Return inputs of the decoder step, one per part of the state; if `grows`, `past…` parts grow along axis 1."""
     return {
         name: keras.Input(
             [None if grows and name.startswith("past") and axis == 1 else n for axis, n in enumerate(t.shape)][1:],

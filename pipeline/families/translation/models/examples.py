@@ -1,4 +1,4 @@
-"""Pairs of sentences in memory, and how an epoch is cut into batches."""
+"""Sentence pairs in memory, and their division into batches."""
 
 from typing import Any
 
@@ -12,14 +12,16 @@ from pipeline.training.examples import Order
 
 
 class SentenceExamples(Examples):
-    """Pairs of sentences; those of a batch are of like length, and it is as wide as its longest.
+    """Batches of sentence pairs of similar length, each as wide as its longest sentence.
 
     Args:
-        source: `(pairs, positions)`, padded with 0 at the end.
-        target: Likewise, with start and end: the network is given all but the last, and to predict all but the first.
-        batch_size: Of a step, in `unit`.
-        unit: `sentences`, or `tokens`: sentences times the longest of them on either side.
-        trimmed: False: batches of any sentences, as wide as the arrays, in which padding counts as a word does.
+        source: Source sentences, shape (pairs, positions), padded with 0 at the end.
+        target: Target sentences with start and end, in the same layout; the network's input is all tokens but the
+            last, its labels are all but the first.
+        batch_size: Size of a batch, in `unit`.
+        unit: `sentences`, or `tokens` (the number of sentences times the length of the longest on either side).
+        trimmed: If False, batches hold sentences of any length, are as wide as the arrays, and padding counts as words
+            do.
     """
 
     unit = "target tokens"
@@ -44,12 +46,12 @@ class SentenceExamples(Examples):
             widths = self._lengths[self._sorted]
         else:
             widths = np.broadcast_to([source.shape[1], target.shape[1] - 1], (self.rows, 2))
-        # Sentences of one length change places from epoch to epoch, lengths do not: batches begin at the same places.
+        # Only sentences of equal length trade places between epochs, so that batch boundaries stay the same.
         self._bounds = _bounds(widths, batch_size, unit)
         self.per_epoch = len(self._bounds) - 1
 
     def plan(self, seed: int, epoch: int) -> tuple[Order, Order]:
-        """Draw which sentences of like length meet, and the order of the batches."""
+        """Shuffle sentences of equal length, and the order of the batches."""
         order = epoch_order(seed, epoch, self.rows)
         if not self._trimmed:
             return order, self._bounds
@@ -61,17 +63,17 @@ class SentenceExamples(Examples):
         return rows, np.concatenate([[0], np.cumsum(sizes)]).astype(np.int32)
 
     def batch(self, rows: Any) -> tuple[dict[str, Any], Any, Any]:
-        """Gather and trim."""
+        """Return the inputs, labels and number of label words of a batch."""
         source, target = tf.gather(self._source, rows), tf.gather(self._target, rows)
         if self._trimmed:
             longest = tf.reduce_max(tf.gather(self._known_lengths, rows), axis=0)
             source, target = source[:, : longest[0]], target[:, : longest[1] + 1]
-        wanted = target[:, 1:]
-        words = tf.math.count_nonzero(wanted, dtype=tf.int32) if self._trimmed else tf.size(wanted)
-        return {"source": source, "target": target[:, :-1]}, wanted, words
+        labels = target[:, 1:]
+        words = tf.math.count_nonzero(labels, dtype=tf.int32) if self._trimmed else tf.size(labels)
+        return {"source": source, "target": target[:, :-1]}, labels, words
 
     def amount(self, rows: Order) -> float:
-        """Count the words to predict."""
+        """Return the number of label words."""
         return float(self._lengths[rows, 1].sum())
 
 
@@ -79,9 +81,9 @@ def _bounds(widths: npt.NDArray[Any], size: int, unit: str) -> Order:
     if unit == "sentences":
         return np.unique(np.append(np.arange(0, len(widths), size), len(widths))).astype(np.int32)
     bounds, longest = [0], 0
-    for place, width in enumerate(widths.max(axis=1).tolist()):
+    for row, width in enumerate(widths.max(axis=1).tolist()):
         longest = max(longest, width)
-        if place > bounds[-1] and (place + 1 - bounds[-1]) * longest > size:
-            bounds.append(place)
+        if row > bounds[-1] and (row + 1 - bounds[-1]) * longest > size:
+            bounds.append(row)
             longest = width
     return np.array([*bounds, len(widths)], np.int32)

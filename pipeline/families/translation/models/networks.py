@@ -1,4 +1,4 @@
-"""The translation networks, by name: how each is built, and how it is used for inference."""
+"""Registry of the translation networks: how each is built, and how it is used for inference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ def inference_of(model: keras.Model, lengths: tuple[int, int] | None = None) -> 
 
     Args:
         model: The trained network.
-        lengths: Number of words of every source sentence and the room for translations, if no length may vary; the
-            decoder then takes one word at a time. None for any lengths.
+        lengths: Fixed length of source sentences and maximum number of decoder steps, for formats in which no length
+            may vary; the decoder then takes one word at a time. None for variable lengths.
     """
     return _NETWORKS[model.name].inference(model, lengths)

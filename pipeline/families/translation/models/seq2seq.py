@@ -1,4 +1,4 @@
-"""Encoder and decoder of LSTMs: the state after the source's last word is all that the decoder knows of it.
+"""LSTM encoder and decoder; the decoder sees only the encoder's state after the last word of the source.
 
 Source: Sutskever, Vinyals, Le: Sequence to Sequence Learning with Neural Networks (2014), without reversing the source.
 """
@@ -23,12 +23,14 @@ from pipeline.models.recurrent import SequenceLSTM
 
 
 def seq2seq(sizes: Sizes, settings: Seq2Seq, *, precision: str) -> keras.Model:
-    """Make the network: `source` and `target`, `(batch, positions)` each → logits `(batch, positions, words)`.
+    """Return the network; it maps `source` and `target`, shape (batch, positions), to logits.
+
+    The logits have shape (batch, positions, words).
 
     Args:
-        sizes: Of vocabularies and sentences.
+        sizes: Sizes of the vocabularies and sentences.
         settings: The `model` section.
-        precision: `float32` or `bfloat16`, of the products.
+        precision: `float32` or `bfloat16`; precision of the matrix products.
     """
     policy: dict[str, Any] = {"dtype": MIXED[precision]}
     source, target = sentences(sizes)
@@ -46,11 +48,12 @@ def seq2seq(sizes: Sizes, settings: Seq2Seq, *, precision: str) -> keras.Model:
 
 
 def seq2seq_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
-    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
+    """Return the inference networks; all lengths are fixed if `lengths` are given, see `inference_of`."""
     layer = model.get_layer
+    names = [each.name for each in model.layers]
     layers = sum(each.name.startswith("encoder_") and isinstance(each, SequenceLSTM) for each in model.layers)
     source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")
-    kept = layer("kept")(source) if any(each.name == "kept" for each in model.layers) else None
+    kept = layer("kept")(source) if "kept" in names else None
     values = layer("source_embedding")(source)
     state: dict[str, Any] = {}
     for number in range(1, layers + 1):

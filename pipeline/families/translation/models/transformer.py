@@ -1,4 +1,4 @@
-"""Encoder and decoder of self-attention blocks; `pipeline/models/blocks.py` names the sources."""
+"""Transformer encoder and decoder; `blocks.py` names the sources."""
 
 from typing import Any
 
@@ -25,11 +25,13 @@ SIDES = ("source", "target")
 
 @keras.saving.register_keras_serializable(package="onehot")
 class Nothing(keras.layers.Layer):
-    """What stands before the first word: 0 steps `(batch,)`, and their keys and values `(batch, 0, width)`.
+    """The decoder's state before the first word: step counts of 0, and empty keys and values of past steps.
+
+    Outputs: step counts, shape (batch,); keys and values, shape (batch, room, width).
 
     Args:
-        width: Of keys and values together.
-        room: Steps that there is room for; 0 where what is kept grows.
+        width: Width of keys and values together.
+        room: Number of past steps to allocate; 0 if keys and values grow with each step.
     """
 
     def __init__(self, width: int, room: int = 0, **kwargs: Any) -> None:
@@ -37,37 +39,37 @@ class Nothing(keras.layers.Layer):
         self.width, self.room = width, room
 
     def call(self, words: Any) -> tuple[Any, Any]:
-        """Make empty tensors for the batch."""
+        """Return the zero tensors for a batch."""
         batch = ops.shape(words)[0]
         return ops.zeros((batch,), "int32"), ops.zeros((batch, self.room, self.width), self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what `from_config` needs."""
+        """Return the arguments for `from_config`."""
         return {**super().get_config(), "width": self.width, "room": self.room}
 
 
 @keras.saving.register_keras_serializable(package="onehot")
 class Counter(keras.layers.Layer):
-    """Adds the number of steps of `(batch, steps)` to `(batch,)`."""
+    """Adds the number of steps of words, shape (batch, steps), to counts, shape (batch,)."""
 
     def call(self, number: Any, words: Any) -> Any:
-        """Count."""
+        """Return the updated counts."""
         return number + ops.shape(words)[1]
 
     def compute_output_spec(self, number: Any, words: Any) -> Any:
-        """Return shape and type."""
+        """Return the shape and type of the output."""
         return keras.KerasTensor(number.shape, number.dtype)
 
 
 def transformer(sizes: Sizes, settings: Transformer, *, precision: str) -> keras.Model:
-    """Make the network: `source` and `target`, `(batch, positions)` each → logits `(batch, positions, words)`.
+    """Return the network; it maps `source` and `target`, shape (batch, positions), to logits.
 
-    The decoder's embedding is its softmax too.
+    The logits have shape (batch, positions, words). The target embedding and the output layer share their weights.
 
     Args:
-        sizes: Of vocabularies and sentences.
-        settings: Axes; `embedding_dim` a multiple of twice `heads`.
-        precision: `float32` or `bfloat16`, of the products.
+        sizes: Sizes of the vocabularies and sentences.
+        settings: The `model` section; `embedding_dim` must be a multiple of 2 · `heads`.
+        precision: `float32` or `bfloat16`; precision of the matrix products.
     """
     policy: dict[str, Any] = {"dtype": MIXED[precision]}
     width, drop = settings.embedding_dim, settings.dropout
@@ -95,7 +97,7 @@ def transformer(sizes: Sizes, settings: Transformer, *, precision: str) -> keras
 
 
 def transformer_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
-    """Return the two networks of inference; with `lengths`, see `inference_of`, none of them may vary."""
+    """Return the inference networks; all lengths are fixed if `lengths` are given, see `inference_of`."""
     layers = {layer.name: layer for layer in model.layers}
     count = sum(isinstance(layer, EncoderBlock) for layer in layers.values())
     if lengths is not None:
@@ -120,7 +122,7 @@ def _encode(layers: dict[str, Any], source: Any, count: int) -> dict[str, Any]:
         values = layers[f"encoder_{number}"](values, kept)
     values, state = layers["source_norm"](values), {"kept": kept, "steps": steps}
     for number in range(1, count + 1):
-        # Each block's keys and values of the memory hang on the source alone.
+        # Each block's keys and values of the memory depend only on the source.
         state |= {f"memory_{number}": layers[f"memory_{number}"](values), f"past_{number}": past}
     return state
 
@@ -136,6 +138,6 @@ def _decode(
             written, state[f"memory_{number}"], state["kept"], state[name], None if grows else state["steps"]
         )
         if not grows:
-            # The oldest place gives way.
+            # The oldest step is dropped to keep the length fixed.
             after[name] = after[name][:, 1:]
     return layers["target_embedding"](layers["target_norm"](written), reverse=True), after

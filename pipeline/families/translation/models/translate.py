@@ -1,4 +1,4 @@
-"""Sentences in, translations out, so many at a time. NumPy alone."""
+"""Translation of encoded sentences in batches. Uses only NumPy."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from pipeline.families.translation.models.search import Decoder, Translation, be
 
 @dataclass(frozen=True)
 class SearchSettings:
-    """How translations are searched.
+    """Settings of the search for translations.
 
     Attributes:
-        beam: Followed at a time; 1 for greedy.
-        best: Wanted a sentence.
-        length_penalty: See `beam_search`.
-        min_length: Words at least.
-        max_length: Words at most; 0: twice as many as the sentence has, and ten.
-        batch: Sentences at a time.
-        attention: Keep where the network looked.
+        beam: Number of partial translations kept per sentence; 1 for greedy search.
+        best: Number of translations to return per sentence.
+        length_penalty: Exponent of the length penalty; see `beam_search`.
+        min_length: Minimum number of words.
+        max_length: Maximum number of words; 0 for twice the length of the sentence plus ten.
+        batch: Number of sentences translated at a time.
+        attention: Whether to keep the attention weights.
     """
 
     beam: int = 1
@@ -36,31 +36,31 @@ class SearchSettings:
 
 
 def most_words(lengths: Any) -> Any:
-    """Return how long a translation may become, by the words of its sentence, start and end among them."""
+    """Return the maximum length of translations of sentences of these lengths, which include start and end."""
     return 2 * np.maximum(np.asarray(lengths) - 2, 0) + 10
 
 
 def translate(
     decoder: Decoder, source: Any, settings: SearchSettings, *, trimmed: bool = True
 ) -> list[list[Translation]]:
-    """Translate sentences, those of like length together; return their translations in the order given.
+    """Translate sentences in batches of similar length; return the translations in the order of the sentences.
 
     Args:
         decoder: The network.
-        source: `(sentences, positions)`, padded with 0 at the end.
-        settings: How.
-        trimmed: Cut batches to their longest sentence; a network in which padding counts wants all positions.
+        source: Sentences, shape (sentences, positions), padded with 0 at the end.
+        settings: Settings of the search.
+        trimmed: Whether to trim batches to their longest sentence; False for a network in which padding counts.
     """
     lengths = (source != PADDING).sum(axis=1)
     order = np.argsort(lengths, kind="stable")
-    found: list[Any] = [None] * len(source)
+    result: list[Any] = [None] * len(source)
     for rows in _parts(order, settings.batch):
         longest = int(lengths[rows].max())
         part = source[rows][:, :longest] if trimmed else source[rows]
         limit = settings.max_length or most_words(lengths[rows])
         if settings.beam == 1:
             single = greedy(decoder, part, longest=limit, shortest=settings.min_length, attention=settings.attention)
-            translations = [[each] for each in single]
+            translations = [[translation] for translation in single]
         else:
             translations = beam_search(
                 decoder,
@@ -72,9 +72,9 @@ def translate(
                 length_penalty=settings.length_penalty,
                 attention=settings.attention,
             )
-        for row, each in zip(rows.tolist(), translations, strict=True):
-            found[row] = each
-    return found
+        for row, nbest in zip(rows.tolist(), translations, strict=True):
+            result[row] = nbest
+    return result
 
 
 def _parts(order: Any, size: int) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""A trained translation network with its vocabularies: translates sentences and scores references."""
+"""A translation network combined with its vocabularies, to translate sentences and score references."""
 
 import dataclasses
 import sys
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from pipeline.families.translation.models.keras_decoder import KerasDecoder
 
 LOGITS = 2**26
-"""Logits computed at a time: a quarter of a gigabyte."""
+"""Number of logits computed at a time: a quarter of a gigabyte."""
 LENGTH_PENALTY = 0.6
-"""Of a prediction with a beam, as committed in `conf/evaluate/translation.yaml`."""
+"""Length penalty of predictions with a beam, as committed in `conf/evaluate/translation.yaml`."""
 Numbers = npt.NDArray[np.int32]
 
 
@@ -39,58 +39,61 @@ class Translator:
         self.schema, self.model = schema, model
 
     def translated(self, texts: Sequence[str], search: SearchSettings) -> list[list[Translation]]:
-        """Translate sentences; an empty one has no translation, one that is too long is cut and told."""
+        """Translate sentences; an empty one has no translation, a too long one is truncated with a warning."""
         numbers, filled = [], []
-        for place, text in enumerate(texts):
+        for row, text in enumerate(texts):
             words = self.words(text)
             if words:
-                filled.append(place)
+                filled.append(row)
                 numbers.append(self.schema.vocabularies[0].numbers(words))
-        found: list[list[Translation]] = [[] for _ in texts]
+        translations: list[list[Translation]] = [[] for _ in texts]
         if numbers:
-            for place, each in zip(filled, self.search(self.cut(padded(numbers)), search), strict=True):
-                found[place] = each
-        return found
+            for row, nbest in zip(filled, self.search(self.fit_width(padded(numbers)), search), strict=True):
+                translations[row] = nbest
+        return translations
 
     def texts(self, source: Numbers, search: SearchSettings | None = None) -> list[str]:
-        """Translate sentences given as numbers, greedily unless told otherwise; return text."""
+        """Translate encoded sentences, by default with greedy search; return the best translations as text."""
         return [
-            self.text(each[0]) if each else ""
-            for each in self.search(self.cut(source), search or beam_search_settings(1))
+            self.text(nbest[0]) if nbest else ""
+            for nbest in self.search(self.fit_width(source), search or beam_search_settings(1))
         ]
 
     def word_scores(self, source: Numbers, target: Numbers) -> npt.NDArray[np.float64]:
         """Score the prediction of each word, given the reference before it.
 
         Returns:
-            Words to predict, how many of them right, sum of their losses: `(3, sentences)`.
+            Per sentence, number of words, number of correct predictions and sum of the losses, shape (3, sentences).
         """
         trimmed = is_trimmed(self.model)
         lengths = (target != PADDING).sum(axis=1)
-        order, found = np.argsort(lengths, kind="stable"), np.zeros((3, len(source)))
+        order, result = np.argsort(lengths, kind="stable"), np.zeros((3, len(source)))
         widest = int(lengths.max()) if trimmed else target.shape[1]
         size = max(1, LOGITS // (widest * self.schema.words[1]))
         for start in range(0, len(order), size):
             rows = order[start : start + size]
-            before, wanted = source[rows], target[rows]
+            sources, references = source[rows], target[rows]
             if trimmed:
-                before = before[:, : int((before != PADDING).sum(axis=1).max())]
-                wanted = wanted[:, : int(lengths[rows].max())]
-            found[:, rows] = [part.numpy() for part in self._score_graph(before, wanted)]
-        return found
+                sources = sources[:, : int((sources != PADDING).sum(axis=1).max())]
+                references = references[:, : int(lengths[rows].max())]
+            result[:, rows] = [part.numpy() for part in self._score_graph(sources, references)]
+        return result
 
-    def looks(self, texts: Sequence[str]) -> Iterator[tuple[list[str], list[str], npt.NDArray[np.float32]]]:
-        """Give the words of each sentence, of its translation, and where the network looked; nothing if it does not."""
+    def attention_of(self, texts: Sequence[str]) -> Iterator[tuple[list[str], list[str], npt.NDArray[np.float32]]]:
+        """Yield the source words, translated words and attention weights of each sentence.
+
+        Nothing is yielded for empty sentences, or if the network has no attention.
+        """
         search = dataclasses.replace(beam_search_settings(1), attention=True)
-        for text, found in zip(texts, self.translated(texts, search), strict=True):
-            if found and found[0].attention is not None:
+        for text, nbest in zip(texts, self.translated(texts, search), strict=True):
+            if nbest and nbest[0].attention is not None:
                 words = ["<start>", *self.words(text), "<end>"]
-                written = [self.schema.vocabularies[1].words[number] for number in found[0].words]
-                yield words, [*written, "<end>"][: len(found[0].attention)], found[0].attention[:, : len(words)]
+                written = [self.schema.vocabularies[1].words[number] for number in nbest[0].words]
+                yield words, [*written, "<end>"][: len(nbest[0].attention)], nbest[0].attention[:, : len(words)]
 
     @cached_property
     def decoder(self) -> "KerasDecoder":
-        """The two networks of inference, as the search takes them."""
+        """The inference networks, as a decoder for the search."""
         from pipeline.families.translation.models.keras_decoder import KerasDecoder
         from pipeline.families.translation.models.networks import inference_of
 
@@ -104,30 +107,30 @@ class Translator:
 
         def run(source: Any, target: Any) -> Any:
             logits = tf.cast(self.model({"source": source, "target": target[:, :-1]}, training=False), tf.float32)
-            wanted = target[:, 1:]
-            kept = tf.cast(wanted != PADDING, tf.float32) if trimmed else tf.ones(tf.shape(wanted))
-            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(wanted, logits) * kept
-            right = tf.cast(tf.argmax(logits, -1, tf.int32) == wanted, tf.float32) * kept
+            labels = target[:, 1:]
+            kept = tf.cast(labels != PADDING, tf.float32) if trimmed else tf.ones(tf.shape(labels))
+            loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits) * kept
+            right = tf.cast(tf.argmax(logits, -1, tf.int32) == labels, tf.float32) * kept
             return [tf.reduce_sum(part, axis=1) for part in (kept, right, loss)]
 
         sentences = tf.TensorSpec([None, None], tf.int32)
         return tf.function(run, input_signature=[sentences, sentences], autograph=False)
 
     def search(self, source: Numbers, search: SearchSettings) -> list[list[Translation]]:
-        """Translate sentences given as numbers, shape (sentences, positions)."""
+        """Translate encoded sentences, shape (sentences, positions)."""
         return translate(self.decoder, source, search, trimmed=is_trimmed(self.model))
 
     def words(self, text: str) -> list[str]:
-        """Cut a sentence into words, of one that is too long the first; that is told."""
-        words, limit, why = self.schema.tokens(text), self.schema.max_tokens, "data.max_tokens"
+        """Tokenize a sentence; truncate it with a warning if it is too long."""
+        words, limit, reason = self.schema.tokens(text), self.schema.max_tokens, "data.max_tokens"
         if not is_trimmed(self.model):
-            limit, why = self.schema.lengths[0] - 2, "the length of all sentences of this network"
+            limit, reason = self.schema.lengths[0] - 2, "fixed input length of this network"
         if len(words) > limit:
-            print(f"a sentence of {len(words):,} words is cut to {limit} ({why})", file=sys.stderr)
+            print(f"a sentence of {len(words):,} words was truncated to {limit} ({reason})", file=sys.stderr)
         return words[:limit]
 
-    def cut(self, source: Numbers) -> Numbers:
-        """Give sentences the width that a network with fixed lengths wants."""
+    def fit_width(self, source: Numbers) -> Numbers:
+        """Return sentences padded or truncated to the network's input length, if that is fixed."""
         return source if is_trimmed(self.model) else fitted(source, self.schema.lengths[0])
 
     def text(self, translation: Translation) -> str:
@@ -135,7 +138,7 @@ class Translator:
         return self.schema.text(translation.words)
 
     def widths(self, pairs: Sentences) -> tuple[Numbers, Numbers]:
-        """Return source and target sentences as wide as the network takes them."""
+        """Return source and target sentences padded or truncated to the network's fixed lengths, if it has any."""
         if is_trimmed(self.model):
             return pairs.source, pairs.target
         source, target = self.schema.lengths
@@ -143,10 +146,10 @@ class Translator:
 
 
 def is_trimmed(model: "keras.Model") -> bool:
-    """Tell whether batches may be as wide as their longest sentence."""
+    """Return whether the network takes batches that are as wide as their longest sentence."""
     return model.inputs[0].shape[1] is None
 
 
 def beam_search_settings(beam: int, best: int = 1) -> SearchSettings:
-    """Return the search of a prediction: the settings of `conf/evaluate/translation.yaml` as committed."""
+    """Return the search settings of predictions, as committed in `conf/evaluate/translation.yaml`."""
     return SearchSettings(beam=beam, best=best, length_penalty=LENGTH_PENALTY if beam > 1 else 0.0, min_length=1)

@@ -1,4 +1,4 @@
-"""Leaks, groups, doubles and drift."""
+"""Audit a split table for leaks, groups, duplicate rows and drift."""
 
 from pipeline.families.table.data.audit.audit import Audit, audit
 from pipeline.families.table.data.audit.findings import Finding, determines, findings

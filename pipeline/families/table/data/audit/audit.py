@@ -1,8 +1,8 @@
-"""Look at a table as it was split: what each column tells, where the splits are not apart.
+"""Audit a split table: how much each column predicts, and where the splits overlap.
 
-Rows are read once a part of the table, as counts of (index, split, class); the rest is arithmetic over distinct values.
-Columns are judged by what the training rows say of the validation rows; the test rows choose nothing, they are compared
-for doubles, unseen values and drift only.
+Rows are read once per part of the table, as counts of (index, split, class); the rest is arithmetic over distinct
+values. Columns are judged by how well the training rows predict the validation rows. The test rows decide nothing: they
+are compared for duplicates, unseen values and drift only.
 """
 
 from collections.abc import Sequence
@@ -25,17 +25,17 @@ from pipeline.families.table.data.targets import Answers
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found.
+    """The results of an audit.
 
     Attributes:
-        rows: By split, and of the unlabelled file.
-        held_out: How, in words.
+        rows: Number of rows of each split and of the unlabelled file.
+        held_out: How the test rows were held out, in words.
         doubles: Split → share of its rows that equal a training row in every feature.
-        doubles_by_chance: What it would be about if columns had nothing to do with each other.
-        shared_groups: Split → groups that training has, too.
-        repeated_ids: File → ids that stand in several rows, and the lines of one of them.
-        by_design: Columns that differ between the splits because these were cut by time.
-        columns: Each of them.
+        doubles_by_chance: The approximate share if the columns were independent.
+        shared_groups: Split → number of its groups that also occur in training.
+        repeated_ids: File → number of ids that occur in several rows, and the lines of one of them.
+        by_design: Columns that differ between the splits because the splits were cut by time.
+        columns: The audit of each column.
     """
 
     rows: dict[str, int]
@@ -57,14 +57,14 @@ def audit(
     holdout: Holdout,
     scratch: Path,
 ) -> Audit:
-    """Look at all columns and rows.
+    """Audit all columns and rows.
 
     Args:
-        raw: The rows.
-        schema: What is known of them.
-        answers: Their targets.
-        split: Their splits.
-        groups: Rows of each group, by split.
+        raw: The rows of the main file.
+        schema: The schema that was inferred from them.
+        answers: The target of each row.
+        split: The split of each row.
+        groups: For each split, the number of its rows in each group.
         holdout: How rows were held out.
         scratch: A folder for the rows of the unlabelled file, if there is one.
     """
@@ -78,10 +78,10 @@ def audit(
         rows[UNLABELLED] = others.rows
         if layout.id:
             ids[layout.unlabelled] = repeated(others)
-    draws = {name: _independent(found) for name, found in zip(SPLITS, groups, strict=True)}
+    draws = {name: _independent(rows_of_groups) for name, rows_of_groups in zip(SPLITS, groups, strict=True)}
     draws[UNLABELLED] = max(1.0, rows.get(UNLABELLED, 0) * draws["train"] / rows["train"])
     fitted = {column.name: column for column in schema.numeric}
-    with ThreadPoolExecutor(1) as pool:  # NumPy sorts without Python's lock: both take little longer than one
+    with ThreadPoolExecutor(1) as pool:  # NumPy sorts without the GIL: both tasks together take little longer than one
         pending = pool.submit(doubles, raw, split)
         columns = list(judge(raw, others, schema.target, labels_of(answers, split), split, draws, fitted))
     place = {name: i for i, name in enumerate(layout.inputs)}
@@ -91,19 +91,19 @@ def audit(
         doubles=pending.result(),
         doubles_by_chance=doubles_by_chance(raw, split == 0),
         shared_groups={name: int(((groups[0] > 0) & (groups[i] > 0)).sum()) for i, name in enumerate(SPLITS) if i},
-        repeated_ids={file: found for file, found in ids.items() if found[0]},
+        repeated_ids={file: repeats for file, repeats in ids.items() if repeats[0]},
         by_design=_cut_by_time(layout, holdout),
         columns=sorted(columns, key=lambda column: (place.get(column.name, len(place)), column.name)),
     )
 
 
 def _independent(rows: Counts) -> float:
-    """Return how many equal groups tell as much as these of so many rows each (Kish 1965, effective sample size)."""
+    """Return the effective number of groups, given the rows of each (Kish 1965, effective sample size)."""
     return float(rows.sum()) ** 2 / float((rows.astype("float64") ** 2).sum())
 
 
 def _cut_by_time(layout: Layout, holdout: Holdout) -> list[str]:
     if holdout.method != "time":
         return []
-    derived = [name for each in layout.derived if set(each.columns) & set(holdout.by) for name in each.produced]
+    derived = [name for date in layout.derived if set(date.columns) & set(holdout.by) for name in date.produced]
     return [*holdout.by, *derived]

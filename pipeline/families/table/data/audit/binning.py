@@ -1,4 +1,4 @@
-"""Places of values: 0 for none, then categories or the quantiles of a number."""
+"""Assign values to bins: 0 for a missing value, then categories or the quantiles of a number."""
 
 from abc import ABC, abstractmethod
 
@@ -11,24 +11,24 @@ from pipeline.families.table.data.encoding import floats, standardised
 from pipeline.families.table.data.schema import Numeric
 
 
-class Ruler(ABC):
-    """Gives a value its place.
+class Binner(ABC):
+    """Assigns each value to a bin.
 
     Attributes:
-        kind: categorical or numeric.
-        size: Of the places; the place of a category that is not known is `size`.
+        kind: `categorical` or `numeric`.
+        size: Number of bins; an unknown category gets the index `size`.
     """
 
     kind: str
     size: int
 
     @abstractmethod
-    def places(self, values: pa.Array) -> Index:
-        """Return the place of each value."""
+    def bin_indices(self, values: pa.Array) -> Index:
+        """Return the bin index of each value."""
 
 
-class TextRuler(Ruler):
-    """One place a category."""
+class TextBinner(Binner):
+    """One bin per category."""
 
     kind = "categorical"
 
@@ -36,16 +36,16 @@ class TextRuler(Ruler):
         self._texts = texts
         self.size = len(texts) + 1
 
-    def places(self, values: pa.Array) -> Index:
-        """Return the place of each value."""
+    def bin_indices(self, values: pa.Array) -> Index:
+        """Return the bin index of each value."""
         texts, places = distinct(values)
         known = pc.fill_null(pc.index_in(texts, value_set=self._texts), self.size - 1).to_numpy() + 1
-        found: Index = np.append(known, 0).astype(np.int32)[places]
-        return found
+        bins: Index = np.append(known, 0).astype(np.int32)[places]
+        return bins
 
 
-class NumberRuler(Ruler):
-    """One place a quantile of the training rows."""
+class NumberBinner(Binner):
+    """One bin per quantile of the training rows."""
 
     kind = "numeric"
 
@@ -54,9 +54,9 @@ class NumberRuler(Ruler):
         self._edges = np.unique(np.array(column.quantiles[1:], dtype=np.float32))
         self.size = len(self._edges) + 2
 
-    def places(self, values: pa.Array) -> Index:
-        """Return the place of each value."""
+    def bin_indices(self, values: pa.Array) -> Index:
+        """Return the bin index of each value."""
         numbers = floats(values, self._column.name)
-        places = np.searchsorted(self._edges, standardised(numbers, self._column), side="left") + 1
-        places[np.isnan(numbers)] = 0
-        return places.astype(np.int32)
+        bins = np.searchsorted(self._edges, standardised(numbers, self._column), side="left") + 1
+        bins[np.isnan(numbers)] = 0
+        return bins.astype(np.int32)

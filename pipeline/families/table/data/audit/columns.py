@@ -1,4 +1,4 @@
-"""What each column tells by itself, from counts of rows by value, split and class."""
+"""Audit each column by itself, from counts of rows by value, split and class."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.splits import DROPPED, SPLITS, Splits
-from pipeline.families.table.data.audit.binning import NumberRuler, Ruler, TextRuler
+from pipeline.families.table.data.audit.binning import Binner, NumberBinner, TextBinner
 from pipeline.families.table.data.audit.statistics import (
     DECILES,
     TEST,
@@ -28,33 +28,34 @@ from pipeline.families.table.data.schema import Numeric
 from pipeline.families.table.data.targets import Answers, class_counts
 
 LABELS = 16
-"""Classes told apart; rarer ones count as one."""
+"""Classes that are distinguished; rarer ones are merged into one."""
 UNLABELLED = "unlabelled"
 
 
 @dataclass(frozen=True)
 class ColumnAudit:
-    """One column.
+    """The audit of one column.
 
     Attributes:
-        name: Of the column.
-        kind: categorical, numeric, or none: no feature, but the key of a join or of the split.
-        values: Different ones in the training rows; None for numbers with fractions, which are counted by quantiles.
-        missing: Share of the training rows without one.
-        most_frequent: Share of the training rows that have the most frequent value (or quantile), or none.
-        auc: Area under the ROC curve of the validation rows by this column alone: each value's mean target in the
-            training rows; the mean over classes; for an amount, the upper half against the lower. None where the
-            validation rows are of one sort only.
-        accuracy: Share of the validation rows that have the most frequent class (tenth, of amounts) of their value's
+        name: Name of the column.
+        kind: `categorical`, `numeric`, or `none` for a column that is not a feature but the key of a join or the split.
+        values: Number of distinct values in the training rows; None for numbers with fractions, which are counted by
+            quantiles.
+        missing: Share of the training rows without a value.
+        most_frequent: Share of the training rows that have the most frequent value (or quantile, or no value).
+        auc: Area under the ROC curve of the validation rows by this column alone, scored by each value's mean target
+            in the training rows; the mean over classes; for an amount, the upper half against the lower. None if the
+            validation rows are all positive or all negative.
+        accuracy: Share of the validation rows that have the most frequent class (for amounts, decile) of their value's
             training rows.
-        accuracy_without: Share that has the most frequent class.
-        constant: Of the values with several training rows, the share whose rows are all of one class (tenth).
-        constant_by_chance: What it would be if rows had nothing in common.
-        repeated: Values with several training rows.
-        known: Share of the test rows with a value that training has.
+        accuracy_without: Share of the validation rows that have the most frequent class.
+        constant: Share of the values with several training rows whose rows are all of one class (or decile).
+        constant_by_chance: The same share if rows had nothing in common.
+        repeated: Number of values with several training rows.
+        known: Share of the test rows with a value that occurs in training.
         unseen: Split → share of its rows with a value that no training row has.
         drift: Split → population stability index against the training rows.
-        drift_by_chance: Split → what it would be about if nothing had changed.
+        drift_by_chance: Split → the approximate index if nothing had changed.
     """
 
     name: str
@@ -76,40 +77,43 @@ class ColumnAudit:
 
 @dataclass(frozen=True)
 class Labels:
-    """A small class for each row, and the questions by which columns are judged: which classes are a yes."""
+    """A small class number for each row, and the binary questions by which columns are judged.
+
+    A question is a mask of the classes that count as positive, shape (classes,).
+    """
 
     rows: npt.NDArray[np.int8]
     questions: list[npt.NDArray[np.bool_]]
 
     @property
     def classes(self) -> int:
-        """How many there are."""
+        """Number of classes."""
         return len(self.questions[0])
 
 
 def labels_of(answers: Answers, split: Splits) -> Labels:
-    """Cut amounts into tenths of the training rows; fold rare classes into one."""
+    """Cut amounts into deciles of the training rows; merge rare classes into one."""
     train = answers.values[split == TRAIN]
     if not answers.classes:
         edges = np.unique(np.quantile(train, np.linspace(0, 1, DECILES + 1)[1:-1]))
         middle = np.searchsorted(edges, np.median(train), side="right")
         upper = np.arange(len(edges) + 1) >= middle
-        if middle == np.searchsorted(edges, train.min(), side="right"):  # most are the least: zeros, mostly
+        if middle == np.searchsorted(edges, train.min(), side="right"):  # most rows have the minimum, usually zero
             upper = np.arange(len(edges) + 1) > middle
         return Labels(_by_parts(answers, lambda amounts: np.searchsorted(edges, amounts, side="right")), [upper])
     common = np.argsort(-class_counts(answers, split)[TRAIN], kind="stable")
     rank = np.minimum(np.argsort(common), LABELS - 1)
     classes = min(len(answers.classes), LABELS)
-    asked = [rank[1]] if classes == 2 else range(classes)
+    positives = [rank[1]] if classes == 2 else range(classes)
     labels = _by_parts(answers, lambda codes: rank[codes.astype(np.int32)])
-    return Labels(labels, [np.arange(classes) == label for label in asked])
+    return Labels(labels, [np.arange(classes) == label for label in positives])
 
 
 def _by_parts(answers: Answers, label: Callable[[npt.NDArray[Any]], npt.NDArray[Any]]) -> npt.NDArray[np.int8]:
-    found = np.empty(len(answers.values), dtype=np.int8)
-    for part in parts(len(found)):
-        found[part] = label(np.nan_to_num(answers.values[part]))
-    return found
+    labels = np.empty(len(answers.values), dtype=np.int8)
+    for part in parts(len(labels)):
+        labels[part] = label(np.nan_to_num(answers.values[part]))
+    return labels
 
 
 def judge(
@@ -121,16 +125,16 @@ def judge(
     draws: Mapping[str, float],
     numeric: Mapping[str, Numeric],
 ) -> Iterator[ColumnAudit]:
-    """Look at each column.
+    """Audit each column.
 
     Args:
-        raw: All rows.
+        raw: All rows of the main file.
         others: Rows without a target, to compare with.
         target: The column to predict, which is left out.
-        labels: Its classes.
-        split: Of each row.
-        draws: Split → how many independent draws its rows are worth.
-        numeric: Columns of numbers, fitted.
+        labels: The class of each row.
+        split: The split of each row.
+        draws: Split → effective number of independent rows.
+        numeric: Name → fitted column of numbers.
     """
     table = raw.table
     width = len(SPLITS) * labels.classes
@@ -142,36 +146,36 @@ def judge(
         for name in names:
             values = raw.values(name)
             texts, own = distinct(values)
-            ruler = NumberRuler(numeric[name]) if name in numeric else TextRuler(texts)
-            kind = ruler.kind if name in table.layout.inputs else "none"
-            places = ruler.places(values) if name in numeric else own + 1
-            seen = _Seen(name, kind, ruler, cells, places, own + 1)
-            yield _judged(seen, labels, draws, _other_counts(others, name, ruler))
+            binner = NumberBinner(numeric[name]) if name in numeric else TextBinner(texts)
+            kind = binner.kind if name in table.layout.inputs else "none"
+            places = binner.bin_indices(values) if name in numeric else own + 1
+            column = _CountedColumn(name, kind, binner, cells, places, own + 1)
+            yield _judged(column, labels, draws, _other_counts(others, name, binner))
     for name in table.numbers:
         if name in numeric:
-            ruler = NumberRuler(numeric[name])
-            index, places, exact = _numbers(raw.numbers[name].read(), ruler)
+            binner = NumberBinner(numeric[name])
+            index, places, exact = _numbers(raw.numbers[name].read(), binner)
             cells = _cells(index, cell, len(places), width)
-            seen = _Seen(name, ruler.kind, ruler, cells, places, exact)
-            yield _judged(seen, labels, draws, _other_counts(others, name, ruler))
+            column = _CountedColumn(name, binner.kind, binner, cells, places, exact)
+            yield _judged(column, labels, draws, _other_counts(others, name, binner))
 
 
-def _numbers(numbers: Floats, ruler: NumberRuler) -> tuple[Index, Index, Index | None]:
-    """Return the index of each row, the ruler's place of each index, and its own place where numbers are whole.
+def _numbers(numbers: Floats, binner: NumberBinner) -> tuple[Index, Index, Index | None]:
+    """Return the index of each row, the bin of each index, and the exact place of each index if numbers are whole.
 
-    Whole numbers may be names: of persons, shops, orders. Those with fractions are counted by quantiles at once.
+    Whole numbers may be names, of persons, shops or orders. Numbers with fractions are counted by quantiles only.
     """
     present = numbers[~np.isnan(numbers)]
     if (present == np.rint(present)).all():
         encoded = pa.array(numbers, from_pandas=True).dictionary_encode()
         index = pc.fill_null(encoded.indices, MISSING).to_numpy()
-        return index, ruler.places(encoded.dictionary), np.arange(1, len(encoded.dictionary) + 1, dtype=np.int32)
-    return ruler.places(pa.array(numbers)) - 1, np.arange(1, ruler.size, dtype=np.int32), None
+        return index, binner.bin_indices(encoded.dictionary), np.arange(1, len(encoded.dictionary) + 1, dtype=np.int32)
+    return binner.bin_indices(pa.array(numbers)) - 1, np.arange(1, binner.size, dtype=np.int32), None
 
 
 @dataclass(frozen=True)
 class _Cells:
-    """Rows counted by index and by cell (split × class); `index` is -1 where there is no value."""
+    """Counts of rows by index and by cell (split × class); `index` is -1 where a value is missing."""
 
     index: npt.NDArray[np.int64]
     cell: npt.NDArray[np.int64]
@@ -179,72 +183,81 @@ class _Cells:
 
 
 def _cells(index: Index, cell: npt.NDArray[Any], size: int, width: int) -> _Cells:
-    size, stride = size + 1, width + 1  # a place for no value, a cell for the dropped
+    size, stride = size + 1, width + 1  # one more place for missing values, one more cell for dropped rows
     if size * stride <= 4 * len(index) + 1000:
         total = np.zeros(size * stride, dtype=np.int64)
         for rows in parts(len(index)):
             total += np.bincount((index[rows] + 1) * stride + cell[rows], minlength=len(total))
-        found = np.flatnonzero(total)
-        count = total[found]
+        occupied = np.flatnonzero(total)
+        count = total[occupied]
     else:
-        found, count = np.unique((index.astype(np.int64) + 1) * stride + cell, return_counts=True)
-    kept = found % stride < width
-    return _Cells(found[kept] // stride - 1, found[kept] % stride, count[kept])
+        occupied, count = np.unique((index.astype(np.int64) + 1) * stride + cell, return_counts=True)
+    kept = occupied % stride < width
+    return _Cells(occupied[kept] // stride - 1, occupied[kept] % stride, count[kept])
 
 
 @dataclass(frozen=True)
-class _Seen:
-    """A column as counted: the ruler's place of each index, and that of its value among all values, if it is known."""
+class _CountedColumn:
+    """A counted column.
+
+    Attributes:
+        name: Name of the column.
+        kind: As in `ColumnAudit`.
+        binner: Assigns its values to bins.
+        cells: Its rows, counted by index and by cell.
+        places: The bin of each index.
+        exact: The place of each index's value among all values; None for numbers with fractions.
+    """
 
     name: str
     kind: str
-    ruler: Ruler
+    binner: Binner
     cells: _Cells
     places: Index
     exact: Index | None
 
     def tally(self, places: Index, size: int, classes: int) -> Tally:
-        """Return counts `(places, splits, classes)`; place 0 is for rows without a value."""
+        """Return counts, shape (places, splits, classes); place 0 is for rows without a value."""
         width = len(SPLITS) * classes
-        found = np.zeros(size * width, dtype=np.int32)
+        total = np.zeros(size * width, dtype=np.int32)
         place = np.append(places, 0).astype(np.int64)[self.cells.index]
-        np.add.at(found, place * width + self.cells.cell, self.cells.count)
-        return found.reshape(size, len(SPLITS), classes)
+        np.add.at(total, place * width + self.cells.cell, self.cells.count)
+        return total.reshape(size, len(SPLITS), classes)
 
 
-def _other_counts(others: RawRows | None, name: str, ruler: Ruler) -> Counts | None:
-    """Count the unlabelled rows by place, those of unknown categories last; None where they lack the column."""
+def _other_counts(others: RawRows | None, name: str, binner: Binner) -> Counts | None:
+    """Count the unlabelled rows by bin, unknown categories last; return None if they lack the column."""
     if others is None or name not in {*others.table.owners, *others.table.numbers}:
         return None
     if name in others.numbers:
-        return counts(ruler.places(pa.array(others.numbers[name].read())), ruler.size + 1)
-    places = np.append(ruler.places(others.values(name)), 0)
+        return counts(binner.bin_indices(pa.array(others.numbers[name].read())), binner.size + 1)
+    places = np.append(binner.bin_indices(others.values(name)), 0)
     uses = counts(others.index(name) + 1, len(others.values(name)) + 1)
-    return np.bincount(places, weights=np.roll(uses, -1), minlength=ruler.size + 1).astype(np.int64)
+    return np.bincount(places, weights=np.roll(uses, -1), minlength=binner.size + 1).astype(np.int64)
 
 
-def _judged(seen: _Seen, labels: Labels, draws: Mapping[str, float], others: Counts | None) -> ColumnAudit:
-    ruler = seen.ruler
-    tally = seen.tally(seen.places, ruler.size, labels.classes)
+def _judged(column: _CountedColumn, labels: Labels, draws: Mapping[str, float], others: Counts | None) -> ColumnAudit:
+    binner = column.binner
+    tally = column.tally(column.places, binner.size, labels.classes)
     exact = tally
-    if ruler.kind == "numeric" and seen.exact is not None:
-        exact = seen.tally(seen.exact, int(seen.exact.max(initial=0)) + 1, labels.classes)
+    if binner.kind == "numeric" and column.exact is not None:
+        exact = column.tally(column.exact, int(column.exact.max(initial=0)) + 1, labels.classes)
     rows = {split: np.append(tally[:, i].sum(axis=1), 0) for i, split in enumerate(SPLITS)}
     if others is not None:
         rows[UNLABELLED] = others
     train, by_value = rows["train"], exact.sum(axis=2)
-    constant, by_chance, repeated = constant_share(exact[1:, TRAIN]) if seen.exact is not None else (None, None, 0)
+    constant, by_chance, repeated = constant_share(exact[1:, TRAIN]) if column.exact is not None else (None, None, 0)
     likeliest = np.where(train[:-1] > 0, tally[:, TRAIN].argmax(axis=1), tally[:, TRAIN].sum(axis=0).argmax())
     right = tally[np.arange(len(tally)), VAL, likeliest].sum()
     usual = tally[:, VAL].sum(axis=0)[tally[:, TRAIN].sum(axis=0).argmax()]
-    drift = {name: stability(train, found, ruler.kind) for name, found in rows.items() if name not in ("train", "val")}
+    drift = {name: stability(train, after, binner.kind) for name, after in rows.items() if name not in ("train", "val")}
     return ColumnAudit(
-        name=seen.name,
-        kind=seen.kind,
-        values=int((by_value[1:, TRAIN] > 0).sum()) if seen.exact is not None else None,
+        name=column.name,
+        kind=column.kind,
+        values=int((by_value[1:, TRAIN] > 0).sum()) if column.exact is not None else None,
         missing=float(train[0] / train.sum()),
         most_frequent=float(by_value[:, TRAIN].max() / train.sum()),
-        auc=auc_alone(tally, labels.questions, ruler.kind),
+        auc=auc_alone(tally, labels.questions, binner.kind),
         accuracy=float(right / rows["val"].sum()),
         accuracy_without=float(usual / rows["val"].sum()),
         constant=constant,
@@ -252,9 +265,9 @@ def _judged(seen: _Seen, labels: Labels, draws: Mapping[str, float], others: Cou
         repeated=repeated,
         known=float(by_value[1:, TEST][by_value[1:, TRAIN] > 0].sum() / rows["test"].sum()),
         unseen={
-            split: float(found[1:][train[1:] == 0].sum() / found.sum())
-            for split, found in rows.items()
-            if split != "train" and ruler.kind == "categorical"
+            split: float(total[1:][train[1:] == 0].sum() / total.sum())
+            for split, total in rows.items()
+            if split != "train" and binner.kind == "categorical"
         },
         drift={split: index for split, (index, _) in drift.items()},
         drift_by_chance={

@@ -1,4 +1,4 @@
-"""What an audit finds worth a warning, and the page that shows all of it."""
+"""Derive warnings from an audit."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,20 +7,23 @@ from pipeline.families.table.data.audit.audit import Audit
 from pipeline.families.table.data.audit.columns import ColumnAudit
 
 ALONE = 0.85
-"""A column whose AUC alone is above this tells nearly everything: few honest ones do."""
+"""AUC of a single column from which on it predicts nearly everything; few legitimate columns do."""
 DETERMINED = 0.99
-"""Share of rows right by one column alone, where at most a tenth of the mistakes without it are left."""
+"""Share of rows that one column alone predicts correctly, provided that at most a tenth of the errors remain."""
 CONSTANT = 0.5
-"""Share of a column's values with one class only, chance taken off."""
+"""Share of a column's values with one class only, corrected for chance."""
 REPEATED = 30
-"""Values with several rows that it takes to be names, of persons or shops; fewer that tell the answer are an answer."""
+"""Values with several rows that a column needs to count as names, of persons or shops.
+
+A column with fewer that predicts the target counts as the target itself.
+"""
 SHARED = 0.2
-"""Share of held-out rows whose value training knows, from which on such values are a short cut."""
+"""Share of held-out rows whose value occurs in training, from which on such values are a shortcut."""
 DOUBLES, DOUBLES_BY_CHANCE = 0.01, 3.0
-"""Share of held-out rows that equal a training row, absolute and as a multiple of what chance gives."""
+"""Share of held-out rows that equal a training row, absolute and as a multiple of the share expected by chance."""
 UNSEEN, ALWAYS = 0.2, 0.999
 DRIFT, DRIFT_BY_CHANCE = 0.25, 4.0
-"""Stability index, absolute and as a multiple of what chance gives."""
+"""Stability index, absolute and as a multiple of the index expected by chance."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +31,9 @@ class Finding:
     """A warning.
 
     Attributes:
-        kind: leak, group, doubles, ids, unseen, drift or constant.
-        subject: Column, split or file.
-        text: What it is and what to do.
+        kind: One of leak, group, doubles, ids, unseen, drift and constant.
+        subject: The column, split or file that the warning is about.
+        text: The problem and what to do about it.
     """
 
     kind: str
@@ -39,12 +42,12 @@ class Finding:
 
 
 def findings(audit: Audit) -> list[Finding]:
-    """Return the warnings, the gravest first."""
-    found = [*_rows(audit)]
+    """Return the warnings, the most severe first."""
+    warnings = [*_rows(audit)]
     for column in audit.columns:
-        found += _column(column, column.name in audit.by_design)
+        warnings += _column(column, column.name in audit.by_design)
     order = ["leak", "group", "doubles", "ids", "unseen", "drift", "constant"]
-    return sorted(found, key=lambda each: order.index(each.kind))
+    return sorted(warnings, key=lambda warning: order.index(warning.kind))
 
 
 def _rows(audit: Audit) -> Iterator[Finding]:
@@ -53,12 +56,13 @@ def _rows(audit: Audit) -> Iterator[Finding]:
             yield Finding(
                 "doubles",
                 split,
-                f"{share:.1%} of the {split} rows equal a training row in every feature: the network may know their "
-                "answers by heart. Remove doubles, or split by what they have in common (data.split=group)",
+                f"{share:.1%} of the {split} rows equal a training row in every feature: the network may have "
+                "memorised their targets. Remove the duplicates, or split by what they have in common "
+                "(data.split=group)",
             )
     for file, (count, lines) in audit.repeated_ids.items():
         yield Finding(
-            "ids", file, f"{count:,} ids stand in several rows, the first in lines {', '.join(map(str, lines))}"
+            "ids", file, f"{count:,} ids occur in several rows, the first in lines {', '.join(map(str, lines))}"
         )
 
 
@@ -75,7 +79,7 @@ def _column(column: ColumnAudit, differs_by_design: bool) -> Iterator[Finding]:
         yield from _differences(column)
     if column.most_frequent >= ALWAYS:
         yield Finding(
-            "constant", name, f"the same in {column.most_frequent:.2%} of the training rows; data.drop takes it out"
+            "constant", name, f"the same in {column.most_frequent:.2%} of the training rows; remove it with data.drop"
         )
 
 
@@ -85,15 +89,15 @@ def _differences(column: ColumnAudit) -> Iterator[Finding]:
             yield Finding(
                 "unseen",
                 column.name,
-                f"{share:.0%} of the {split} rows have a value that no training row has: unknown to all",
+                f"{share:.0%} of the {split} rows have a value that no training row has",
             )
     for split, index in column.drift.items():
         if index >= max(DRIFT, DRIFT_BY_CHANCE * column.drift_by_chance[split]):
             yield Finding(
                 "drift",
                 column.name,
-                f"the {split} rows are distributed otherwise than the training rows (stability index {index:.2f}; "
-                f"above {DRIFT} is much)",
+                f"the {split} rows are distributed differently from the training rows (stability index {index:.2f}; "
+                f"above {DRIFT} indicates strong drift)",
             )
 
 
@@ -104,25 +108,25 @@ def _group(column: ColumnAudit) -> Finding | None:
         return None
     beyond = (column.constant - column.constant_by_chance) / max(1 - column.constant_by_chance, 1e-9)
     if beyond >= CONSTANT:
-        told = (
-            f"all rows of a value have one target in {column.constant:.0%} of its values with several rows (by chance "
+        reason = (
+            f"{column.constant:.0%} of its values with several rows have the same target in all of them (by chance "
             f"{column.constant_by_chance:.0%})"
         )
     elif column.kind != "numeric" and column.auc is not None and column.auc >= ALONE:
-        told = f"its values tell the target almost alone (AUC {column.auc:.3f} on the validation rows)"
+        reason = f"its values predict the target almost on their own (AUC {column.auc:.3f} on the validation rows)"
     else:
         return None
     return Finding(
         "group",
         column.name,
-        f"{told}, and {column.known:.0%} of the test rows have a value that training knows: a score of these is no "
-        f"score of new ones. To hold them out whole: data.split=group data.split_by=[{column.name}]. If it is known "
-        f"only afterwards: data.drop=[{column.name}]",
+        f"{reason}, and {column.known:.0%} of the test rows have a value that also occurs in training: scores on them "
+        f"will not generalise to unseen values. To hold out whole groups, set data.split=group "
+        f"data.split_by=[{column.name}]. If its value is known only after the target, set data.drop=[{column.name}]",
     )
 
 
 def determines(column: ColumnAudit) -> bool:
-    """Say whether a column is the answer, written otherwise."""
+    """Return whether a column is the target in another form."""
     return column.accuracy >= DETERMINED and 1 - column.accuracy <= (1 - column.accuracy_without) / 10
 
 
@@ -132,13 +136,14 @@ def _leak(column: ColumnAudit) -> Iterator[Finding]:
         yield Finding(
             "leak",
             column.name,
-            f"determines the target: by it alone {column.accuracy:.2%} of the validation rows are right "
-            f"({column.accuracy_without:.0%} without it). If it is known only afterwards: data.drop=[{column.name}]",
+            f"determines the target: it alone predicts {column.accuracy:.2%} of the validation rows correctly "
+            f"({column.accuracy_without:.0%} without it). If its value is known only after the target, set "
+            f"data.drop=[{column.name}]",
         )
     elif alone:
         yield Finding(
             "leak",
             column.name,
-            f"tells the target almost alone: AUC {column.auc:.3f} on the validation rows. If it is known only "
-            f"afterwards: data.drop=[{column.name}]",
+            f"predicts the target almost on its own: AUC {column.auc:.3f} on the validation rows. If its value is "
+            f"known only after the target, set data.drop=[{column.name}]",
         )

@@ -1,4 +1,4 @@
-"""The audit for programs and for people."""
+"""Format an audit for programs (JSON) and for people (Markdown)."""
 
 from dataclasses import asdict
 from typing import Any
@@ -11,29 +11,29 @@ DRIFTING = ("test", UNLABELLED)
 
 
 def as_dict(audit: Audit, found: list[Finding]) -> dict[str, Any]:
-    """Return what `reports/audit.json` holds."""
-    return {"warnings": [vars(each) for each in found], **asdict(audit)}
+    """Return the content of `reports/audit.json`."""
+    return {"warnings": [vars(finding) for finding in found], **asdict(audit)}
 
 
 def page(name: str, audit: Audit, found: list[Finding]) -> str:
-    """Return the audit for people, in Markdown."""
+    """Return the audit as a page in Markdown."""
     rows = ", ".join(f"{split} {count:,}" for split, count in audit.rows.items())
     doubles = ", ".join(f"{split} {share:.2%}" for split, share in audit.doubles.items())
     shared = ", ".join(f"{split} {count:,}" for split, count in audit.shared_groups.items())
-    warnings = [f"- **{each.kind}** `{each.subject}`: {each.text}" for each in found] or ["None."]
-    table = [_cells(column) for column in sorted(audit.columns, key=lambda each: -(each.auc or 0))]
+    warnings = [f"- **{finding.kind}** `{finding.subject}`: {finding.text}" for finding in found] or ["None."]
+    table = [_cells(column) for column in sorted(audit.columns, key=lambda column: -(column.auc or 0))]
     return "\n".join(
         [
             f"# Audit of {name}\n",
             f"Rows: {rows}. Test rows held out: {audit.held_out}.",
             f"Rows that equal a training row in every feature: {doubles} (by chance {audit.doubles_by_chance:.2%}). "
-            f"Groups that training has, too: {shared}.\n",
+            f"Groups that also occur in training: {shared}.\n",
             "## Warnings\n",
             *warnings,
             "\n## Columns\n",
-            "AUC: by this column alone, from the training rows to the validation rows. Constant: of its values with",
-            "several training rows, the share with one target only (by chance). Unseen: rows whose value no training",
-            "row has. Drift: population stability index against the training rows.\n",
+            "AUC: by this column alone, fitted on the training rows, scored on the validation rows. Constant: share of",
+            "its values with several training rows that have one target only (by chance). Unseen: share of rows whose",
+            "value no training row has. Drift: population stability index against the training rows.\n",
             *_markdown(table),
             "",
         ]

@@ -1,4 +1,4 @@
-// A prompt, and the network goes on from it.
+// A form for a prompt, and the text with which the network continues it.
 
 import { field, form, make } from "./elements.js";
 import { PromptError, Texts } from "./texts.js";
@@ -14,13 +14,13 @@ export function view({ networks, facts }, example) {
   const stop = make("button", { type: "button", class: "plain", onclick: () => { stopped = true; } }, "Stop");
   const submit = async (result) => {
     stopped = false;
-    // Read aloud once it is whole, not letter by letter.
+    // Screen readers announce the text once it is complete, not letter by letter.
     result.setAttribute("aria-busy", "true");
     try {
       for await (const character of texts.write(prompt.value, Number(length.value), Number(temperature.value))) {
         result.append(character);
         if (stopped) break;
-        // Now and then the page is drawn.
+        // Give the browser time to redraw the page.
         if (result.textContent.length % 4 === 0) await new Promise((resume) => setTimeout(resume));
       }
     } finally {
@@ -28,7 +28,7 @@ export function view({ networks, facts }, example) {
     }
   };
   const fields = make("div", { class: "fields" }, field("Characters to write", length), field(make("span", {}, "Temperature ", number), temperature));
-  const section = form([field("Beginning", prompt), fields], "Write", submit, [PromptError]);
+  const section = form([field("Prompt", prompt), fields], "Write", submit, [PromptError]);
   section.querySelector(".buttons").append(stop);
   return section;
 }

@@ -1,11 +1,11 @@
-// Sentences and their translations: what pipeline/portable/sentences.py does with a beam of one.
+// Translation of sentences by greedy search, as in pipeline/families/translation/bundle/reader.py.
 
 export class SentenceError extends Error {}
 
 const [PADDING, UNKNOWN, START, END] = [0, 1, 2, 3];
 const JOINER = "￭";
 const SPACE = "▁";
-// What Python takes for a space; `\s` here differs in a few.
+// The characters that Python treats as spaces; JavaScript's `\s` differs in a few.
 const SPACE_CLASS = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000";
 const SPACES = new RegExp(`[${SPACE_CLASS}]+`, "u");
 const LETTERS = "[\\p{L}\\p{N}\\p{M}_]+";
@@ -32,7 +32,7 @@ const TOKENIZERS = {
   },
 };
 
-/** Translates, always taking the most probable word. */
+/** Translates sentences by greedy search: the most probable word at each step. */
 export class Sentences {
   constructor(networks, facts) {
     this.encoder = networks.encoder;
@@ -40,17 +40,18 @@ export class Sentences {
     this.facts = facts;
     [this.source, this.target] = facts.vocabularies;
     this.numbers = new Map(this.source.map((word, number) => [word, number]));
-    [this.cutter, this.joiner] = facts.tokenizers.map((name) => TOKENIZERS[name]);
+    [this.sourceTokenizer, this.targetTokenizer] = facts.tokenizers.map((name) => TOKENIZERS[name]);
   }
 
   /**
    * Translate a sentence.
    *
-   * @returns {Promise<{text: string, words: string[], source: string[], unknown: string[], cut: number, attention: number[][] | null}>}
-   *   `attention`: of each word and the end, how much it looked at each word of the source.
+   * @returns {Promise<{text: string, words: string[], source: string[], unknown: string[], truncated: number, attention: number[][] | null}>}
+   *   `truncated`: number of words left out at the end of the sentence; `attention`: weights over the source words, one
+   *   row per translated word and one for the end; null for a network without attention.
    */
   async translate(sentence) {
-    const all = this.cutter.tokens(this.facts.lowercase ? sentence.toLowerCase() : sentence);
+    const all = this.sourceTokenizer.tokens(this.facts.lowercase ? sentence.toLowerCase() : sentence);
     if (!all.length) throw new SentenceError("There is nothing to translate: write a sentence.");
     const longest = this.facts.source_length ? this.facts.source_length - 2 : this.facts.max_tokens;
     const words = all.slice(0, longest);
@@ -61,35 +62,35 @@ export class Sentences {
     const written = [];
     const attention = [];
     let last = START;
-    for (let place = 0; place < 2 * words.length + 10; place += 1) {
-      const found = await this.decoder.run({ token: { values: [last], shape: [1, 1] }, ...state });
-      last = best(found.logits.values, place === 0);
-      if (found.attention) attention.push(Array.from(found.attention.values).slice(0, numbers.length));
+    for (let step = 0; step < 2 * words.length + 10; step += 1) {
+      const outputs = await this.decoder.run({ token: { values: [last], shape: [1, 1] }, ...state });
+      last = best(outputs.logits.values, step === 0);
+      if (outputs.attention) attention.push(Array.from(outputs.attention.values).slice(0, numbers.length));
       if (last === END) break;
       written.push(last);
-      state = { ...state, ...Object.fromEntries(this.facts.changing.map((name) => [name, found[name]])) };
+      state = { ...state, ...Object.fromEntries(this.facts.changing.map((name) => [name, outputs[name]])) };
     }
     return {
-      text: this.joiner.text(written.map((number) => this.target[number])),
+      text: this.targetTokenizer.text(written.map((number) => this.target[number])),
       words: written.map((number) => this.target[number]),
       source: [this.source[START], ...words, this.source[END]],
       unknown: words.filter((word) => this.number(word) === UNKNOWN),
-      cut: all.length - words.length,
+      truncated: all.length - words.length,
       attention: attention.length ? attention : null,
     };
   }
 
   number(word) {
-    const found = this.numbers.get(word) ?? UNKNOWN;
-    return found > END ? found : UNKNOWN;
+    const number = this.numbers.get(word) ?? UNKNOWN;
+    return number > END ? number : UNKNOWN;
   }
 }
 
 function best(logits, isFirst) {
-  let found = UNKNOWN;
+  let highest = UNKNOWN;
   logits.forEach((logit, number) => {
     const allowed = number !== PADDING && number !== START && !(isFirst && number === END);
-    if (allowed && logit > logits[found]) found = number;
+    if (allowed && logit > logits[highest]) highest = number;
   });
-  return found;
+  return highest;
 }

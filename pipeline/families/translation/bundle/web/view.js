@@ -1,4 +1,4 @@
-// A sentence, its translation, and where the network looked.
+// A form for a sentence, its translation, and a table of the attention weights.
 
 import { field, form, make } from "./elements.js";
 import { SentenceError, Sentences } from "./sentences.js";
@@ -6,25 +6,25 @@ import { SentenceError, Sentences } from "./sentences.js";
 export function view({ networks, facts }, example) {
   const sentences = new Sentences(networks, facts);
   const sentence = make("textarea", { name: "sentence" }, example.input?.[0] ?? "");
-  const submit = async (result, besides) => {
-    const found = await sentences.translate(sentence.value);
-    result.append(make("strong", { id: "translation" }, found.text));
-    if (found.unknown.length) result.append(make("p", {}, `Unknown words: ${found.unknown.join(" ")}.`));
-    if (found.cut) result.append(make("p", {}, `The last ${found.cut} words are left out: the sentence is longer than any in training.`));
-    if (found.attention) besides.append(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Attention" }, attentionTable(found)));
+  const submit = async (result, extras) => {
+    const translation = await sentences.translate(sentence.value);
+    result.append(make("strong", { id: "translation" }, translation.text));
+    if (translation.unknown.length) result.append(make("p", {}, `Unknown words: ${translation.unknown.join(" ")}.`));
+    if (translation.truncated) result.append(make("p", {}, `The last ${translation.truncated} words were left out: the sentence is too long for this network.`));
+    if (translation.attention) extras.append(make("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Attention" }, attentionTable(translation)));
   };
-  const about = make("p", {}, "Word by word the most probable one; a search with a beam, as in Python, may find better ones.");
+  const about = make("p", {}, "Greedy search: the most probable word at each step. Beam search, as in Python, may find better translations.");
   return form([about, field("Sentence", sentence)], "Translate", submit, [SentenceError]);
 }
 
 function attentionTable({ source, words, attention }) {
   const head = make("tr", {}, make("td"), ...source.map((word) => make("th", { scope: "col" }, word)));
-  const rows = attention.map((weights, place) =>
-    make("tr", {}, make("th", { scope: "row" }, words[place] ?? "(end)"), ...weights.map(cell)));
-  return make("table", { id: "attention" }, make("caption", {}, "Where the network looked while it wrote each word (row), in per cent"), make("tbody", {}, head, ...rows));
+  const rows = attention.map((weights, row) =>
+    make("tr", {}, make("th", { scope: "row" }, words[row] ?? "(end)"), ...weights.map(cell)));
+  return make("table", { id: "attention" }, make("caption", {}, "Attention of each translated word (row) to the source words (columns), in per cent"), make("tbody", {}, head, ...rows));
 }
 
-// As a figure for the ear, as a square of that size for the eye.
+// Screen readers announce the number; the area of the square shows it.
 function cell(weight) {
   const percent = Math.round(100 * weight);
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
