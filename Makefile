@@ -8,7 +8,7 @@ SOURCES := pipeline hydra_plugins tests benchmarks examples
 EXTRAS := data parallel export sweep lightgbm install
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 $(INSTALLED): requirements.lock requirements/environment.sh
 	@echo "environment: installing requirements.lock into .venv"
@@ -24,16 +24,16 @@ repro: $(INSTALLED) ## run the experiment in params.yaml: all stages of dvc.yaml
 	@python -m pipeline.doctor --before-dvc --mend --quiet
 	@dvc repro
 
-test: check ## format, lint, types, layer contracts and every test
+test: check ## check format, lint, types and layer contracts, and run all tests except test-faults
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not faults"
 
-test-faults: $(DEVELOPMENT) ## kills, power cuts, full disks, servers in trouble: hours, for the night
+test-faults: $(DEVELOPMENT) ## run the fault tests (kills, power cuts, full disks, failing servers); takes hours
 	pytest -q -rP -m faults
 
-test-fast: $(DEVELOPMENT) ## the tests that take under a minute together
+test-fast: $(DEVELOPMENT) ## run the fast tests, less than a minute in total
 	pytest -q --numprocesses 2 --dist loadfile --no-loadscope-reorder -m "not slow"
 
-check: $(DEVELOPMENT) ## format, lint, types and layer contracts; no tests
+check: $(DEVELOPMENT) ## check format, lint, types and layer contracts; no tests
 	ruff format --check --quiet $(SOURCES)
 	ruff check --quiet $(SOURCES)
 	mypy
@@ -41,31 +41,31 @@ check: $(DEVELOPMENT) ## format, lint, types and layer contracts; no tests
 	deptry --no-ansi .
 	python -m pipeline.compose --check
 
-format: $(DEVELOPMENT) ## format the code and fix what the linter can
+format: $(DEVELOPMENT) ## format the code and apply the linter's fixes
 	ruff format $(SOURCES)
 	ruff check --fix $(SOURCES)
 
 ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
 	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
-dashboard: $(INSTALLED) ## look at the sweeps on http://127.0.0.1:8080
+dashboard: $(INSTALLED) ## browse the sweeps on http://127.0.0.1:8080
 	optuna-dashboard --host 127.0.0.1 --port 8080 "sqlite:///$(CURDIR)/optuna.db"
 
 bench: $(DEVELOPMENT) ## run the benchmarks and write docs/performance.md
 	python -m benchmarks
 
-web: web/node_modules/.package-lock.json ## bring onnxruntime's build for browsers, for export.formats=[web]; needs npm
+web: web/node_modules/.package-lock.json ## download onnxruntime for browsers, for export.formats=[web]; requires npm
 
 web/node_modules/.package-lock.json: web/package-lock.json
-	@command -v npm >/dev/null || { echo "error: npm was not found; it comes with Node.js (on Debian and Ubuntu: apt install npm)" >&2; exit 1; }
+	@command -v npm >/dev/null || { echo "error: npm was not found; it is part of Node.js (on Debian and Ubuntu: apt install npm)" >&2; exit 1; }
 	npm ci --ignore-scripts --no-audit --no-fund --prefix web
 	@touch $@
 
-kaggle: $(INSTALLED) ## install Kaggle's client, which brings competition files
+kaggle: $(INSTALLED) ## install Kaggle's client, which downloads competition files
 	uv pip install --require-hashes --quiet -r requirements/kaggle.lock
 	@echo "next: kaggle auth login (in .venv/bin), and accept the rules on the competition's page"
 
-audit: $(DEVELOPMENT) ## look for known vulnerabilities in the locked packages
+audit: $(DEVELOPMENT) ## check for known vulnerabilities in the locked packages
 	pip-audit --strict --require-hashes --disable-pip -r requirements.lock -r requirements/dev.lock
 
 COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --quiet \

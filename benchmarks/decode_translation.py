@@ -19,22 +19,23 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import yaml
 
 from benchmarks._machine import machine
-from pipeline.storage import CONF, PROCESSED
+from benchmarks._settings import committed
+from pipeline.storage import PROCESSED
 
 WORDS, LENGTH, BEAM = (6638, 8778), 12, 5
 
 
 def network(name: str) -> Any:
     """Return a network with committed settings."""
-    from pipeline.families.translation.models.registry import translator
-
+    from pipeline.config import checked
+    from pipeline.families.translation import FAMILY
     from pipeline.families.translation.models.common import Sizes
+    from pipeline.families.translation.models.networks import translation_model
 
-    settings = yaml.safe_load((CONF / "model" / f"{name}.yaml").read_text(encoding="utf-8"))
-    return translator(Sizes(*WORDS, None, None, 100), precision="float32", **settings)
+    settings = checked("model", FAMILY.models[name], committed(f"model/{name}.yaml"))
+    return translation_model(Sizes(*WORDS, None, None, 100), settings, precision="float32")
 
 
 def sources(count: int) -> Any:
@@ -73,9 +74,8 @@ def rerun(decoder: Any) -> Any:
 
 def compare(name: str, rounds: int, count: int) -> dict[str, float]:
     """Return the figures for a network."""
-    from pipeline.families.translation.models.registry import inference_of
-
     from pipeline.families.translation.models.keras_decoder import KerasDecoder
+    from pipeline.families.translation.models.networks import inference_of
     from pipeline.families.translation.models.translate import SearchSettings, translate
     from pipeline.training import make_deterministic
 

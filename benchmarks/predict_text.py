@@ -16,10 +16,9 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import yaml
 
 from benchmarks._machine import machine
-from pipeline.storage import CONF
+from benchmarks._settings import committed
 
 CHARACTERS = 40
 
@@ -28,17 +27,18 @@ def contenders() -> tuple[dict[str, Any], dict[str, int]]:
     """Return functions from text and state to logits and state, and the width of each part of the state."""
     import onnxruntime
     import tensorflow as tf
-    from pipeline.families.text.models.registry import writer
 
     from pipeline.exporting import graph_of
     from pipeline.exporting.to_onnx import to_onnx
     from pipeline.families.text.models.common import state_widths
+    from pipeline.families.text.models.networks import language_model
+    from pipeline.families.text.settings import CharRnn
     from pipeline.portable.runtime import Network
     from pipeline.training import make_deterministic
 
     make_deterministic(1)
-    axes = yaml.safe_load((CONF / "model" / "char_rnn.yaml").read_text(encoding="utf-8"))
-    model = writer(CHARACTERS, precision="float32", **axes)
+    settings = CharRnn(**committed("model/char_rnn.yaml"))
+    model = language_model(CHARACTERS, settings, precision="float32")
     network = Network(*graph_of(model))
     content = to_onnx(model).SerializeToString()
 

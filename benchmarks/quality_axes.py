@@ -33,7 +33,7 @@ AXES = {
     "cosine": ["train.schedule=cosine", "train.warmup=0.1"],
     "weight_decay": ["train.weight_decay=0.01"],
     "ema": ["train.ema=0.999"],
-    "members=4": ["train.ensemble_size=4"],
+    "ensemble_size=4": ["train.ensemble_size=4"],
 }
 SAMPLES = 300
 LONG = ["experiment=redhat", "train.epochs=20", "train.patience=3"]

@@ -3,13 +3,13 @@
 import os
 
 PARENT_PID = os.getppid()
-"""Who started this process, noted before anything slow: a stage must not outlive the `dvc` that started it."""
+"""Id of the parent process, read before slow imports: a stage must not outlive the `dvc` that started it."""
 
 ENDS_WITH_PARENT = "PIPELINE_ENDS_WITH_PARENT"
-"""Environment variable that workers of a sweep set for themselves: they end with their parent, as DVC's stages do."""
+"""Environment variable that workers of a sweep set for themselves, to end with their parent as DVC stages do."""
 
-# Before anything imports Keras: TensorFlow's start-up notices would bury the one line a stage opens with.
+# Set before Keras is imported, because TensorFlow's start-up notices would hide the opening line of a stage.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-# A pipeline that people run on their own data reports to nobody.
+# No usage reports: people run this pipeline on their own data.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")

@@ -1,4 +1,4 @@
-"""Score simple models on the same split, so that the network's score means something."""
+"""Score simple models on the same split, for comparison with the network."""
 
 import time
 
@@ -11,15 +11,15 @@ BASELINE = REPORTS / "baseline.json"
 
 @command
 def main(config: Config) -> None:
-    """Fit, score and write reports/baseline.json."""
+    """Fit and score the models, and write reports/baseline.json."""
     task: BaselineTask = config.family.load("baseline")(config)
     task.require_prepared()
     scores, began = {}, time.monotonic()
-    for name, found in task.scores():
-        scores[name] = found.flat()
+    for name, result in task.scores():
+        scores[name] = result.flat()
         seconds, began = time.monotonic() - began, time.monotonic()
         print(
-            f"baseline: {name}: test {task.headline} {format_score(found.values[task.headline])} ({seconds:.0f} s)",
+            f"baseline: {name}: test {task.headline} {format_score(result.values[task.headline])} ({seconds:.0f} s)",
             flush=True,
         )
     write_json(BASELINE, scores)

@@ -1,4 +1,4 @@
-"""Compose conf/ into params.yaml, which DVC's stages read; with --check only see whether it is in sync."""
+"""Compose conf/ into params.yaml, which DVC's stages read; with --check, only check that the file is in sync."""
 
 import sys
 
@@ -8,7 +8,7 @@ from pipeline.storage import write_text
 USAGE = """usage: python -m pipeline.compose [--check] [OVERRIDES]
 
   python -m pipeline.compose experiment=flights train.epochs=5   write params.yaml
-  python -m pipeline.compose --check [OVERRIDES]                 exit 1 where params.yaml is no composition of conf/"""
+  python -m pipeline.compose --check [OVERRIDES]                 exit with 1 if params.yaml differs from conf/"""
 
 
 def main() -> None:
@@ -22,7 +22,7 @@ def main() -> None:
 
 
 def write(overrides: list[str]) -> None:
-    """Compose into params.yaml of the current folder."""
+    """Compose conf/ into params.yaml in the current folder."""
     config = load(overrides)
     write_text(PARAMS, dump(config))
     print(f"{PARAMS} holds experiment {config.name}; `dvc repro` runs it")
@@ -32,11 +32,11 @@ def check(overrides: list[str]) -> None:
     """Compare params.yaml with the composition of its own experiment.
 
     Raises:
-        ConfigError: Naming each key that differs.
+        ConfigError: Names each key that differs.
     """
     faults, command = out_of_sync(overrides)
     if faults:
-        raise ConfigError(faults, f"`{command}` writes it anew")
+        raise ConfigError(faults, f"`{command}` updates it")
     print(f"{PARAMS} is in sync with conf/")
 
 

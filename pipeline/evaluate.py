@@ -33,7 +33,7 @@ Baseline = dict[str, dict[str, float]]
 
 @command
 def main(config: Config) -> None:
-    """Score, write, record, sum up."""
+    """Score the network, write and record the results, and print a summary."""
     task: EvaluationTask = config.family.load("evaluation")(config)
     task.require_prepared()
     require_trained_model(MODELS, config)
@@ -49,7 +49,7 @@ def main(config: Config) -> None:
 
 
 def identity(config: Config, baseline: Baseline) -> str:
-    """Return what an evaluation hangs on, hashed."""
+    """Return a hash of everything that the evaluation depends on."""
     settings = [config.tree["evaluate"], baseline]
     module = f"{config.family.package}.{config.family.evaluation.partition(':')[0]}"
     code = code_digest(code_files(module, leave_out=NOT_DECISIVE).values())
@@ -57,7 +57,7 @@ def identity(config: Config, baseline: Baseline) -> str:
 
 
 def read_baseline() -> Baseline:
-    """Return the scores of the baseline stage; none where it has not run."""
+    """Return the scores of the baseline stage; empty if it has not run."""
     if not BASELINE.is_file():
         return {}
     baseline: Baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
@@ -65,7 +65,7 @@ def read_baseline() -> Baseline:
 
 
 def read_audit() -> list[dict[str, str]]:
-    """Return what preprocess warns of: kind, subject and text of each."""
+    """Return the warnings of preprocess, each with its kind, subject and text."""
     if not AUDIT.is_file():
         return []
     warnings: list[dict[str, str]] = json.loads(AUDIT.read_text(encoding="utf-8"))["warnings"]
@@ -73,7 +73,7 @@ def read_audit() -> list[dict[str, str]]:
 
 
 def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline: Baseline) -> None:
-    """Write metrics.json, a CSV a curve, a picture of all curves and a Parquet file of predictions a split."""
+    """Write metrics.json, a CSV file per curve, an image of all curves and a Parquet file of predictions per split."""
     import pyarrow.parquet as pq
 
     from pipeline.metrics import plots
@@ -94,13 +94,13 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
 
 
 def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
-    """Return scores by split, and those of the baselines beside them."""
+    """Return the scores by split, together with those of the baselines."""
     scores = {split: scores.flat() for split, scores in evaluation.scores.items()}
     return {**scores, "baseline": baseline} if baseline else scores
 
 
 def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
-    """Log scores and pictures of the test split; into a run of its own, what the training's run would hold besides."""
+    """Log the evaluation; a run without a training also gets the settings, data and history of the training."""
     from pipeline.metrics import plots
     from pipeline.tracking import EVALUATED_WITH
 
@@ -109,7 +109,7 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
         run.log_provenance()
         run.log_datasets()
         run.log_text((MODELS / "history.csv").read_text(encoding="utf-8"), "history.csv")
-    # Scores of the validation rows by epoch are in the run already; here they are those of the network that was kept.
+    # The run already has the validation scores of each epoch; these are the scores of the network that was kept.
     for split, name in (("test", "test"), ("val", "val_final")):
         run.log_scores({f"{name}/{score}": value for score, value in evaluation.scores[split].flat().items()})
     for model, values in baseline.items():
@@ -125,14 +125,15 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
 
 
 def record_audit(run: "Run") -> None:
-    """Log the audit: its page, and a tag for each kind of warning that names what it is about."""
+    """Log the audit page, and a tag for each kind of warning with the subjects of these warnings."""
     if not AUDIT.is_file():
         return
     warnings = read_audit()
     run.log_text(AUDIT.with_suffix(".md").read_text(encoding="utf-8"), "audit.md")
     run.tag("onehot.audit.warnings", str(len(warnings)))
-    for kind in {each["kind"]: None for each in warnings}:
-        run.tag(f"onehot.audit.{kind}", ", ".join(each["subject"] for each in warnings if each["kind"] == kind))
+    for kind in {warning["kind"]: None for warning in warnings}:
+        subjects = ", ".join(warning["subject"] for warning in warnings if warning["kind"] == kind)
+        run.tag(f"onehot.audit.{kind}", subjects)
 
 
 def headline(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
@@ -143,12 +144,12 @@ def headline(task: EvaluationTask, config: Config, evaluation: Evaluation) -> st
 
 
 def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline: Baseline, run: "Run") -> str:
-    """Say how good it is, and where to look next."""
+    """Return the closing summary: scores, baselines, warnings, and what to look at next."""
     scores = evaluation.scores["test"].values
     others = ", ".join(f"{name} {format_score(value)}" for name, value in scores.items() if name != task.headline)
     rivals = ", ".join(f"{model} {format_score(values[task.headline])}" for model, values in baseline.items())
-    beside = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
-    warnings = "".join(f"  warning: {each['subject']}: {each['text']}\n" for each in read_audit())
+    baselines = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
+    warnings = "".join(f"  warning: {warning['subject']}: {warning['text']}\n" for warning in read_audit())
     longer = ""
     if (changed := changes(config)) is not None:
         overrides = {**changed, "train.epochs": 2 * config.train.epochs}
@@ -156,7 +157,7 @@ def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseli
         longer = f"\n  dvc exp run -S experiment={config.name} {words}   train longer"
     notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
     return (
-        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{beside}{notes}{warnings}"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}{longer}"
     )

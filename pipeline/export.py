@@ -1,4 +1,4 @@
-"""Write the trained network in the formats of `export.formats`, each compared with Keras."""
+"""Write the trained network in the formats of `export.formats`, and compare each with Keras."""
 
 import json
 from functools import partial
@@ -16,7 +16,7 @@ TIMES = REPORTS / "export_times.json"
 
 @command
 def main(config: Config) -> None:
-    """Write, compare, record, sum up."""
+    """Export the network, compare the formats, record the report and print a summary."""
     task: ExportTask = config.family.load("exporting")(config)
     task.require_prepared()
     require_trained_model(MODELS, config)
@@ -41,49 +41,49 @@ def main(config: Config) -> None:
 
 
 def taken_out(report: dict[str, Any]) -> dict[str, Any]:
-    """Take the times of calls out of a report: all else in export/ is the same whenever it is made."""
+    """Remove the times of calls from a report and return them, because all else in export/ is reproducible."""
     return {
         form: {
             name: {key: network.pop(key) for key in ("milliseconds", "keras_milliseconds")}
-            for name, network in found["networks"].items()
+            for name, network in result["networks"].items()
         }
-        for form, found in report["formats"].items()
+        for form, result in report["formats"].items()
     }
 
 
 def recorded(config: Config, report: dict[str, Any]) -> str:
-    """Log the report into the training's run; say where it stands. The export is there, whatever the store says."""
+    """Log the report to the training's run; return a line on success or failure, which does not affect the export."""
     from pipeline.tracking import TrackingError, log_to_training
 
     try:
         return f"recorded in run {log_to_training(config, json.dumps(report, indent=2), f'{EXPORT}/{REPORT}')}"
     except TrackingError as error:
-        return f"not in the record: {error}"
+        return f"not recorded: {error}"
 
 
 def summary(report: dict[str, Any], measured: dict[str, Any]) -> str:
-    """Return a line a format."""
+    """Return a line or two for each format."""
     lines = []
-    for form, found in report["formats"].items():
-        differs = max(each["largest_difference"] for each in found["networks"].values())
+    for form, result in report["formats"].items():
+        difference = max(network["largest_difference"] for network in result["networks"].values())
         times = [
-            f"{name} {each['milliseconds']:.3g} ms (Keras {each['keras_milliseconds']:.3g})"
-            for name, each in measured[form].items()
+            f"{name} {time['milliseconds']:.3g} ms (Keras {time['keras_milliseconds']:.3g})"
+            for name, time in measured[form].items()
         ]
         lines.append(
-            f"export: {EXPORT / form}: {found['bytes'] / 2**20:,.1f} MB, differs from Keras by {differs:.1e} at most; "
-            f"one call: {', '.join(times)}"
+            f"export: {EXPORT / form}: {result['bytes'] / 2**20:,.1f} MB, differs from Keras by {difference:.1e} at "
+            f"most; one call: {', '.join(times)}"
         )
-        if "score" in found:
-            score = found["score"]
-            short, whole = (
-                "no number" if score[key] is None else format_score(score[key]) for key in ("value", "with_all_bits")
+        if "score" in result:
+            score = result["score"]
+            reduced, full = (
+                "not finite" if score[key] is None else format_score(score[key]) for key in ("value", "with_all_bits")
             )
-            said = f"{score['name']} {short}, with all bits {whole}, on {score['examples']:,} validation examples"
-            lines.append(f"export: {EXPORT / form}: {said}")
-        elif not found["raw_input_agrees"]:
+            comparison = f"{score['name']} {reduced}, at full precision {full}"
+            lines.append(f"export: {EXPORT / form}: {comparison}, on {score['examples']:,} validation examples")
+        elif not result["raw_input_agrees"]:
             lines.append(
-                f"export: {EXPORT / form}: answers its example otherwise than Keras does; see {EXPORT / REPORT}"
+                f"export: {EXPORT / form}: its output for the example differs from that of Keras; see {EXPORT / REPORT}"
             )
     return "\n".join(lines)
 

@@ -1,4 +1,4 @@
-"""Bring the raw files to data/raw, checked."""
+"""Fetch the raw files into data/raw and verify them."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pipeline.storage import RAW
 
 @command
 def main(config: Config) -> None:
-    """Copy every file of the source, whole or not at all."""
+    """Fetch every file of the source, each whole or not at all."""
     source = config.data.source
     fetch(source.name, source.files, Path(source.folder), RAW)
 

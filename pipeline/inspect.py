@@ -1,4 +1,4 @@
-"""Look into the network: summary, picture, weights, outputs of its layers for given input, embeddings."""
+"""Inspect the network: summary, picture, weights, outputs of its layers for given input, embeddings."""
 
 import argparse
 from collections.abc import Iterator, Sequence
@@ -16,56 +16,72 @@ if TYPE_CHECKING:
 
 FOLDER = REPORTS / "inspect"
 REPORT = ("network.txt", "weights.csv")
-"""What every report holds: a folder with these is one, and may be written anew."""
+"""Files in every report; a folder that has them is a report and may be overwritten."""
 DEFAULTS = {"phase": "test", "batch": 1024, "rows": 1000, "format": "parquet", "neighbours": 10}
-OF_SENTENCES = {"batch": 10, "rows": 10}
-"""A sentence has as many outputs of each layer as words."""
+SEQUENCE_DEFAULTS = {"batch": 10, "rows": 10}
+"""Smaller defaults for sentences, for which each layer has one output per word."""
 EPILOG = """\
-Without OVERRIDES: the trained network in models/; where that is for other data than params.yaml says, or there is
-none, a new one by params.yaml. With OVERRIDES (experiment=flights model.hidden_units=64): a new one by these. A new
-one needs data/processed (`python -m pipeline.preprocess`).
+Without OVERRIDES, the command inspects the trained network in models/. If there is none, or if it was trained on other
+data than params.yaml names, the command builds an untrained network from params.yaml. With OVERRIDES, for example
+experiment=flights model.hidden_units=64, it builds an untrained network from these settings. An untrained network needs
+data/processed (`python -m pipeline.preprocess`).
 
-Layers are named as in the summary; LAYER/embeddings are the embeddings within an EmbeddingDense, in the order of the
-columns; member_2/LAYER and fold_2/LAYER are of one of several networks, whose embeddings are written side by side."""
+Layers have the names in the summary. LAYER/embeddings are the embeddings within an EmbeddingDense, in the order of the
+columns. member_2/LAYER and fold_2/LAYER belong to one network of an ensemble or of folds; the embeddings of these
+networks are written side by side."""
 
 
 def main() -> None:
-    """Read the arguments and look."""
+    """Parse the arguments and inspect the network."""
     given = arguments().parse_intermixed_args()
     guarded(lambda: inspect(given))
 
 
 def arguments() -> argparse.ArgumentParser:
-    """Return what reads the command line."""
+    """Return the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.inspect",
         description=__doc__,
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("overrides", nargs="*", metavar="OVERRIDES", help="as for the stages: a new network by these")
-    parser.add_argument("--model", help="folder, MLflow run id or models:/NAME@ALIAS, instead of models/")
-    parser.add_argument("-o", "--output", type=Path, default=FOLDER, help=f"folder to write anew; default: {FOLDER}")
     parser.add_argument(
-        "--input", type=Path, metavar="FILE", help="rows or sentences as for predict: write what layers put out"
+        "overrides", nargs="*", metavar="OVERRIDES", help="settings of an untrained network, as for the stages"
     )
-    parser.add_argument("--layer", action="append", help="which one, repeatable; default: every one")
-    parser.add_argument("--phase", choices=("test", "train"), help="train: with dropout; default: test")
-    parser.add_argument("--batch", type=int, help="rows at a time; default: 1024, of sentences 10")
-    parser.add_argument("--rows", type=int, help="of the input at most; default: 1000, of sentences 10")
-    parser.add_argument("--format", choices=("parquet", "npz"), help="of the outputs; default: parquet")
-    parser.add_argument("--embedding", action="append", metavar="COLUMN", help="write its embeddings, repeatable")
-    parser.add_argument("--neighbours", type=int, help="of each category; default: 10")
-    parser.add_argument("--seed", type=int, default=1, help="of the dropout in train phase; default: 1")
+    parser.add_argument("--model", help="folder, MLflow run id or models:/NAME@ALIAS, instead of models/")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        default=FOLDER,
+        help=f"folder to write, replaced if it is a report; default: {FOLDER}",
+    )
+    parser.add_argument(
+        "--input", type=Path, metavar="FILE", help="rows or sentences, as for predict: write the outputs of layers"
+    )
+    parser.add_argument(
+        "--layer", action="append", help="layer whose outputs to write, repeatable; default: all layers"
+    )
+    parser.add_argument(
+        "--phase", choices=("test", "train"), help="phase of the layers; train: with dropout; default: test"
+    )
+    parser.add_argument("--batch", type=int, help="rows per batch; default: 1024, or 10 sentences")
+    parser.add_argument("--rows", type=int, help="maximum number of rows to read; default: 1000, or 10 sentences")
+    parser.add_argument("--format", choices=("parquet", "npz"), help="file format of the outputs; default: parquet")
+    parser.add_argument(
+        "--embedding", action="append", metavar="COLUMN", help="column whose embeddings to write, repeatable"
+    )
+    parser.add_argument("--neighbours", type=int, help="number of neighbours of each category; default: 10")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the dropout in the train phase; default: 1")
     return parser
 
 
 def inspect(given: argparse.Namespace) -> None:
     """Write the report, whole or not at all, and print the summary."""
     refuse(given)
-    asked = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
+    explicit = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
     predictor, title = chosen(given.overrides, given.model, given.seed)
-    settings: dict[str, Any] = {**DEFAULTS, **(OF_SENTENCES if predictor.is_sequence_model else {}), **asked}
+    settings: dict[str, Any] = {**DEFAULTS, **(SEQUENCE_DEFAULTS if predictor.is_sequence_model else {}), **explicit}
     layers, embeddings = wanted(predictor, given.layer, given.embedding or [])
     with new_folder(given.output) as scratch:
         text = describe(predictor, scratch)
@@ -81,41 +97,41 @@ def inspect(given: argparse.Namespace) -> None:
 
 
 def refuse(given: argparse.Namespace) -> None:
-    """Refuse arguments that do not go together, and a folder that holds something else.
+    """Reject arguments that conflict, and an output folder that is not a report.
 
     Raises:
-        PipelineError: Naming all faults.
+        PipelineError: Lists all errors.
     """
     faults = []
     if given.overrides and given.model:
-        faults.append("OVERRIDES make a new network and --model names a trained one; give one of them")
+        faults.append("OVERRIDES build an untrained network and --model names a trained one; give only one of them")
     for needed, names in (("input", ("layer", "phase", "batch", "rows", "format")), ("embedding", ("neighbours",))):
-        lost = [f"--{name}" for name in names if getattr(given, name) is not None]
-        if lost and not getattr(given, needed):
-            faults.append(f"{', '.join(lost)}: of what? --{needed} is not given")
+        unused = [f"--{name}" for name in names if getattr(given, name) is not None]
+        if unused and not getattr(given, needed):
+            faults.append(f"{', '.join(unused)}: --{needed} is missing; add it, or remove the option")
     faults += [
         f"--{name}: must be at least 1, received {value}"
         for name in ("batch", "rows", "neighbours")
         if (value := getattr(given, name)) is not None and value < 1
     ]
     if given.output.exists() and not is_report(given.output):
-        faults.append(f"--output: {given.output} holds something else, which would be lost; name a new folder")
+        faults.append(f"--output: {given.output} is not a report and would be overwritten; name a new folder")
     if faults:
         raise PipelineError("\n".join(faults))
 
 
 def is_report(folder: Path) -> bool:
-    """Tell whether a folder is empty, or an earlier report."""
+    """Return whether a folder is empty or an earlier report."""
     return folder.is_dir() and (not any(folder.iterdir()) or all((folder / name).is_file() for name in REPORT))
 
 
 def wanted(
     predictor: Predictor, layers: Sequence[str] | None, columns: Sequence[str]
 ) -> tuple[list[str], list[Embedding]]:
-    """Return the layers and the embeddings that are asked for, before anything is written.
+    """Return the requested layers and embeddings, before anything is written.
 
     Raises:
-        PipelineError: A name that does not exist.
+        PipelineError: A name does not exist.
     """
     from pipeline.models import output_names
 
@@ -127,22 +143,23 @@ def wanted(
 
 
 def chosen(overrides: Sequence[str], model: str | None, seed: int) -> tuple[Predictor, str]:
-    """Return the network to look into, and a line that says which it is."""
+    """Return the network to inspect, and a line that describes it."""
     if overrides:
         config = load(list(overrides))
-        return untrained(config), f"a new network: {' '.join(overrides)}"
+        return untrained(config), f"an untrained network from {' '.join(overrides)}"
     if model is not None:
         return trained(folder_of(model), seed), f"the network of {model}"
     config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
     if not MODELS.is_dir():
-        return untrained(config), f"a new network by {PARAMS}: {MODELS} holds none"
+        return untrained(config), f"an untrained network from {PARAMS}: there is no folder {MODELS}"
     if not matches(MODELS, config):
-        return untrained(config), f"a new network by {PARAMS}: {MODELS} holds one for other data (--model {MODELS})"
+        reason = f"{MODELS} holds a network for other data (inspect it with --model {MODELS})"
+        return untrained(config), f"an untrained network from {PARAMS}: {reason}"
     return trained(MODELS, seed), f"the trained network in {MODELS}"
 
 
 def trained(folder: Path, seed: int) -> Predictor:
-    """Load a network; its dropout is drawn from the seed."""
+    """Load a network, and set the seed of its dropout."""
     from pipeline.training import make_deterministic
 
     make_deterministic(seed)
@@ -150,7 +167,7 @@ def trained(folder: Path, seed: int) -> Predictor:
 
 
 def untrained(config: Config) -> Predictor:
-    """Build a new network."""
+    """Build an untrained network."""
     task: TrainingTask = config.family.load("training")(config)
     task.require_prepared()
     task.check()
@@ -165,7 +182,7 @@ def untrained(config: Config) -> Predictor:
 
 
 def describe(predictor: Predictor, folder: Path) -> str:
-    """Write summary, pictures and weights; return the summary."""
+    """Write the summary, pictures and weights; return the summary."""
     import numpy as np
 
     from pipeline.models import EmbeddingDense, layers_of, summary, weights_of, write_pictures
@@ -173,9 +190,9 @@ def describe(predictor: Predictor, folder: Path) -> str:
     text = summary(predictor.model)
     (folder / "network.txt").write_text(text, encoding="utf-8")
     write_pictures(predictor.model, folder)
-    found = list(weights_of(predictor.model))
+    weights = list(weights_of(predictor.model))
     np.savez(
-        folder / "weights.npz", allow_pickle=False, **{f"{layer}/{name}": values for layer, name, values, _ in found}
+        folder / "weights.npz", allow_pickle=False, **{f"{layer}/{name}": values for layer, name, values, _ in weights}
     )
     write_csv(
         folder / "weights.csv",
@@ -183,7 +200,7 @@ def describe(predictor: Predictor, folder: Path) -> str:
         (
             [layer, name, "x".join(map(str, values.shape)), values.size, "yes" if is_trained else "no"]
             + [f"{figure:.6g}" for figure in (values.mean(), values.std(), values.min(), values.max())]
-            for layer, name, values, is_trained in found
+            for layer, name, values, is_trained in weights
         ),
     )
     layers = {path: layer for path, layer in layers_of(predictor.model).items() if isinstance(layer, EmbeddingDense)}
@@ -197,7 +214,7 @@ def describe(predictor: Predictor, folder: Path) -> str:
 
 
 def legend(path: str, layer: "EmbeddingDense", predictor: Predictor) -> Iterator[list[Any]]:
-    """Say which rows of table and kernel belong to which column; then the rows of the features beside them."""
+    """Yield the rows of table and kernel that belong to each column, then the kernel rows of the other features."""
     names, end = predictor.embedded(), 0
     for column, first in layer.kernel_rows().items():
         dim, size, offset = layer.dims[column], layer.cardinalities[column], int(layer.offsets[column])
@@ -206,9 +223,9 @@ def legend(path: str, layer: "EmbeddingDense", predictor: Predictor) -> Iterator
     prefix = path.rpartition("/")[0]
     for name, units in predictor.unit_names().items():
         head, _, made_by = name.rpartition("/")
-        # What stands beside the codes is named as the layer that makes it.
-        is_beside = head == prefix and made_by not in ("categorical", "numeric")
-        if is_beside and len(units) == layer.kernel.shape[0] - end:
+        # Other features are named after the layer that computes them.
+        is_other = head == prefix and made_by not in ("categorical", "numeric")
+        if is_other and len(units) == layer.kernel.shape[0] - end:
             yield from ([path, unit, "", "", "", end + place, end + place] for place, unit in enumerate(units))
 
 
@@ -224,7 +241,7 @@ def write_outputs(
     format: str,  # noqa: A002  (as the option is called)
     **_others: Any,
 ) -> None:
-    """Write what layers put out for the first rows of a file, a file a layer, batch by batch."""
+    """Write the outputs of layers for the first rows of a file, batch by batch, to one file per layer."""
     from pipeline.models import LayerFiles, Probe
 
     probe, done = Probe(predictor.model, layers), 0
@@ -238,12 +255,12 @@ def write_outputs(
                 break
     if not done:
         raise PipelineError(f"{source}: no rows")
-    more = " (--rows asks for more)" if done == rows else ""
+    more = " (--rows raises the limit)" if done == rows else ""
     print(f"the first {done:,} rows of {source}{more}, {phase} phase, {batch} at a time")
 
 
 def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None:
-    """Write a column's embeddings: a table, the nearest neighbours of each category, a picture."""
+    """Write a column's embeddings: a table, the nearest neighbours of each category, and a plot."""
     from pipeline.metrics import nearest, plane
 
     folder.mkdir(exist_ok=True)
@@ -260,15 +277,15 @@ def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None
         ["category", "rank", "neighbour", "cosine"],
         (
             [names[index], rank, names[other], f"{cosine:.6f}"]
-            for index, found in enumerate(zip(rows, cosines, strict=True))
-            for rank, (other, cosine) in enumerate(zip(*found, strict=True), start=1)
+            for index, nearby in enumerate(zip(rows, cosines, strict=True))
+            for rank, (other, cosine) in enumerate(zip(*nearby, strict=True), start=1)
         ),
     )
     plane(f"embeddings of {embedding.column}", vectors, names).savefig(path.with_name(f"{path.name}.png"), dpi=100)
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
-    """Write a table."""
+    """Write a table as CSV."""
     path.write_text(csv_text(header, rows), encoding="utf-8", newline="")
 
 

@@ -1,4 +1,4 @@
-"""Look at own files and write the configs that train on them: a table, a text, or two files of aligned sentences."""
+"""Examine your own files (a table, a text, or two files of aligned sentences) and write configs to train on them."""
 
 import argparse
 import re
@@ -18,27 +18,29 @@ OWN = Path("data/own")
 
 
 def main() -> None:
-    """Read the arguments, look, write."""
+    """Parse the arguments, examine the files and write the configs."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.new", description=__doc__)
-    parser.add_argument("name", help="of the experiment: conf/data/NAME.yaml and conf/experiment/NAME.yaml")
+    parser.add_argument("name", help="name of the experiment: writes conf/data/NAME.yaml and conf/experiment/NAME.yaml")
     parser.add_argument(
         "files",
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a table: .csv, .csv.gz, .zip or .parquet; or a text to write like, .txt or .md; or two: sentences, "
-        "and their translations line by line",
+        help="a table (.csv, .csv.gz, .zip or .parquet), a text whose style to learn (.txt or .md), or two files: "
+        "sentences and their translations, line by line",
     )
-    parser.add_argument("--target", metavar="COLUMN", help="the column to predict; without it, only look")
-    parser.add_argument("--unlabelled", type=Path, metavar="FILE", help="a table without the target, to predict")
-    parser.add_argument("--all", action="store_true", help="look at the whole file, not at its first megabytes")
-    parser.add_argument("--force", action="store_true", help="overwrite what is there")
+    parser.add_argument(
+        "--target", metavar="COLUMN", help="column to predict; without it, no config is written for a table"
+    )
+    parser.add_argument("--unlabelled", type=Path, metavar="FILE", help="table without the target, to be predicted")
+    parser.add_argument("--all", action="store_true", help="examine the whole file instead of its first megabytes")
+    parser.add_argument("--force", action="store_true", help="overwrite existing files")
     given = parser.parse_args()
     guarded(lambda: new(given))
 
 
 def new(given: argparse.Namespace) -> None:
-    """Print what the files hold, and write both configs and, if they lie elsewhere, copies of the files.
+    """Print a report on the files, write both configs, and copy the files if they lie elsewhere.
 
     Raises:
         PipelineError: The name is taken or not allowed, the files cannot be read, or an option does not suit them.
@@ -46,12 +48,13 @@ def new(given: argparse.Namespace) -> None:
     name: str = given.name
     if not re.fullmatch(r"[a-zA-Z][a-zA-Z0-9_-]*", name) or yaml.safe_load(name) != name:
         raise PipelineError(
-            f"{name!r} cannot name an experiment: use letters, digits, - and _, a letter first, and no YAML word"
+            f"{name!r} cannot name an experiment: use letters, digits, - and _, starting with a "
+            "letter, and no YAML keyword"
         )
     proposer = proposer_for(given.files, given.target)
     options = (("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all))
     if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
-        raise PipelineError(f"{', '.join(foreign)}: only for a table; these files are taken for texts")
+        raise PipelineError(f"{', '.join(foreign)}: only for tables; these files are treated as text")
     places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
     folder = places[given.files[0]].parent.as_posix()
     request = Request(name, given.files, folder, given.target, given.unlabelled, given.all)
@@ -71,7 +74,7 @@ def proposer_for(files: Sequence[Path], target: str | None) -> Proposer:
     """Return the proposer of the family that the files suit best.
 
     Raises:
-        PipelineError: They suit none.
+        PipelineError: The files suit no family.
     """
     proposers: list[Proposer] = [family.load("proposal")() for family in families() if family.proposal]
     best = max(proposers, key=lambda proposer: proposer.rank(files, target))
@@ -106,7 +109,7 @@ def _report_written(name: str, places: dict[Path, Path], what: str) -> None:
     configs = _configs(name)
     added = " ".join(shlex.quote(str(_shown(path))) for path in [*configs, *places.values()])
     print(
-        f"wrote {_shown(configs[0])} and {_shown(configs[1])}; read them over: {what}\n"
+        f"wrote {_shown(configs[0])} and {_shown(configs[1])}; check these keys: {what}\n"
         f"  dvc exp run -S experiment={name}   train on it\n"
         f"  git add {added}   before `dvc exp run --temp` or `--queue`, which see only what git tracks"
     )
@@ -116,8 +119,8 @@ def _refuse_taken(name: str, places: dict[Path, Path], force: bool) -> None:
     folders = {place.parent for place in places.values()}
     if len(folders) > 1 or len(set(places.values())) < len(places):
         raise PipelineError(
-            f"{' and '.join(map(str, places.values()))}: expected two names in one folder; rename one, or place both "
-            f"in one folder under {OWN}"
+            f"{' and '.join(map(str, places.values()))}: expected two different names in one folder; rename one, or "
+            f"place both in one folder under {OWN}"
         )
     taken = [
         path for path in [*_configs(name), *(PROJECT / place for place in _copies(places).values())] if path.exists()
@@ -127,10 +130,10 @@ def _refuse_taken(name: str, places: dict[Path, Path], force: bool) -> None:
 
 
 def _check(name: str, texts: dict[Path, str]) -> None:
-    """Compose what is to be written, before it is.
+    """Validate the configs before they are written.
 
     Raises:
-        ConfigError: It is no legal configuration.
+        ConfigError: The configuration is invalid.
     """
     with tempfile.TemporaryDirectory() as scratch:
         conf = Path(scratch) / "conf"
@@ -141,7 +144,7 @@ def _check(name: str, texts: dict[Path, str]) -> None:
 
 
 def _place(path: Path, name: str) -> Path:
-    """Return where the stages will find a file: where it is, if that is among the own files."""
+    """Return the path at which the stages will find a file: its own path if it is in data/own, else that of a copy."""
     if not path.is_file():
         raise PipelineError(f"{path}: no such file")
     if path.resolve().is_relative_to((PROJECT / OWN).resolve()):

@@ -1,4 +1,4 @@
-"""Predict with the trained network: rows to probabilities, sentences to translations, prompts to texts, in order."""
+"""Predict with the trained network, in order: probabilities for rows, translations for sentences, texts for prompts."""
 
 import argparse
 import sys
@@ -13,16 +13,16 @@ from pipeline.tasks import predictor_for
 
 
 def main() -> None:
-    """Read the arguments and predict."""
+    """Parse the arguments and predict."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.predict", description=__doc__)
     parser.add_argument(
         "input",
         type=Path,
         nargs="?",
         help="table: CSV (plain, .gz or .zip) or Parquet file with the columns of the raw data; threshold: CSV with "
-        "x1, x2, …; translation and text: a sentence or a prompt a line; default: standard input, line by line",
+        "x1, x2, …; translation and text: one sentence or prompt per line; default: standard input, line by line",
     )
-    parser.add_argument("-o", "--output", type=Path, help="file to write; needed where there is an input file")
+    parser.add_argument("-o", "--output", type=Path, help="file to write; required with an input file")
     options: dict[str, Option] = {}
     for family in families():
         for name, option in family.options.items():
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def predict(source: Path | None, output: Path | None, options: dict[str, Any], model: str) -> None:
-    """Predict a file, whose output appears whole or not at all, or standard input."""
+    """Predict a file, whose output is written whole or not at all, or standard input."""
     if (source is None) != (output is None):
         raise PipelineError("INPUT and -o OUTPUT go together; without both, standard input goes to standard output")
     if source is not None and output is not None and source.resolve() == output.resolve():
@@ -47,18 +47,18 @@ def predict(source: Path | None, output: Path | None, options: dict[str, Any], m
     if source is not None and not source.is_file():
         raise PipelineError(f"{source}: no such file")
     predictor = predictor_for(folder_of(model))
-    own = family_of(predictor.schema.task).options
-    if foreign := [name for name in options if name not in own]:
-        known = ", ".join(f"--{_dashed(name)}" for name in own) or "no options"
+    supported = family_of(predictor.schema.task).options
+    if foreign := [name for name in options if name not in supported]:
+        known = ", ".join(f"--{_dashed(name)}" for name in supported) or "no options"
         raise PipelineError(
-            f"--{', --'.join(map(_dashed, foreign))}: not for a network of this kind, which takes {known}"
+            f"--{', --'.join(map(_dashed, foreign))}: not an option of this network, which takes {known}"
         )
     began = time.monotonic()
     if source is None or output is None:
         predictor.predict_stream(options)
         return
     count = predictor.predict_file(source, output, options)
-    print(f"{output}: {count:,} rows, {count / (time.monotonic() - began):,.0f} a second", file=sys.stderr)
+    print(f"{output}: {count:,} rows, {count / (time.monotonic() - began):,.0f} per second", file=sys.stderr)
 
 
 def _dashed(name: str) -> str:
@@ -66,7 +66,7 @@ def _dashed(name: str) -> str:
 
 
 def _reader(option: Option) -> Callable[[str], Any]:
-    """Return what turns a text into a value, with errors as argparse shows them."""
+    """Return a function that converts text to a value, with errors that argparse can show."""
 
     def read(text: str) -> Any:
         try:
@@ -78,7 +78,7 @@ def _reader(option: Option) -> Callable[[str], Any]:
 
 
 def folder_of(model: str) -> Path:
-    """Return a folder like models/, brought from the tracking store where the name is no folder."""
+    """Return the folder of a model, downloaded from the tracking store if the name is not a folder."""
     if Path(model).is_dir():
         return Path(model)
     if model == str(MODELS):

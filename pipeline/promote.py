@@ -7,19 +7,21 @@ from pipeline.storage import CONF, PipelineError, write_text
 
 
 def main() -> None:
-    """Read the arguments and write."""
+    """Parse the arguments and write the experiment."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.promote", description=__doc__)
     parser.add_argument("study", help="name of the study, as the sweep prints it")
-    parser.add_argument("name", help="of the new experiment")
+    parser.add_argument("name", help="name of the new experiment")
     parser.add_argument("--trial", type=int, help="number of the trial; default: the best")
-    parser.add_argument("--storage", help="Optuna's, as in hydra.sweeper.storage; default: optuna.db at the root")
+    parser.add_argument(
+        "--storage", help="URL of Optuna's storage, as in hydra.sweeper.storage; default: optuna.db at the root"
+    )
     parser.add_argument("--force", action="store_true", help="replace an experiment of this name")
     given = parser.parse_args()
     guarded(lambda: promote(given))
 
 
 def promote(given: argparse.Namespace) -> None:
-    """Write the experiment, and see that it composes."""
+    """Write the experiment, and check that it composes."""
     from pipeline.sweep import promoted
 
     path = CONF / "experiment" / f"{given.name}.yaml"

@@ -25,7 +25,7 @@ def train(config: Config) -> None:
     task.require_prepared()
     task.check()
 
-    # Late, so that wrong settings or data are reported before TensorFlow has loaded.
+    # Imported late, so that invalid settings or data are reported before TensorFlow has loaded.
     from pipeline.tracking import record_end, record_start, reference_to, store_uri, training_run
     from pipeline.training import Checkpoints
 
@@ -57,7 +57,7 @@ def train_one(task: TrainingTask, saved: "Checkpoints", run: "Run") -> "Trained"
 
     start = saved.latest(task.config.train.epochs)
     print(announcement(run, start, task.config), flush=True)
-    # Not earlier: MLflow draws the names of new runs from the generator that Keras draws its seeds from.
+    # Not earlier, because MLflow and Keras draw run names and seeds from the same generator.
     make_deterministic(task.seed)
     model = task.build()
     record_network(run, model)
@@ -85,10 +85,12 @@ def train_folds(
             child.tag("onehot.seed", str(fold.seed))
             network, history = train_one(fold, saved[number - 1], child)
         networks.append(network)
-        gc.collect()  # the graph and the optimizer of the training
+        gc.collect()  # frees the graph and the optimizer of the training
         return history
 
-    print(f"run {run.id} of MLflow experiment {task.config.name}: {len(folds)} folds, a child run each", flush=True)
+    print(
+        f"run {run.id} of MLflow experiment {task.config.name}: {len(folds)} folds, one child run per fold", flush=True
+    )
     histories, best = [], []
     for number, history, best_epoch in train_each_fold(folds, train_fold):
         histories.append(history)

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Make .venv from requirements.lock and the lock files given as arguments; every package is checked against its hash.
-# Needs python3 (3.11-3.13) with venv.
+# Create .venv from requirements.lock and the lock files given as arguments; every package is checked against its hash.
+# Requires python3 (3.11-3.13) with venv.
 set -eu
 
-suits() { # does this interpreter run Onehot and can it make environments?
+suits() { # can this interpreter run Onehot and create environments?
     command -v "$1" >/dev/null 2>&1 &&
         "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 }
@@ -22,20 +22,20 @@ case "$(uname -s)-$(uname -m)" in
     *) echo "error: TensorFlow has no package for $(uname -s) on $(uname -m); use Linux, WSL or macOS on Apple silicon." >&2 && exit 1 ;;
 esac
 
-usable() { # not one that was interrupted while it was made
+usable() { # false for an environment whose creation was interrupted
     suits .venv/bin/python && { [ -x .venv/bin/uv ] || .venv/bin/python -m pip --version >/dev/null 2>&1; }
 }
 if ! usable; then
     rm -rf .venv
     "$python" -m venv .venv
 fi
-# uv installs the lock in seconds; it comes from the lock itself, checked like the rest.
+# uv installs the lock file in seconds; uv itself is in the lock file, and is checked like the other packages.
 if [ ! -x .venv/bin/uv ]; then
     sed -n '/^uv==/,/[^\\]$/p' requirements.lock >.venv/uv.lock
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 fi
-# An environment for development keeps its tools when only requirements.lock has changed.
+# A development environment keeps its tools when only requirements.lock has changed.
 if [ $# -eq 0 ] && [ -e .venv/.installed-dev ]; then set -- requirements/dev.lock; fi
-# Byte code now, half a minute once: where Python may not write it (PYTHONDONTWRITEBYTECODE, as in many images), every
-# command would compile TensorFlow and MLflow again, ten seconds each.
+# Compile byte code now, once, in half a minute. Where Python may not write it (PYTHONDONTWRITEBYTECODE, as in many
+# images), every command would compile TensorFlow and MLflow again, which takes ten seconds each time.
 .venv/bin/uv pip sync --python .venv/bin/python --require-hashes --compile-bytecode --quiet requirements.lock "$@"

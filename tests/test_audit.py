@@ -15,7 +15,7 @@ from stages import Stages
 from tiny import tiny
 
 from pipeline.families.table.data.audit.statistics import area
-from pipeline.families.table.data.rows import _hashes
+from pipeline.families.table.data.rows import text_hashes
 from pipeline.storage import AUDIT, RAW
 
 PEOPLE, EACH = 150, 10
@@ -270,6 +270,6 @@ def test_area_is_the_usual_one() -> None:
 
 def test_texts_of_any_length_are_told_apart() -> None:
     texts = ["", "a", "aa", "b", "ab", "ba", "é", "x" * 10_000, "x" * 9_999, None]
-    hashes = _hashes(pa.chunked_array([texts[:4], texts[4:]]))
+    hashes = text_hashes(pa.chunked_array([texts[:4], texts[4:]]))
     assert len(set(hashes.tolist())) == 9  # none is as good as empty
-    assert _hashes(pa.chunked_array([["b"]]))[0] == hashes[3]
+    assert text_hashes(pa.chunked_array([["b"]]))[0] == hashes[3]

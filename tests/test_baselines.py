@@ -44,7 +44,7 @@ def test_without_lightgbm_the_others_remain(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert set(table_baselines.available()) == {"constant", "linear"}
-    assert "lightgbm is not installed" in capsys.readouterr().out
+    assert "skipping lightgbm, which is not installed" in capsys.readouterr().out
 
 
 def test_columns_of_one_kind_are_enough() -> None:

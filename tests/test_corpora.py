@@ -15,7 +15,7 @@ from stages import Stages
 from pipeline.config import ConfigError
 from pipeline.data import DataError
 from pipeline.families.translation.data.pairs import read_pairs
-from pipeline.families.translation.data.prepare import _letters
+from pipeline.families.translation.data.prepare import normalized
 from pipeline.families.translation.data.schema import CorpusSchema
 from pipeline.families.translation.data.sentences import Sentences, fitted, padded
 from pipeline.families.translation.data.tokenizing import tokenizer_for
@@ -145,7 +145,7 @@ def test_no_sentence_is_on_two_sides(raw: Path) -> None:
     seen: list[set[str]] = []
     for split in ("train", "val", "test"):
         part = Sentences.load(PROCESSED / split)
-        texts = {_letters(text) for text in [*part.source_text, *part.target_text]}
+        texts = {normalized(text) for text in [*part.source_text, *part.target_text]}
         assert all(texts.isdisjoint(other) for other in seen)
         seen.append(texts)
     sizes = CorpusSchema.load(PROCESSED).pairs
@@ -206,7 +206,7 @@ def test_pieces_of_words(raw: Path) -> None:
             {"model__name": "atention"},
             "model.name: not a network of this task, received 'atention'; did you mean attention",
         ),
-        ({"train__monitor": "auc"}, "train.monitor: no score of task translation, received 'auc'"),
+        ({"train__monitor": "auc"}, "train.monitor: not a score of task translation, received 'auc'"),
     ],
 )
 def test_settings_that_are_refused(changes: dict[str, Any], fault: str) -> None:

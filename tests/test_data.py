@@ -43,7 +43,7 @@ def test_a_join_on_two_columns_does_not_confuse_them() -> None:
 
 def test_a_key_that_stands_twice_in_a_side_table_is_refused() -> None:
     side = pa.table({"plane": ["a", "a"], "year": [1.0, 2.0]})
-    with pytest.raises(DataError, match=r"planes.csv: 1 keys \(plane\) stand in several rows, for example a"):
+    with pytest.raises(DataError, match=r"planes.csv: 1 keys \(plane\) occur in several rows, for example a"):
         SidePart(side, ["plane"], "planes.csv")
 
 
@@ -69,7 +69,7 @@ def test_calendar_columns() -> None:
         [15706, 16070],
     ]
     assert calendar(table, ["t"], ["weekday", "hour", "year"]) == [[6, None], [23, None], [2013, None]]  # a Sunday
-    with pytest.raises(RowError, match="'yesterday' is no date; expected dates like 2013-12-31") as caught:
+    with pytest.raises(RowError, match="'yesterday' is not a date; expected dates like 2013-12-31") as caught:
         calendar(pa.table({"t": ["2013-01-06", "yesterday"]}), ["t"], ["weekday"])
     assert caught.value.row == 1
 

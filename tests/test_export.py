@@ -292,7 +292,7 @@ def test_a_runtime_that_is_missing_or_a_damaged_file_is_told(
         patch.setitem(sys.modules, "ai_edge_litert.interpreter", None)
         with pytest.raises(BundleError, match=rf"needs {package}, which is not installed; run `pip install {package}`"):
             bundle.load(tmp_path)
-        with pytest.raises(ExportError, match=rf"{form}: .*needs {package}.*brings the packages of all formats"):
+        with pytest.raises(ExportError, match=rf"{form}: .*needs {package}.*installs the packages of all formats"):
             (tmp_path / "again").mkdir()
             export(
                 portable,

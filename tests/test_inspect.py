@@ -198,11 +198,11 @@ def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.
     Path("params.yaml").write_text(yaml.safe_dump(other), encoding="utf-8")
     Stages(tiny(data__min_count=2)).preprocess()
     look()
-    assert "a new network by params.yaml: models holds one for other data" in capsys.readouterr().out
+    assert "an untrained network from params.yaml: models holds a network for other data" in capsys.readouterr().out
     shutil.rmtree(MODELS)
     look()
     shown = capsys.readouterr().out
-    assert "a new network by params.yaml: models holds none" in shown
+    assert "an untrained network from params.yaml: there is no folder models" in shown
     assert "embedding_mlp: " in shown
     assert "hidden_1      EmbeddingDense, 4 embeddings of 4  n × 4, n × 4 → n × 8" in shown
 
@@ -214,12 +214,12 @@ def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.
             ["--input", ROWS, "--layer", "hiden_1"],
             r"--layer: no layer 'hiden_1' \(did you mean 'hidden_1'\?\); available: ",
         ),
-        (["--layer", "hidden_1", "--batch", "5"], "--layer, --batch: of what[?] --input is not given"),
-        (["--neighbours", "5"], "--neighbours: of what[?] --embedding is not given"),
-        (["-o", "data"], "--output: data holds something else, which would be lost; name a new folder"),
+        (["--layer", "hidden_1", "--batch", "5"], "--layer, --batch: --input is missing"),
+        (["--neighbours", "5"], "--neighbours: --embedding is missing"),
+        (["-o", "data"], "--output: data is not a report and would be overwritten; name a new folder"),
         (["--embedding", "color"], r"no embeddings of 'color' \(did you mean 'colour'\?\); available: colour, shop"),
         (["--embedding", "price"], "no embeddings of 'price'"),
-        (["train.epochs=2", "--model", "models"], "OVERRIDES make a new network and --model names a trained one"),
+        (["train.epochs=2", "--model", "models"], "OVERRIDES build an untrained network and --model names a "),
         (["--input", ROWS, "--batch", "0"], "--batch: must be at least 1, received 0"),
     ],
 )
@@ -272,7 +272,7 @@ def test_a_summary_names_layers_shapes_parameters_and_parents(raw: Path) -> None
     assert parts["wide"].shapes == "n × 4 → n × 1"
     assert parts["wide"].parameters == 4
     assert sum(part.parameters for part in parts.values()) == model.count_params()
-    assert f"embedding_mlp: {model.count_params():,} parameters, 16 of them statistics" in summary(model)
+    assert f"embedding_mlp: {model.count_params():,} parameters, 16 of them non-trainable statistics" in summary(model)
 
 
 def task_for_network(**changes: object):  # type: ignore[no-untyped-def]

@@ -146,7 +146,7 @@ def test_what_a_column_may_be_is_hinted(clone: Path, capsys: pytest.CaptureFixtu
 def test_two_files_of_one_name_are_refused(clone: Path) -> None:
     write_people(clone.parent / "test")
     paths = clone.parent / "visits.csv", clone.parent / "test" / "visits.csv"
-    with pytest.raises(PipelineError, match="expected two names in one folder"):
+    with pytest.raises(PipelineError, match="expected two different names in one folder"):
         new("mine", paths[0], "bought", paths[1], whole=False, force=True)
     assert not (clone / "data").exists()
 
@@ -289,7 +289,7 @@ def test_folds_are_proposed_where_rows_are_few_and_each_has_every_class(clone: P
     new("visits", clone / "visits.csv", "bought", None, whole=True, force=False)
     assert proposed(clone, "visits")["data"]["folds"] == folds
     written = (clone / "conf/data/visits.yaml").read_text(encoding="utf-8")
-    assert ("# few rows, of which" in written) is (folds > 1)
+    assert ("# few rows, and scores on a tenth" in written) is (folds > 1)
 
 
 @pytest.mark.slow

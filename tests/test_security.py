@@ -212,7 +212,7 @@ def test_pages_are_served_to_this_machine_alone() -> None:
 
 
 def test_words_and_paths_of_the_environment_are_no_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
-    from pipeline.tracking.redaction import _known
+    from pipeline.tracking.redaction import known_secrets
 
     for name, value in {
         "POSTGRES_PASSWORD": "postgres",
@@ -221,8 +221,8 @@ def test_words_and_paths_of_the_environment_are_no_secrets(monkeypatch: pytest.M
         "REAL_TOKEN": "r3al-s3cret-v4lue",
     }.items():
         monkeypatch.setenv(name, value)
-    _known.cache_clear()
+    known_secrets.cache_clear()
     text = f"postgres in {ROOT}, /run/secrets/of-mine-7"
     assert redacted(text) == text
     assert redacted("x r3al-s3cret-v4lue y") == f"x {REDACTED} y"
-    _known.cache_clear()
+    known_secrets.cache_clear()

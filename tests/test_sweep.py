@@ -103,7 +103,7 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     for number, child in children.items():
         trial = study.trials[int(number)]
         assert child.info.status == "FINISHED"
-        assert child.data.tags["trial.state"] == "complete"
+        assert child.data.tags["onehot.trial.state"] == "complete"
         assert child.data.params["model.hidden_units"] == str(trial.params["model.hidden_units"])
         history = client.get_metric_history(child.info.run_id, "val/auc")
         assert [point.step for point in history] == [1, 2]
@@ -129,7 +129,7 @@ def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureF
     assert "pruned at epoch" in capsys.readouterr().out
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     run = client.get_run(found[0].user_attrs["mlflow_run"])
-    assert (run.info.status, run.data.tags["trial.state"]) == ("FINISHED", "pruned")
+    assert (run.info.status, run.data.tags["onehot.trial.state"]) == ("FINISHED", "pruned")
 
 
 def of_folds(pruner: dict[str, Any]) -> Plan:
@@ -202,7 +202,7 @@ def test_a_crash_of_one_trial_is_no_end_of_the_sweep(
     assert "trial 1: failed: the loss is not finite at epoch 1" in capsys.readouterr().out
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     run = client.get_run(study.trials[1].user_attrs["mlflow_run"])
-    assert (run.info.status, run.data.tags["trial.state"]) == ("FAILED", "failed")
+    assert (run.info.status, run.data.tags["onehot.trial.state"]) == ("FAILED", "failed")
     folder = client.download_artifacts(run.info.run_id, "traceback.txt")
     assert "TrainingError: the loss is not finite" in Path(folder).read_text(encoding="utf-8")
 

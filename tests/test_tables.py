@@ -217,7 +217,7 @@ def test_splits_by_hand() -> None:
     with pytest.raises(DataError, match="the test split is empty: 2 different values"):
         split_times(np.array([5, 5]), 0.4, 0.1)
     assert split_given(["Train", "dev", "test"], "x").tolist() == [0, 1, 2]
-    with pytest.raises(DataError, match="no row of the val split"):
+    with pytest.raises(DataError, match="no row is in the val split"):
         split_given(["train", "test"], "x")
 
 
@@ -312,7 +312,7 @@ def test_drop_wins(raw: Path) -> None:
 def test_time_wants_dates_whose_order_is_known(raw: Path) -> None:
     text = (RAW / "houses.csv").read_text(encoding="utf-8")
     (RAW / "houses.csv").write_text(re.sub(r"2024-(\d\d)-(\d\d)", r"\1/\2/2024", text), encoding="utf-8")
-    with pytest.raises(DataError, match=r"column 'sold': '0\d/\d\d/2024' has no known place in time; expected numbers"):
+    with pytest.raises(DataError, match=r"column 'sold': '0\d/\d\d/2024' cannot be ordered by time; expected numbers"):
         houses(data__split="time", data__split_by=["sold"]).preprocess()
 
 
@@ -338,7 +338,12 @@ def edited(path: Path, line: int, old: str, new: str) -> None:
 @pytest.mark.parametrize(
     ("line", "old", "new", "fault"),
     [
-        (301, "2024-", "24-", r"houses\.csv: line 301: data\.calendar: sold: '24-.*' is no date; expected dates like"),
+        (
+            301,
+            "2024-",
+            "24-",
+            r"houses\.csv: line 301: data\.calendar: sold: '24-.*' is not a date; expected dates like",
+        ),
         (301, ",t", ',"t', r"houses\.csv: line 301: 3 values, expected 10"),
         (301, "h299", '"h299', r"houses\.csv: line 301: a quote is opened and not closed"),
         (301, ",t", ",,t", r"houses\.csv: line 301: 12 values, expected 10"),

@@ -325,7 +325,7 @@ def test_prompts_are_gone_on_from(
         ({"prompt": "A c@t"}, "characters that do not occur in the training text: '@'"),
         ({"prompt": ""}, "the prompt has 0 characters; the network needs at least 1; give"),
         ({"prompt": "A", "temperature": 0.0}, "temperature must be above 0"),
-        ({"prompt": "A", "beam": 2}, "--beam: not for a network of this kind, which takes --prompt, --length"),
+        ({"prompt": "A", "beam": 2}, "--beam: not an option of this network, which takes --prompt, --length"),
     ],
 )
 def test_prompts_that_cannot_be_gone_on_from(

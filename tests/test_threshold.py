@@ -99,14 +99,14 @@ def test_points_hang_on_the_seed_alone(workspace: Path) -> None:
     [
         (
             {"train__label_smoothing": 0.1},
-            "train.label_smoothing: labels of a hinge loss are not smoothed, received 0.1",
+            "train.label_smoothing: the hinge loss does not support it; set it to 0, received 0.1",
         ),
         (
             {"train__precision": "bfloat16"},
-            "train.precision: what is worked out by hand is float32, received 'bfloat16'",
+            "train.precision: calculations by hand use float32; set it to float32, received 'bfloat16'",
         ),
-        ({"data__points": 2}, "data.validation_fraction: of 2 points none is left to train on, or none to validate"),
-        ({"train__monitor": "auc"}, "train.monitor: no score of task threshold, received 'auc'"),
+        ({"data__points": 2}, "data.validation_fraction: 2 points leave none to train on or none to validate"),
+        ({"train__monitor": "auc"}, "train.monitor: not a score of task threshold, received 'auc'"),
     ],
 )
 def test_what_contradicts_itself_is_refused(changes: dict[str, Any], message: str) -> None:

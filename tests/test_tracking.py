@@ -134,7 +134,7 @@ def test_a_strange_file_name_is_no_obstacle(store: Path) -> None:
 
 @pytest.mark.slow
 def test_a_server_that_is_away_is_named_within_seconds(store: Path) -> None:
-    with pytest.raises(TrackingError, match=r"tracking store http://127.0.0.1:9 does not answer"):
+    with pytest.raises(TrackingError, match=r"tracking store http://127.0.0.1:9 does not respond"):
         open_store("http://127.0.0.1:9")
 
 

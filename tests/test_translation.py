@@ -342,7 +342,7 @@ def test_sentences_from_a_file(trained: Stages, tmp_path: Path, capsys: pytest.C
     source.write_bytes(b"1 2\n\xff\n")
     with pytest.raises(DataError, match=r"in\.txt, line 2: not valid UTF-8"):
         predict.predict(source, output, {}, str(MODELS))
-    with pytest.raises(PipelineError, match="--keep: not for a network of this kind, which takes --beam, --nbest"):
+    with pytest.raises(PipelineError, match="--keep: not an option of this network, which takes --beam, --nbest"):
         predict.predict(source, output, {"keep": "id"}, str(MODELS))
     with pytest.raises(PipelineError, match="INPUT and -o OUTPUT go together"):
         predict.predict(source, None, {}, str(MODELS))

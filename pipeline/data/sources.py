@@ -193,15 +193,15 @@ def _from_own_folder(name: str, folder: Path, _downloads: Path) -> Path:
 
 def _from_kaggle(competition: str, name: str, folder: Path, downloads: Path) -> Path:
     """Return a file that the user placed in a folder; otherwise download the competition once."""
-    found = _unpacked(competition, name, folder, downloads) or _unpacked(competition, name, downloads, downloads)
-    if found:
-        return found
+    path = _unpacked(competition, name, folder, downloads) or _unpacked(competition, name, downloads, downloads)
+    if path:
+        return path
     reason = "its archive holds no such file"
     if not (downloads / f"{competition}.zip").is_file():  # the file may have been placed by hand, unpacked
         reason = _download(competition, downloads)
-        found = _unpacked(competition, name, downloads, downloads)
-    if found:
-        return found
+        path = _unpacked(competition, name, downloads, downloads)
+    if path:
+        return path
     raise DataError(
         f"{name} of Kaggle's {competition}: neither placed by hand nor downloaded ({reason}).\n"
         f"By hand: accept the rules on the competition's page, download it there, and place {name}, {name}.zip "

@@ -48,11 +48,11 @@ def differing(lock: Path) -> Iterator[tuple[str, str, str | None]]:
                 continue
             version = str(wanted.specifier).removeprefix("==")
             try:
-                found: str | None = importlib.metadata.version(wanted.name)
+                installed: str | None = importlib.metadata.version(wanted.name)
             except importlib.metadata.PackageNotFoundError:
-                found = None
-            if found != version:
-                yield wanted.name, version, found
+                installed = None
+            if installed != version:
+                yield wanted.name, version, installed
 
 
 def threads() -> Iterator[Finding]:

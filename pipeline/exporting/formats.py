@@ -168,7 +168,7 @@ class _Comparison:
             runners = bundle.networks(folder)
         except (ImportError, BundleError) as error:
             raise ExportError(
-                f"{form}: {error}; run `uv pip install '.[export]'` to install the packages of all formats"
+                f"{form}: {error}; `uv pip install '.[export]'` installs the packages of all formats"
             ) from error
         write_json(folder / EXAMPLE, self._example)
         compared = {

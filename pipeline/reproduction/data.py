@@ -55,7 +55,7 @@ def bring_data(project: Path, wanted: Mapping[str, str], own: str, stage: Stage)
         if created != digest:
             raise RebuildError(
                 f"{folder}: the run had {digest}, which DVC does not have ({why_not}); created again it has {created}. "
-                "Have the source files changed? Restore the old ones, or get the data with `dvc pull`"
+                "Have the files changed? Restore the old ones, or get the data with `dvc pull`"
             )
         lines.append(f"{folder}: created again, identical to that of the run ({digest})")
     return lines

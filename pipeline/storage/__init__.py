@@ -1,4 +1,4 @@
-"""Files and folders: where they belong, written whole or not at all, hashed, locked."""
+"""Files and folders: their places, atomic writes, hashes and locks."""
 
 from pipeline.storage.atomic import (
     LEFTOVER_SECONDS,

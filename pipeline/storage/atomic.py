@@ -1,4 +1,4 @@
-"""Files and folders that appear whole or not at all, also after `kill -9` or a power cut."""
+"""Atomic writes: files and folders appear whole or not at all, even after `kill -9` or a power cut."""
 
 import csv
 import io
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 LEFTOVER_SECONDS = 600.0
-"""After which a half-written file counts as left behind, where its process cannot be seen."""
+"""The age at which a half-written file counts as left behind, because its process may not be visible from here."""
 
 
 @contextmanager
 def new_file(path: Path) -> Iterator[BinaryIO]:
-    """Give a stream whose content replaces `path` when the block ends well and vanishes when it does not."""
+    """Yield a stream whose content replaces `path` if the block succeeds; it is discarded if the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
@@ -32,7 +32,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def private_folder(path: Path) -> Path:
-    """Make a folder that nobody else on the machine may look into, or make one that is there so; return it."""
+    """Create a folder that other users of the machine cannot read, or make an existing one private; return it."""
     path.mkdir(parents=True, exist_ok=True)
     if path.stat().st_uid == os.getuid():
         path.chmod(0o700)
@@ -40,7 +40,7 @@ def private_folder(path: Path) -> Path:
 
 
 def private_file(path: Path) -> Path:
-    """Make an empty file that nobody else on the machine may read, or make one that is there so; return it."""
+    """Create an empty file that other users of the machine cannot read, or make an existing one private; return it."""
     os.close(os.open(path, os.O_CREAT | os.O_RDONLY, 0o600))
     if path.stat().st_uid == os.getuid():
         path.chmod(0o600)
@@ -48,7 +48,7 @@ def private_file(path: Path) -> Path:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write `content` to `path` in one step: readers see the old file or the new one, never a part."""
+    """Write `content` to `path` atomically: readers see the old file or the new one, never a part of it."""
     with new_file(path) as stream:
         stream.write(content)
 
@@ -59,7 +59,7 @@ def write_text(path: Path, content: str) -> None:
 
 
 def csv_text(header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table as CSV, with the same line ends on every system."""
+    """Return a table as CSV, with the same line endings on every system."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow(header)
@@ -68,18 +68,18 @@ def csv_text(header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON for people and for byte-wise comparison: indented, keys in the order given."""
+    """Write JSON atomically; it is indented and keeps the order of keys, for readers and for byte-wise comparison."""
     write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote."""
+    """Read a JSON file."""
     return json.loads(path.read_text(encoding="utf-8"))
 
 
 @contextmanager
 def new_folder(path: Path) -> Iterator[Path]:
-    """Give a scratch folder that replaces `path` when the block ends well and vanishes when it does not."""
+    """Yield a scratch folder that replaces `path` if the block succeeds; it is deleted if the block fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
     _sweep_leftovers(path)
     scratch = path.with_name(f".{path.name}.{os.getpid()}.partial")
@@ -93,7 +93,7 @@ def new_folder(path: Path) -> Iterator[Path]:
 
 
 def _replace_folder(scratch: Path, path: Path) -> None:
-    # A folder cannot be replaced in one step; the old one steps aside first, so no mixture is ever visible.
+    # A folder cannot be replaced in one step; the old one is renamed first, so that no mixture is ever visible.
     old = path.with_name(f".{path.name}.{os.getpid()}.old")
     if path.exists():
         path.rename(old)
@@ -103,16 +103,19 @@ def _replace_folder(scratch: Path, path: Path) -> None:
 
 
 def is_leftover(path: Path) -> bool:
-    """Tell whether a file or folder is one that `new_file` or `new_folder` of an ended process did not finish."""
+    """Return whether a file or folder was left unfinished by `new_file` or `new_folder` of an ended process."""
     name, pid, kind = ("", "", *path.name.rsplit(".", 2))[-3:]
     if not name or not pid.isdigit() or kind not in ("partial", "old"):
         return False
-    # One's own number on a leftover is that of an earlier process: containers hand out the same few.
+    # A leftover with the id of this process is from an earlier process: ids repeat in containers.
     return int(pid) == os.getpid() or not _alive(int(pid))
 
 
 def half_written(folders: Iterable[Path]) -> Iterator[Path]:
-    """Give what ended processes did not finish in some folders; not the newest, which a process elsewhere may write."""
+    """Yield the files and folders that ended processes left unfinished in some folders.
+
+    New ones are left out, because a process elsewhere may be writing them.
+    """
     for folder in folders:
         for path in folder.glob(".*"):
             with suppress(FileNotFoundError):
@@ -121,7 +124,7 @@ def half_written(folders: Iterable[Path]) -> Iterator[Path]:
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """Give a file another name; copy it where the other lies on another file system."""
+    """Create a hard link to a file, or a copy if the target is on another file system."""
     try:
         os.link(source, target)
     except OSError:
@@ -129,7 +132,7 @@ def link_or_copy(source: str, target: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or a folder with all that it holds."""
+    """Remove a file, or a folder with its content."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -153,7 +156,7 @@ def _alive(pid: int) -> bool:
 
 
 def sync_file(path: Path) -> None:
-    """Have a file on the disk itself, as a power cut will find it."""
+    """Sync a file to the disk, so that it survives a power cut."""
     with path.open("rb") as stream:
         os.fsync(stream.fileno())
 

@@ -7,24 +7,24 @@ from typing import Any
 
 
 def sha256(path: Path) -> str:
-    """Hash one file; 64 hexadecimal digits."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def md5(path: Path) -> str:
-    """Hash one file as DVC does; 32 hexadecimal digits."""
+    """Return the MD5 of a file, 32 hexadecimal digits, as DVC computes it."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def file_digests(folder: Path) -> dict[str, str]:
-    """Hash every file of a folder; by path within it, in order."""
+    """Return the SHA-256 of every file of a folder, by path within the folder, sorted."""
     return {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def folder_digest(folder: Path) -> str:
-    """Hash a folder the way DVC does (md5 of the sorted list of files), so that it can be looked up in `dvc.lock`.
+    """Return the hash of a folder as DVC computes it (MD5 of the sorted list of files), as in `dvc.lock`.
 
     Source: `dvc_data.hashfile.tree.Tree`.
     """
@@ -35,5 +35,5 @@ def folder_digest(folder: Path) -> str:
 
 
 def digest(content: Any) -> str:
-    """Hash anything that JSON can write; the order of keys does not matter."""
+    """Return the SHA-256 of any content that JSON can represent; the order of keys does not matter."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,5 +1,5 @@
-"""Errors that a user can mend: shown as one message, without a traceback."""
+"""Errors that the user can fix; they are shown as one message, without a traceback."""
 
 
 class PipelineError(Exception):
-    """Root of every error whose text says what was wrong, what was received and what to do next."""
+    """The base of every error whose message says what is wrong, what was received and what to do next."""

@@ -1,4 +1,4 @@
-"""One process at a time in a folder."""
+"""A lock that admits one process at a time to a folder."""
 
 import fcntl
 import os
@@ -15,13 +15,13 @@ class LockError(PipelineError):
 
 
 class FolderLock:
-    """Hold `folder/lock` while the block runs; the system lets go of it when the process dies, however it dies.
+    """Hold `folder/lock` while the block runs; the system releases it when the process ends, even if that is killed.
 
     Args:
-        folder: The folder to own; made if it does not exist.
-        doing: What the owner does, for messages: "trains the same network".
-        wait_seconds: How long to wait for another process: one that `dvc` left behind ends itself within
-            seconds of its parent's death.
+        folder: The folder to lock; it is created if it does not exist.
+        doing: What the owner does, for messages, such as "trains the same network".
+        wait_seconds: The number of seconds to wait for another process. A process that `dvc` left behind ends itself
+            within seconds of the death of its parent.
     """
 
     def __init__(self, folder: Path, doing: str, wait_seconds: float = 15.0) -> None:
@@ -34,7 +34,7 @@ class FolderLock:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         stream = self._path.open("a+", encoding="utf-8")
         deadline = time.monotonic() + self._wait
-        told = False
+        is_reported = False
         while not _try(stream):
             if time.monotonic() > deadline:
                 holder = self._holder()
@@ -43,9 +43,9 @@ class FolderLock:
                     f"{self._path.parent} is in use by process {holder}, which {self._doing}. "
                     f"Wait for it, or end it with `kill {holder}` and run the same command again."
                 )
-            if not told:
-                told = time.monotonic() > deadline - self._wait + 1
-                if told:
+            if not is_reported:
+                is_reported = time.monotonic() > deadline - self._wait + 1
+                if is_reported:
                     print(f"waiting for process {self._holder()}, which {self._doing}", flush=True)
             time.sleep(0.2)
         stream.truncate(0)

@@ -1,22 +1,23 @@
-"""Where a clone begins."""
+"""The root of the clone, and the paths of stages' inputs and outputs."""
 
 import os
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""The folder that holds this code: in `dvc exp run --temp` a copy that is deleted afterwards."""
+"""The folder that contains this code; with `dvc exp run --temp` it is a copy that is deleted afterwards."""
 
 CONF = PROJECT / "conf"
 
 
 def root() -> Path:
-    """Return the folder that outlives every run: the tracking store and the checkpoints are anchored here.
+    """Return the folder that outlives every run; it contains the tracking store and the checkpoints.
 
-    DVC names it in `DVC_ROOT`, for its temporary copies too; a command run by hand finds the git root.
+    DVC passes it in `DVC_ROOT`, for its temporary copies, too. Without that variable it is the root of the git
+    checkout.
     """
-    named = os.environ.get("DVC_ROOT")
-    if named:
-        return Path(named)
+    dvc_root = os.environ.get("DVC_ROOT")
+    if dvc_root:
+        return Path(dvc_root)
     for folder in (PROJECT, *PROJECT.parents):
         if (folder / ".git").exists():
             return folder
@@ -30,14 +31,14 @@ REPORTS = Path("reports")
 AUDIT = REPORTS / "audit.json"
 METRICS = REPORTS / "metrics.json"
 PREDICTIONS = REPORTS / "predictions"
-"""What stages write, in the current folder: DVC runs them in copies of the clone, too."""
+"""Outputs of stages, relative to the current folder: DVC also runs stages in copies of the clone."""
 
 
 def checkpoints(key: str) -> Path:
-    """Return the checkpoint folder of a training: outside DVC's outs, which it empties before a stage."""
+    """Return the folder of checkpoints of a training; it is outside DVC's outs, which DVC empties before a stage."""
     return root() / ".checkpoints" / key
 
 
 def written() -> list[Path]:
-    """Return the folders in which stages write."""
+    """Return the folders to which stages write."""
     return [root() / name for name in ("", "data", "models", "reports", "export", ".checkpoints")]

@@ -217,7 +217,7 @@ class _Attempt:
         from pipeline import tracking
 
         if run is not None:
-            run.tag("trial.state", state)
+            run.tag("onehot.trial.state", state)
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run, status)
 

@@ -1,4 +1,4 @@
-"""What each stage needs of a family: one small interface a stage, which the families implement."""
+"""The interfaces between the stages and the families: a small one for each stage, which each family implements."""
 
 from pipeline.tasks.baseline import BaselineTask
 from pipeline.tasks.column import Column

@@ -1,4 +1,4 @@
-"""What `baseline` needs of a family."""
+"""The interface that `baseline` requires of a family."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What `evaluate` needs of a family."""
+"""The interface that `evaluate` requires of a family."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -35,8 +35,8 @@ class Scores:
 
         Args:
             score: Row weights, shape (rows,) → scores by name.
-            groups: Group of each row, shape (rows,); groups are resampled whole.
-            settings: The number of resamples and the confidence.
+            groups: Group of each row, shape (rows,); each group is resampled as a whole.
+            settings: The number of bootstrap samples and the confidence level.
         """
         from pipeline.metrics import intervals
 
@@ -61,8 +61,8 @@ class Evaluation:
         scores: Split → scores.
         curves: Name → curve of the test split.
         predictions: Split → the predictions behind the scores.
-        notes: Name → text that belongs beside the scores.
-        write_extras: Writes files of the family's own into the folder of the predictions, which are there already, and
+        notes: Name → text to show next to the scores.
+        write_extras: Writes the family's additional files to the folder of predictions, after the predictions, and
             returns a line that names them.
         diagonals: Names of the curves that are drawn with the diagonal from (0, 0) to (1, 1).
     """

@@ -1,4 +1,4 @@
-"""What `export` needs of a family."""
+"""The interface that `export` requires of a family."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -35,8 +35,8 @@ class ExportTask(Task, ABC):
 
         Args:
             predictor: The network in Keras, of the family's own type.
-            exported: The same in another format, for raw input.
-            networks: The same, for encoded input.
+            exported: The same network in another format, for raw input.
+            networks: The exported networks for encoded input, by name.
 
         Returns:
             Name and value of the score, and the number of examples.

@@ -1,4 +1,4 @@
-"""Trains a network per fold, one after the other."""
+"""Trains one network per fold, sequentially."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Trained networks in a folder: to which configuration they belong, and how they are loaded."""
+"""Trained networks in a folder: loading them, and checking that they match a configuration."""
 
 import json
 from pathlib import Path
@@ -15,15 +15,15 @@ def matches(folder: Path, config: Config) -> bool:
     try:
         schema = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return True  # loading it reports what is wrong
+        return True  # loading reports the error
     return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
 
 
 def require_trained_model(folder: Path, config: Config) -> None:
-    """Refuse a network trained on data prepared otherwise: it may have seen the rows on which it would be scored.
+    """Reject a network trained on differently prepared data, because it may have seen the rows that would score it.
 
     Raises:
-        TaskError: Names the command that trains the right one.
+        TaskError: The network is missing or does not match; the error names the command that trains the right one.
     """
     advice = (
         "`python -m pipeline.train` with these overrides trains one, or run all stages: "
@@ -36,7 +36,7 @@ def require_trained_model(folder: Path, config: Config) -> None:
 
 
 def predictor_for(folder: Path) -> Predictor:
-    """Load a saved network, by the family that its schema names.
+    """Load a saved network of the family that its schema names.
 
     Raises:
         TaskError: The folder holds no network of a known family.

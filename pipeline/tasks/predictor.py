@@ -1,4 +1,4 @@
-"""What every trained network can do for raw input, whichever its family."""
+"""The interface of trained networks of every family, for raw input."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -26,9 +26,9 @@ class Embedding:
     """The embeddings of one column.
 
     Attributes:
-        column: Its name.
-        names: Of its categories, by code.
-        vectors: `(codes, width)`; of a network of several, all of theirs side by side.
+        column: Name of the column.
+        names: Names of the column's categories, by code.
+        vectors: Embeddings, shape (codes, width). Those of several combined networks are side by side.
     """
 
     column: str
@@ -48,12 +48,12 @@ class Predictor(ABC):
         self.schema, self.model = schema, model
 
     is_sequence_model = False
-    """Whether examples are sequences, of different lengths and with an output per position."""
+    """Whether examples are sequences of different lengths, with one output per position."""
 
     @classmethod
     @abstractmethod
     def load(cls, folder: Path) -> Self:
-        """Load what `TrainingTask.save` wrote.
+        """Load a network that `TrainingTask.save` wrote.
 
         Raises:
             PipelineError: The files are damaged or do not belong together.
@@ -69,7 +69,7 @@ class Predictor(ABC):
 
     @abstractmethod
     def example(self, processed: Path) -> list[dict[str, Any]]:
-        """Return a few raw rows of prepared data.
+        """Return a few rows of raw input from prepared data.
 
         Args:
             processed: The folder of the prepared data.
@@ -77,54 +77,56 @@ class Predictor(ABC):
 
     @abstractmethod
     def batches(self, source: Path, size: int) -> Iterator[dict[str, "npt.NDArray[Any]"]]:
-        """Give the network's inputs for the examples of a file, in their order, `size` at a time."""
+        """Yield batches of `size` of the network's inputs for the examples of a file, in order."""
 
     @abstractmethod
     def embedded(self) -> list[str]:
-        """Return what has embeddings, in the order in which the network takes it."""
+        """Return the names of the inputs with embeddings, in the order of the network's inputs."""
 
     @abstractmethod
     def unit_names(self) -> dict[str, list[str]]:
-        """Return the names of a layer's units, by the layer's path, where they stand for columns."""
+        """Return the names of a layer's units by the layer's path, for layers whose units correspond to columns."""
 
     @abstractmethod
     def embedding(self, name: str) -> Embedding:
-        """Return the embeddings of one of `embedded`.
+        """Return the embeddings of one of the inputs in `embedded`.
 
         Raises:
-            TaskError: There is none of this name.
+            TaskError: There are no embeddings of this name.
         """
 
     def by_hand(self, _source: Path) -> str | None:
-        """Return how the output for a file's first example comes about, in all its sums; None where they are many."""
+        """Return all sums in the output for a file's first example, as text; None if there are too many."""
         return None
 
     @abstractmethod
     def bundle(self) -> "BundleSpec":
-        """Return networks and facts for a bundle that runs without a framework."""
+        """Return the networks and metadata for a bundle that runs without a framework."""
 
     @abstractmethod
     def bundle_example(self, rows: "list[dict[str, Any]]") -> dict[str, Any]:
-        """Return, as JSON, the `input` of a bundle that asks what raw rows ask, and the `output` that it must give."""
+        """Return raw rows as the `input` of a bundle, and the `output` that the bundle must give, as JSON values."""
 
     @abstractmethod
     def __call__(self, rows: "pa.Table") -> "pa.Table":
-        """Return a row of predictions for each raw row."""
+        """Return one row of predictions for each raw row."""
 
     @abstractmethod
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
-        """Predict every example of a file, in its order; return how many there were.
+        """Predict every example of a file, in order; return the number of examples.
 
         Args:
-            source: Raw input.
-            output: Appears whole or not at all.
-            options: The options that are given, by name; the family declares which there are.
+            source: The file of raw input.
+            output: The file to write, whole or not at all.
+            options: The given options by name; the family declares which exist.
         """
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
-        """Predict line by line from standard input to standard output; return how many there were.
+        """Predict line by line from standard input to standard output; return the number of lines.
 
         Raises:
-            TaskError: This family's examples are no lines.
+            TaskError: The examples of this family are not lines of text.
         """
-        raise TaskError("this network takes a table, from a file: name it, and -o FILE for its predictions")
+        raise TaskError(
+            "this network predicts tables, not lines of text; give an input file, and -o FILE for the predictions"
+        )

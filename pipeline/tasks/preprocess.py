@@ -1,4 +1,4 @@
-"""What `preprocess` needs of a family."""
+"""The interface that `preprocess` requires of a family."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping

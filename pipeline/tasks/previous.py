@@ -8,12 +8,12 @@ from typing import Any
 from pipeline.storage import write_json
 
 KEY = "key.json"
-"""File beside the checkpoints of a training: what decides its result."""
+"""Name of the file, next to the checkpoints of a training, that holds everything that decides its result."""
 SHOWN = 8
 
 
 def save_inputs(folder: Path, name: str, store: str, inputs: dict[str, Any]) -> None:
-    """Write what decides a training's result beside its checkpoints.
+    """Write everything that decides a training's result next to its checkpoints.
 
     Args:
         folder: The folder of the checkpoints.
@@ -32,7 +32,7 @@ def explain_new_training(folder: Path, name: str, inputs: dict[str, Any]) -> str
         name: Name of the experiment.
         inputs: The result of `TrainingTask.fingerprint_inputs`.
     """
-    found = []
+    candidates = []
     for path in folder.parent.glob(f"*/{KEY}"):
         # Another version may have written it, and another training may be replacing its checkpoints.
         with suppress(OSError, ValueError, KeyError):
@@ -40,10 +40,10 @@ def explain_new_training(folder: Path, name: str, inputs: dict[str, Any]) -> str
             newest = max(path.parent.rglob("*.npz"), default=None, key=_modified)
             if path.parent != folder and newest and content["name"] == name:
                 # Earlier versions of Onehot wrote the inputs under another name.
-                found.append((_modified(newest), newest, dict(content.get("inputs", {}))))
-    if not found:
+                candidates.append((_modified(newest), newest, dict(content.get("inputs", {}))))
+    if not candidates:
         return None
-    _, newest, other = max(found, key=lambda entry: entry[0])
+    _, newest, other = max(candidates, key=lambda entry: entry[0])
     if not other:
         return f"starting a new training: another version of Onehot wrote the checkpoints in {newest.parent}"
     different = [

@@ -1,4 +1,4 @@
-"""What `new` needs of a family: configs for a user's own files."""
+"""The interface that `new` requires of a family: configs for a user's own files."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,14 +8,14 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Request:
-    """What the user of `pipeline.new` gave.
+    """The request of a user of `pipeline.new`.
 
     Attributes:
         name: Name of the new experiment.
         files: The user's files.
         folder: The folder where the stages will find them.
-        target: The column to predict.
-        unlabelled: A table without the target, to be predicted.
+        target: The column to predict, if there is one.
+        unlabelled: A table without the target, to be predicted, if there is one.
         read_all: Whether to look at the whole file instead of its first megabytes.
     """
 
@@ -29,10 +29,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Two configs, and what was found in the files.
+    """Two configs and a report on the files.
 
     Attributes:
-        report: What was found, for the terminal.
+        report: Description of the files, for the terminal.
         data: Content of `conf/data/NAME.yaml`; empty if there is nothing to write yet.
         experiment: Content of `conf/experiment/NAME.yaml`.
         footnote: A line to print after the configs are written.
@@ -45,11 +45,11 @@ class Proposal:
 
 
 class Proposer(ABC):
-    """Proposes configs for files that nothing is known about.
+    """Proposes configs for files about which nothing is known.
 
     Attributes:
-        options: Options of `pipeline.new` that mean something to this family.
-        review: Keys that the user should read over.
+        options: Options of `pipeline.new` that this family supports.
+        review: Keys that the user should check.
     """
 
     options: tuple[str, ...] = ()
@@ -61,8 +61,8 @@ class Proposer(ABC):
 
     @abstractmethod
     def propose(self, request: Request) -> Proposal:
-        """Look at the files and write the configs.
+        """Examine the files and return configs for them.
 
         Raises:
-            DataError: The files cannot be read or do not suit.
+            DataError: The files cannot be read, or do not suit the family.
         """

@@ -1,4 +1,4 @@
-"""What all stages after `preprocess` have in common: the configuration, and the schema of the prepared data."""
+"""The base of all stages after `preprocess`: the configuration and the schema of the prepared data."""
 
 from functools import cached_property
 from pathlib import Path
@@ -8,19 +8,19 @@ from pipeline.config import Config, PipelineError, Section, flatten
 from pipeline.storage import PROCESSED
 
 MODEL = "model.keras"
-"""The network's file, in a folder that `TrainingTask.save` wrote."""
+"""Name of the network's file in a folder that `TrainingTask.save` wrote."""
 
 
 class TaskError(PipelineError):
-    """A stage cannot do its work with the files it finds."""
+    """A stage cannot run with the files that exist."""
 
 
 class Schema(Protocol):
-    """What preprocess inferred from the data; `schema.json`."""
+    """Facts that preprocess inferred from the data; the contents of `schema.json`."""
 
     task: str
     prepared: dict[str, Any]
-    """The `data` section under which it was prepared."""
+    """The `data` section with which the data was prepared."""
 
     @property
     def monitors(self) -> tuple[str, ...]:
@@ -33,7 +33,7 @@ class Schema(Protocol):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote."""
+        """Read a `schema.json` that `save` wrote."""
         ...
 
 
@@ -66,21 +66,21 @@ class Task:
 
     @property
     def higher_is_better(self) -> bool:
-        """Whether more of the monitored score is better."""
+        """Whether a higher monitored score is better."""
         return self.config.family.monitors[self.monitor]
 
     def require_prepared(self) -> None:
-        """Refuse data that another configuration prepared.
+        """Reject data that was prepared with another configuration.
 
         Raises:
             TaskError: Names the keys that differ and the command that prepares the right data.
         """
         section: Section = self.config.data
-        found, expected = dict(flatten(self.schema.prepared)), dict(flatten(section.model_dump(mode="json")))
-        different = [key for key in {**expected, **found} if found.get(key) != expected.get(key)]
+        prepared, expected = dict(flatten(self.schema.prepared)), dict(flatten(section.model_dump(mode="json")))
+        different = [key for key in {**expected, **prepared} if prepared.get(key) != expected.get(key)]
         if different:
             lines = [
-                f"data.{key}: prepared with {found.get(key)!r}, configured as {expected.get(key)!r}"
+                f"data.{key}: prepared with {prepared.get(key)!r}, configured as {expected.get(key)!r}"
                 for key in different[:8]
             ]
             raise TaskError(

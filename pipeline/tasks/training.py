@@ -1,4 +1,4 @@
-"""What `train` needs of a family, and what identifies a training."""
+"""The interface that `train` requires of a family, and the key of a training."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord, Examples
 
 NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples", "sample_length"}
-"""Keys of `train` that change no step. More epochs continue the checkpoint of a shorter training, unless the learning
-rate depends on their number."""
+"""Keys of `train` that do not affect a training step. A training with more epochs continues the checkpoint of a shorter
+one, unless the learning rate depends on the number of epochs."""
 NOT_DECISIVE = ("pipeline.config", "pipeline.storage", "pipeline.tracking")
-"""Libraries that change no result: they read settings, write files and record runs."""
+"""Packages that do not affect results: they read settings, write files and record runs."""
 
 
 @dataclass(frozen=True)
 class TrainingSpec:
-    """What a network is trained on, and how it is judged.
+    """The data, loss and validation of a training.
 
     Attributes:
         examples: The training examples.
         loss: Targets and outputs of one batch → its mean loss, shape ().
         validate: Network → validation scores by name, and a text to show after the epoch.
-        lazy: Whether the optimizer leaves rows of embedding tables alone that a batch did not use; see `RowSparseAdam`.
+        lazy: Whether the optimizer skips rows of embedding tables that a batch did not use; see `RowSparseAdam`.
         optimizer: `adam` or `rmsprop`.
         network: The part of the model that is trained; None for all of it.
     """
@@ -59,15 +59,15 @@ class TrainingTask(Task, ABC):
         self.seed = config.seed
 
     def check(self) -> None:
-        """Refuse settings that contradict the prepared data; nothing by default.
+        """Reject settings that conflict with the prepared data; by default, none.
 
         Raises:
-            TaskError: Names each and what to set instead.
+            TaskError: Names each setting and what to set instead.
         """
         return
 
     def folds(self) -> Sequence[Self]:
-        """Return the trainings that make up the network: this one, or one per fold."""
+        """Return the trainings whose networks are combined: this one, or one per fold."""
         return [self]
 
     def combine(self, networks: Sequence["keras.Model"]) -> "keras.Model":
@@ -86,7 +86,7 @@ class TrainingTask(Task, ABC):
 
     def predictor(self, model: "keras.Model") -> "Predictor":
         """Return a network that takes raw input."""
-        # Loaded by name: predictions decide nothing about a training, so their code is not part of its key.
+        # Loaded by name: predictions do not affect a training, so their code is not part of its key.
         predictor: Predictor = self.config.family.load("predictor")(self.schema, model)
         return predictor
 
@@ -103,7 +103,7 @@ class TrainingTask(Task, ABC):
             model: A network that `build` returned.
             start: The checkpoint to resume from, if there is one.
             checkpoints: Where to save checkpoints.
-            on_epoch: Called after every epoch; on resuming, for the earlier epochs too.
+            on_epoch: Called after every epoch, and on resuming for the earlier epochs too.
 
         Returns:
             The scores of every epoch.
@@ -127,7 +127,7 @@ class TrainingTask(Task, ABC):
         return training.run(start)
 
     def save(self, model: "keras.Model", folder: Path) -> None:
-        """Write what `evaluate` and predictions need."""
+        """Write the network and the schema, which `evaluate` and predictions need."""
         from pipeline.models import save_model
 
         save_model(model, folder / MODEL)
@@ -139,13 +139,17 @@ class TrainingTask(Task, ABC):
         return max(history, key=lambda record: sign * record.scores[f"val_{self.monitor}"])
 
     def fingerprint_inputs(self) -> dict[str, Any]:
-        """Return what decides the result of the training: data, settings, code and libraries, not the epochs."""
+        """Return everything that decides the result of the training, except the number of epochs.
+
+        That is the data, settings, code and libraries. The number of epochs is included if the learning rate depends on
+        it.
+        """
         from pipeline.models import resolved
         from pipeline.models.backend import versions
 
         tree, settings = self.config.tree, self.config.train
-        left_out = NOT_IN_KEY - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
-        train = {name: value for name, value in tree["train"].items() if name not in left_out}
+        excluded = NOT_IN_KEY - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
+        train = {name: value for name, value in tree["train"].items() if name not in excluded}
         train["precision"] = resolved(settings.precision)
         decisive = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
         return {
@@ -159,15 +163,15 @@ class TrainingTask(Task, ABC):
 def training_code(family: Family) -> dict[str, list[Path]]:
     """Return the files that decide the result of a family's training, by library or family.
 
-    They are the modules that the family's training imports, directly or not.
+    They are the modules that the family's training imports, directly or indirectly.
     """
     module = f"{family.package}.{family.training.partition(':')[0]}"
-    found: dict[str, list[Path]] = {}
+    files: dict[str, list[Path]] = {}
     for name, path in code_files(module, "pipeline.training", leave_out=NOT_DECISIVE).items():
         parts = name.split(".")
         library = ".".join(parts[1 : 3 if parts[1:2] == ["families"] else 2])
-        found.setdefault(library, []).append(path)
-    return found
+        files.setdefault(library, []).append(path)
+    return files
 
 
 def training_key(inputs: Mapping[str, Any]) -> str:

@@ -65,7 +65,7 @@ def orphans() -> list[Path]:
     New folders are left out: a process may be filling them.
     """
     folders = []
-    for path in (path for place in (journal(), journal() / REFUSED) for path in place.glob("*-*-*") if path.is_dir()):
+    for path in (path for folder in (journal(), journal() / REFUSED) for path in folder.glob("*-*-*") if path.is_dir()):
         with suppress(FileNotFoundError):  # it was delivered meanwhile
             # `st_ctime`, because a copy keeps the modification time of its original.
             if time.time() - path.stat().st_ctime > LEFTOVER_SECONDS and not path.with_suffix(".json").exists():

@@ -233,8 +233,8 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
         tags = {EVALUATED: digest}
         if origin is None or origin.data.tags.get(EVALUATED, digest) != digest:
             if origin and origin.info.status != FINISHED and (origin.info.status != RUNNING or is_lost(origin)):
-                # An evaluation with other settings was interrupted; the training itself is finished, as it is
-                # referred to.
+                # An evaluation with other settings was interrupted. The training is finished: a run is referred to only
+                # when its training has ended.
                 client.set_terminated(reference.run_id, FINISHED, origin.info.end_time)
             tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
             run_id = find_run(client, config.name, tags)

@@ -1,4 +1,4 @@
-"""What exactly produced a number: commit, uncommitted changes, environment."""
+"""The provenance of a result: commit, uncommitted changes, environment, machine."""
 
 import importlib.metadata
 import os
@@ -11,44 +11,44 @@ from pathlib import Path
 from pipeline.storage import PROJECT, THREADS, processors
 
 REWRITTEN = ("dvc.lock", "params.yaml", ".gitignore", "**/.gitignore")
-"""What DVC itself changes during a run: no sign of unfinished work."""
+"""Files that DVC itself changes during a run; they do not count as uncommitted changes."""
 SOURCE_SUFFIXES = (".py", ".yaml", ".yml", ".toml", ".sh")
 """Untracked files that belong to the code. Data is known by its hash, and other files are nobody's business."""
 
 
 @dataclass(frozen=True)
 class Commit:
-    """The state of the code: commit, and what differs from it; None where git could not say."""
+    """The state of the code: the commit and the uncommitted changes, None if git could not compute them."""
 
     commit: str
     diff: str | None
 
     @property
     def dirty(self) -> bool:
-        """Whether the code differs from the commit, or may."""
+        """Whether the code differs from the commit, or may differ."""
         return self.diff != ""
 
 
 def commit(folder: Path = PROJECT) -> Commit | None:
-    """Read the state of the git checkout; None where there is none, or no commit yet."""
+    """Return the state of the git checkout; None if there is no checkout, or no commit yet."""
     try:
         head = _git(folder, "rev-parse", "HEAD").strip()
     except (OSError, subprocess.CalledProcessError):
         return None
     try:
         return Commit(head, _diff(folder))
-    except (OSError, subprocess.CalledProcessError):  # no room for an index, a filter that is missing
+    except (OSError, subprocess.CalledProcessError):  # for example no space for an index, or a missing filter
         return Commit(head, None)
 
 
 def environment() -> str:
-    """Return a line for each installed distribution, `name==version`."""
+    """Return one line per installed distribution, `name==version`, after a comment with Python and platform."""
     installed = {f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions() if d.metadata["Name"]}
     return "\n".join([f"# Python {platform.python_version()} on {platform.platform()}", *sorted(installed)]) + "\n"
 
 
 def machine() -> dict[str, str]:
-    """Return what a score's last bits may hang on."""
+    """Return the properties of the machine that the last bits of a score may depend on, by name."""
     threads = {name: os.environ[name] for name in THREADS if name in os.environ}
     return threads | {
         "python": platform.python_version(),
@@ -58,12 +58,12 @@ def machine() -> dict[str, str]:
 
 
 def _diff(folder: Path) -> str:
-    # In an index of its own: untracked files are declared there (-N writes no objects), the user's stays untouched.
+    # A temporary index declares the untracked files (-N writes no objects) and leaves the user's index untouched.
     with tempfile.TemporaryDirectory() as scratch:
         index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         _git(folder, "read-tree", "HEAD", env=index)
-        listed = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index).split("\0")
-        untracked = [name for name in listed if name.endswith(SOURCE_SUFFIXES)]
+        others = _git(folder, "ls-files", "--others", "--exclude-standard", "-z", env=index).split("\0")
+        untracked = [name for name in others if name.endswith(SOURCE_SUFFIXES)]
         if untracked:
             _git(folder, "add", "--intent-to-add", "--", *untracked, env=index)
         excluded = [f":(exclude,glob){pattern}" for pattern in REWRITTEN]
@@ -72,7 +72,7 @@ def _diff(folder: Path) -> str:
 
 
 def _git(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> str:
-    done = subprocess.run(
+    result = subprocess.run(
         ["git", *arguments], cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, check=True
     )
-    return done.stdout.decode("utf-8", errors="replace")
+    return result.stdout.decode("utf-8", errors="replace")

@@ -1,4 +1,4 @@
-"""The model that MLflow stores: raw rows in, predictions out. MLflow runs this file; nothing is pickled."""
+"""The MLflow model, which maps raw rows to predictions. MLflow runs this file; nothing is pickled."""
 
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,10 @@ from mlflow.pyfunc.model import PythonModelContext
 
 
 class RawModel(PythonModel):
-    """Loads what the train stage saved."""
+    """An MLflow model that loads the files of the train stage."""
 
     def load_context(self, context: PythonModelContext) -> None:
-        """Load network and schema."""
+        """Load the network and the schema."""
         from pipeline.tasks import predictor_for
 
         self._predictor = predictor_for(Path(context.artifacts["models"]))
@@ -22,10 +22,10 @@ class RawModel(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """Return a frame of predictions, a row for each row of the input frame."""
+        """Return a frame of predictions, one row per row of the input frame."""
         rows = pa.Table.from_pandas(model_input, preserve_index=False)
-        found: pd.DataFrame = self._predictor(rows).to_pandas()
-        return found.set_index(model_input.index)
+        predictions: pd.DataFrame = self._predictor(rows).to_pandas()
+        return predictions.set_index(model_input.index)
 
 
 mlflow.models.set_model(RawModel())

@@ -1,4 +1,4 @@
-"""One experiment run is one MLflow run, whichever stages it spans and however often it was interrupted."""
+"""One run of an experiment is one MLflow run, across its stages and interruptions."""
 
 import json
 import re
@@ -21,14 +21,14 @@ from pipeline.tracking.store import TrackingError
 
 RUN_FILE = REPORTS / "run.json"
 CONFIG, DIFF, ENVIRONMENT = "config.yaml", "uncommitted.diff", "environment.txt"
-"""Files of a run's record that it takes to make it again."""
+"""Files of a run's record that are needed to reproduce it."""
 EVALUATED_WITH = "evaluation.json"
-"""The settings of the evaluation whose scores it holds."""
+"""File of a run's record: the settings of the evaluation whose scores the run has."""
 
 
 @dataclass(frozen=True)
 class RunReference:
-    """What `reports/run.json` carries from the train stage to later ones."""
+    """The reference to a run, which `reports/run.json` carries from the train stage to later stages."""
 
     run_id: str
     tracking_uri: str
@@ -42,7 +42,7 @@ class RunReference:
         """Read `reports/run.json`.
 
         Raises:
-            TrackingError: There is none, or it is damaged.
+            TrackingError: The file is missing or corrupt.
         """
         try:
             return cls(**json.loads(RUN_FILE.read_text(encoding="utf-8")))
@@ -51,13 +51,13 @@ class RunReference:
 
 
 class Run:
-    """An open MLflow run. What it is told goes to the store in the order told, sooner or later; twice changes nothing.
+    """An open MLflow run, whose events are delivered asynchronously, in order and idempotently.
 
     Args:
-        uri: Of the store.
+        uri: The address of the store.
         stored: The run as it was when it was opened.
-        resumed: Whether an earlier process opened it first.
-        times: Of the epochs that it has.
+        resumed: Whether an earlier process opened the run first.
+        times: The timestamps of the epochs that the run already has, by epoch.
     """
 
     def __init__(
@@ -68,12 +68,12 @@ class Run:
         self.resumed = resumed
 
     def next_step(self, prefix: str) -> int:
-        """Return the step after the last one of metrics whose names begin so; of those that it had when opened."""
+        """Return the step after the last one of the metrics with this prefix that the run had when it was opened."""
         known = (metric.step for metric in self._stored.data._metric_objs if metric.key.startswith(prefix))
         return 1 + max(known, default=-1)
 
     def queue(self, kind: str, content: Mapping[str, Any], fill: Callable[[Path], None] | None = None) -> None:
-        """Put an entry into the outbox; see `delivery.DELIVER`."""
+        """Queue an event in the outbox; for its kinds see `delivery.DELIVER`."""
         outbox().put(self._uri, self.id, kind, content, fill)
 
     def tag(self, name: str, value: str) -> None:
@@ -81,11 +81,11 @@ class Run:
         self.queue("tags", {"tags": {name: value}})
 
     def log_config(self, config: Config) -> None:
-        """Log every setting flat, and the whole composition as a file; a run that holds them keeps its own."""
+        """Log every setting as a flat param, and the configuration as a file; params that the run has are kept."""
         params = {_allowed(name): str(value) for name, value in flatten(config.tree)}
         missing = {name: value for name, value in params.items() if name not in self._stored.data.params}
         if missing:
-            # The file first: a run that has its params is taken to have it.
+            # The file comes first: a run that has the params is assumed to have the file, too.
             self.log_text(dump(config), CONFIG)
             self.queue("params", {"params": missing})
 
@@ -101,7 +101,7 @@ class Run:
         self.log_text(environment(), ENVIRONMENT)
 
     def log_datasets(self) -> None:
-        """Log raw files and splits as inputs, with the hash under which `dvc.lock` knows their folder."""
+        """Log the raw files and the splits as inputs, with the hash that `dvc.lock` has for their folder."""
         folders = {RAW: {"raw": RAW}, PROCESSED: {name: PROCESSED / name for name in ("train", "val", "test")}}
         context = {"raw": "source", "train": "training", "val": "validation", "test": "test"}
         datasets = []
@@ -109,9 +109,9 @@ class Run:
             if not folder.is_dir():
                 continue
             digest = folder_digest(folder)
-            for part, place in parts.items():
-                name = folder.name if place == folder else f"{folder.name}/{part}"
-                source = LocalArtifactDatasetSource(place.as_posix())
+            for part, path in parts.items():
+                name = folder.name if path == folder else f"{folder.name}/{part}"
+                source = LocalArtifactDatasetSource(path.as_posix())
                 dataset = MetaDataset(source, name=name, digest=digest).to_dict()
                 datasets.append({"dataset": dataset, "context": context[part]})
         self.queue("inputs", {"datasets": datasets})
@@ -119,21 +119,22 @@ class Run:
     def log_scores(self, scores: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
         """Log scores by full name (`val/auc`).
 
-        The store drops a point that it has, time included: one without a time of its own gets that of the run's start.
+        The store drops a point that it already has with the same timestamp; without a `timestamp`, the start time of
+        the run is used.
         """
         when = timestamp or int(self._stored.info.start_time)
         self.queue("scores", {"scores": dict(scores), "step": step, "timestamp": when})
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
-        """Log the scores of an epoch at the time of its checkpoint: sent twice, it is the same point.
+        """Log the scores of an epoch with the time of its checkpoint, so that sending it twice gives one point.
 
-        Trained twice too (its checkpoint was damaged): it keeps the time under which the run has it.
+        An epoch that is trained again (its checkpoint was corrupt) keeps the timestamp that the run has for it.
         """
         when = self._times.get(epoch, timestamp)
         self.log_scores({metric_name(name): value for name, value in scores.items()}, epoch, when)
 
     def log_files(self, folder: Path) -> None:
-        """Log what the files of a folder are, hashed: what a repetition is compared with."""
+        """Log the hashes of the files of a folder, for comparison with a reproduction."""
         self.log_text(json.dumps(file_digests(folder), indent=2), files_of(folder))
 
     def log_text(self, text: str, name: str) -> None:
@@ -141,7 +142,7 @@ class Run:
         self.queue("text", {"text": text, "name": name})
 
     def log_figure(self, figure: Figure, name: str) -> None:
-        """Log a picture."""
+        """Log a figure as an image file."""
 
         def fill(folder: Path) -> None:
             folder.mkdir()
@@ -150,20 +151,20 @@ class Run:
         self.queue("picture", {"name": name}, fill)
 
     def end(self, status: str) -> None:
-        """Close it: `FINISHED`, `FAILED` or `KILLED`."""
+        """Close the run with a status: `FINISHED`, `FAILED` or `KILLED`."""
         self.queue("end", {"status": status, "time": time.time_ns() // 1_000_000})
 
 
 def files_of(folder: Path) -> str:
-    """Return where `log_files` notes a folder down."""
+    """Return the name of the file in which `log_files` logs the hashes of a folder."""
     return f"files/{folder.name}.json"
 
 
 def metric_name(score: str) -> str:
-    """Return `val/auc` for `val_auc`, `train/loss` for `loss`: names in the record, of scores in the history."""
+    """Return the metric name of a score of the history: `val/auc` for `val_auc`, `train/loss` for `loss`."""
     return f"val/{score[4:]}" if score.startswith("val_") else f"train/{score}"
 
 
 def _allowed(name: str) -> str:
-    # MLflow's names take letters, digits, `_ - . / :` and spaces; a file may be called "rows (1).csv".
+    # MLflow allows letters, digits, `_ - . / :` and spaces in names; a file may be called "rows (1).csv".
     return re.sub(r"[^\w\-./: ]", "_", name)

@@ -1,4 +1,4 @@
-"""The MLflow store: anchored at the root of the clone, initialised once."""
+"""The MLflow store: its default place is the root of the clone; its tables are created once."""
 
 import errno
 import logging
@@ -22,7 +22,7 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="mlflow")
 logging.getLogger("alembic").setLevel(logging.WARNING)
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-# MLflow's own patience with a server that is down is over two minutes a call.
+# By default, MLflow waits over two minutes per call for a server that is down.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 
@@ -37,13 +37,13 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 from pipeline.tracking.journal import sync  # noqa: E402
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
-# Tells every failure with a traceback; it is handled, and told in a line.
+# This logger prints a traceback for every failure; here failures are handled and reported in one line.
 logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _T = TypeVar("_T")
 
 ARTIFACTS = "mlartifacts"
-"""At the root: files of the runs of the store that is there."""
+"""The folder at the root for the files of the runs of the default store."""
 
 
 class TrackingError(PipelineError):
@@ -51,28 +51,28 @@ class TrackingError(PipelineError):
 
 
 def store_uri(uri: str | None) -> str:
-    """Return the given URI, or the sqlite store at the root."""
+    """Return the given URI, or that of the SQLite store at the root if it is None."""
     return uri.rstrip("/") if uri else f"sqlite:///{root() / 'mlflow.db'}"
 
 
 BETWEEN_TRAININGS = 600.0
-"""Seconds to wait for a store that was there before: what has been trained so far is worth it."""
+"""Seconds to wait for a store that was available at the start: giving up would stop a training that has progressed."""
 
 
 def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
-    """Connect, and deliver what ended processes left; a fresh sqlite store gets its tables under a lock.
+    """Connect to a store and deliver the events of ended processes; a new SQLite store gets its tables under a lock.
 
     Args:
-        uri: Of the store; None for the one at the root.
-        patience: Seconds to go on trying where it does not answer.
+        uri: The address of the store; None for the store at the root.
+        patience: The number of seconds to retry while the store does not respond.
 
     Raises:
-        TrackingError: The store does not answer.
+        TrackingError: The store does not respond.
     """
     address = store_uri(uri)
     mlflow.set_tracking_uri(address)
     deadline = time.monotonic() + patience
-    is_told = False
+    is_reported = False
     while True:
         try:
             with answering(uri), _opening(uri):
@@ -82,26 +82,25 @@ def open_store(uri: str | None, patience: float = 0.0) -> MlflowClient:
                 client.search_experiments(max_results=1)
             try:
                 if sent := sync(address):
-                    told = f"{sent} entries of the record were sent that had been waiting for the store"
-                    print(told, file=sys.stderr, flush=True)
+                    print(f"{sent} queued tracking events were sent", file=sys.stderr, flush=True)
             except (MlflowException, OSError, SQLAlchemyError, LockError) as error:
-                print(f"what waits for the tracking store was not sent: {redacted(str(error))}", file=sys.stderr)
+                print(f"queued tracking events were not sent: {redacted(str(error))}", file=sys.stderr)
             return client
         except (TrackingError, LockError) as error:
             if time.monotonic() > deadline:
                 raise
-            if not is_told:
-                print(f"{error}\nwaiting for it, {patience / 60:.0f} minutes at most", flush=True)
-                is_told = True
+            if not is_reported:
+                print(f"{error}\nwaiting for the tracking store for at most {patience / 60:.0f} minutes", flush=True)
+                is_reported = True
             time.sleep(2.0)
 
 
 @contextmanager
 def answering(uri: str | None) -> Iterator[None]:
-    """Turn what a store raises into a message.
+    """Turn the exceptions of a store into a `TrackingError` with a message for the user.
 
     Raises:
-        TrackingError: The store does not answer.
+        TrackingError: The store does not respond.
     """
     try:
         yield
@@ -110,58 +109,58 @@ def answering(uri: str | None) -> Iterator[None]:
         reason = redacted(str(error))
         if "database is locked" in reason:
             raise TrackingError(
-                f"tracking store {address} is locked by another process, which has not let go of it for over 20 "
-                "seconds. End that one (`fuser` names it), and run the same command again."
+                f"tracking store {address} has been locked by another process for over 20 seconds. "
+                "End that process (`fuser` shows it), and run the same command again."
             ) from error
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            raise  # told for what it is
+            raise  # a full disk has a message of its own
         if isinstance(error, OSError) and error.filename:
             raise TrackingError(
                 f"tracking store {address}: {error.filename}: {error.strerror}. "
-                f"Mend that, or set tracking.uri=null for {root() / 'mlflow.db'}."
+                f"Fix that, or set tracking.uri=null to use {root() / 'mlflow.db'}."
             ) from error
         if "disk is full" in reason:
             raise TrackingError(
-                f"tracking store {address}: the disk is full. Make room, and run the same command again."
+                f"tracking store {address}: the disk is full. Free some space, and run the same command again."
             ) from error
         raise TrackingError(
-            f"tracking store {address} does not answer: {reason}. "
-            f"Start it, or set tracking.uri=null for {root() / 'mlflow.db'}."
+            f"tracking store {address} does not respond: {reason}. "
+            f"Start it, or set tracking.uri=null to use {root() / 'mlflow.db'}."
         ) from error
 
 
 def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
-    """Return the id of an MLflow experiment, made where there is none; a local store keeps artifacts at the root."""
+    """Return the id of an MLflow experiment, created if missing; the default store keeps artifacts at the root."""
     with _opening(uri):
-        found = client.get_experiment_by_name(name)
-        if found is not None:
-            if found.lifecycle_stage == "deleted":
-                client.restore_experiment(found.experiment_id)
-            return str(found.experiment_id)
+        experiment = client.get_experiment_by_name(name)
+        if experiment is not None:
+            if experiment.lifecycle_stage == "deleted":
+                client.restore_experiment(experiment.experiment_id)
+            return str(experiment.experiment_id)
         artifacts = None if uri else (private_folder(root() / ARTIFACTS) / name).as_uri()
         try:
             return str(client.create_experiment(name, artifact_location=artifacts))
         except MlflowException as error:
-            found = client.get_experiment_by_name(name)
-            if found is None or error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
+            experiment = client.get_experiment_by_name(name)
+            if experiment is None or error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
                 raise
-            return str(found.experiment_id)  # another host was faster
+            return str(experiment.experiment_id)  # another host has created it
 
 
 def all_experiments(client: MlflowClient, view: int = ViewType.ACTIVE_ONLY) -> list[Experiment]:
-    """Return the experiments of a store."""
+    """Return all experiments of a store."""
     return list(paged(partial(client.search_experiments, view_type=view)))
 
 
-def paged(ask: Callable[..., PagedList[_T]]) -> Iterator[_T]:
-    """Give all that a store tells page by page.
+def paged(query: Callable[..., PagedList[_T]]) -> Iterator[_T]:
+    """Yield the items of a paginated query.
 
     Args:
-        ask: Asks for the page of a `page_token`.
+        query: A function that returns the page of a `page_token`.
     """
     token: str | None = None
     while True:
-        page = ask(page_token=token)
+        page = query(page_token=token)
         yield from page
         token = page.token
         if not token:
@@ -169,9 +168,9 @@ def paged(ask: Callable[..., PagedList[_T]]) -> Iterator[_T]:
 
 
 def _opening(uri: str | None) -> FolderLock:
-    """Return the lock under which a store is opened: several that make the tables of one would stumble over each other.
+    """Return the lock under which a store is opened, because processes that create its tables at once would fail.
 
-    A database file elsewhere is shared by clones that know nothing of each other; they meet where files are temporary.
+    Clones that share a database file elsewhere share a lock in the folder for temporary files.
     """
     folder = root() / ".checkpoints" / "store"
     if uri is not None and uri.startswith("sqlite"):
@@ -180,7 +179,7 @@ def _opening(uri: str | None) -> FolderLock:
 
 
 def _keep_private() -> None:
-    # Settings, scores and samples of somebody's own data are not for everybody on the machine.
+    # Settings, scores and samples may come from private data, which other users of the machine must not read.
     private_folder(root() / ".checkpoints")
     path = root() / "mlflow.db"
     if path.exists():
@@ -188,12 +187,12 @@ def _keep_private() -> None:
 
 
 def _make_tables(address: str) -> None:
-    """Give a fresh database file its tables in one step: killed between two of them, MLflow would refuse it."""
+    """Create all tables of a new database file in one step: MLflow refuses a file with only some of its tables."""
     scheme, _, name = address.partition(":///")
     path = Path(name)
     if scheme != "sqlite" or not name or (path.exists() and path.stat().st_size):
         return
-    # A name of its own: containers hand out the same few numbers, and MLflow keeps what it has read once.
+    # A unique name, because process ids repeat in containers and MLflow caches a store by its address.
     partial = private_file(path.with_name(f".{path.name}-{uuid.uuid4().hex[:8]}.{os.getpid()}.partial"))
     MlflowClient(f"sqlite:///{partial}").search_experiments(max_results=1)
     sync_file(partial)

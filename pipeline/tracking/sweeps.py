@@ -1,4 +1,4 @@
-"""The record of a sweep: a parent run, a child a trial. Several processes write."""
+"""The runs of a sweep: one parent run and one child run per trial. Several processes write to them."""
 
 import time
 
@@ -14,10 +14,10 @@ SWEEP = "onehot.sweep"
 
 
 class SweepRecord:
-    """Runs of one sweep.
+    """The runs of one sweep.
 
     Args:
-        config: Names MLflow's experiment and the store.
+        config: The configuration, which names the MLflow experiment and the store.
     """
 
     def __init__(self, config: Config) -> None:
@@ -25,7 +25,7 @@ class SweepRecord:
         self._client: MlflowClient = open_store(config.tracking.uri)
 
     def parent(self, study: str) -> Run:
-        """Return the run of a sweep: the one that an earlier start made, else a new one."""
+        """Return the run of a sweep: that of an earlier start if there is one, otherwise a new run."""
         with answering(self._config.tracking.uri):
             for line in reap(self._client):
                 print(line, flush=True)
@@ -33,7 +33,7 @@ class SweepRecord:
             return open_run(self._client, self._config, {SWEEP: study}, known, f"sweep {study}")
 
     def child(self, parent: str, name: str, tags: dict[str, str]) -> Run:
-        """Make the run of a trial; a store that was there before is waited for."""
+        """Create the run of a trial; wait for a store that does not respond."""
         client = open_store(self._config.tracking.uri, patience=BETWEEN_TRAININGS)
         with answering(self._config.tracking.uri):
             return open_run(client, self._config, {PARENT: parent, **tags}, None, name)
@@ -44,10 +44,10 @@ class SweepRecord:
             return Run(store_uri(self._config.tracking.uri), self._client.get_run(run_id), resumed=True)
 
     def end(self, run: Run, status: str) -> None:
-        """Close a run: `FINISHED`, `FAILED` or `KILLED`."""
+        """Close a run with a status: `FINISHED`, `FAILED` or `KILLED`."""
         close_run(run, status)
 
     def lose(self, run_id: str) -> None:
-        """Close the run of a process that is gone."""
+        """Mark the run of a process that has ended as KILLED."""
         content = {"status": KILLED, "time": time.time_ns() // 1_000_000}
         outbox().put(store_uri(self._config.tracking.uri), run_id, "end", content)

@@ -1,4 +1,4 @@
-"""What the MLflow run of a training holds."""
+"""Log a training to its MLflow run."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def record_start(run: Run, config: Config, headline: str) -> None:
-    """Log settings, code, data and machine.
+    """Log settings, code, data, machine, precision and the name of the main score.
 
     Args:
         run: The run of the training.
         config: The configuration.
-        headline: Name of the experiment's main score.
+        headline: The name of the experiment's main score.
     """
     from pipeline.models import resolved
 
@@ -34,7 +34,7 @@ def record_start(run: Run, config: Config, headline: str) -> None:
 
 
 def record_network(run: Run, model: "keras.Model") -> None:
-    """Log summary and picture of a network."""
+    """Log the summary and the picture of a network."""
     from pipeline.models import model_figure, summary
 
     run.log_text(summary(model), "network.txt")
@@ -42,14 +42,14 @@ def record_network(run: Run, model: "keras.Model") -> None:
 
 
 def record_epoch(run: Run, record: "EpochRecord") -> None:
-    """Log the scores of one epoch, and the text that its validation showed."""
+    """Log the scores of one epoch, and the text that its validation produced."""
     run.log_epoch(record.scores, record.epoch, record.timestamp)
     if record.note:
         run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
 
 
 def record_end(run: Run, config: Config, predictor: Predictor, history: "Sequence[EpochRecord]") -> None:
-    """Log the learning curves, the network itself and the digests of its files."""
+    """Log the learning curves, the network, and the hashes of its files."""
     from pipeline.metrics import plots
 
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")

@@ -1,4 +1,4 @@
-"""Scores a network on the held-out rows of a table."""
+"""Evaluate a network on the held-out rows of a table."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -26,29 +26,29 @@ SUBMISSION = "submission.csv"
 DIAGONALS = ("roc", "calibration", "predicted_and_observed")
 """Curves that are drawn with the diagonal: that of chance, or of perfect predictions."""
 FOLD = "fold"
-"""Column of the out-of-fold predictions: the fold of the row, from 1, whose network was not trained on it."""
+"""Column of the out-of-fold predictions: the row's fold, from 1, whose network was not trained on the row."""
 
 
 class EvaluateTable(EvaluationTask):
-    """The scores of the target's kind, with intervals over groups; predictions of unlabelled rows."""
+    """Computes the scores of the target's kind, with intervals over groups, and predicts the unlabelled rows."""
 
     def evaluate(self, folder: Path) -> Evaluation:
         """Score the test and validation rows."""
         predictor, kind = TablePredictor.load(folder), kind_of(self.schema)
         test = Arrays.load(PROCESSED / "test")
-        found = {
+        results = {
             "test": (test, outputs(predictor.model, inputs_with(predictor.crosses, test))),
             "val": self._validation_outputs(predictor.model, predictor.crosses),
         }
         scores, tables = {}, {}
-        for split, (rows, output) in found.items():
+        for split, (rows, output) in results.items():
             samples = self.config.evaluate.bootstrap_samples
             print(f"evaluate: {split}: {len(rows):,} rows, {samples} resamples", flush=True)
             scores[split] = Scores.resampled(kind.score(rows.target, output), rows.group, self.config.evaluate)
             tables[split] = self._table(rows, output, has_folds=split == "val" and self.config.data.folds > 1)
         return Evaluation(
             scores,
-            kind.curves(np.asarray(test.target), found["test"][1]),
+            kind.curves(np.asarray(test.target), results["test"][1]),
             tables,
             self._notes(scores["val"]),
             partial(self._write_submission, predictor) if self.config.data.unlabelled else None,
@@ -56,7 +56,7 @@ class EvaluateTable(EvaluationTask):
         )
 
     def _validation_outputs(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
-        """Return validation rows and outputs; with folds, all rows, each predicted by its own fold's network."""
+        """Return validation rows and outputs; with folds, all rows, each predicted by the network not trained on it."""
         from pipeline.models import members_of
 
         folds = self.config.data.folds
@@ -67,17 +67,17 @@ class EvaluateTable(EvaluationTask):
         rows = rows_of_folds()
         output = np.empty((len(rows), model.output_shape[-1]), np.float32)
         for fold in range(folds):
-            held = rows.fold == fold
-            output[held] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[held]))
+            in_fold = rows.fold == fold
+            output[in_fold] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[in_fold]))
         return rows, output
 
     def _table(self, rows: Arrays, output: Output, *, has_folds: bool) -> pa.Table:
         kind = kind_of(self.schema)
-        found = kind.predictions(output)
+        predictions = kind.predictions(output)
         columns = {
             ROW: np.asarray(rows.row) + 1,
             "target": kind.written_target(np.asarray(rows.target)),
-            **{name: found[name] for name in found.column_names},
+            **{name: predictions[name] for name in predictions.column_names},
             "group": np.asarray(rows.group),
         }
         return pa.table(columns | ({FOLD: np.asarray(rows.fold) + 1} if has_folds else {}))

@@ -1,4 +1,4 @@
-"""Compares an exported table network with Keras."""
+"""Compare an exported table network with Keras."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,20 +15,20 @@ if TYPE_CHECKING:
     import keras
 
 SCORED = 10_000
-"""Validation rows on which formats of reduced precision are scored."""
+"""Maximum number of validation rows on which formats of reduced precision are scored."""
 BATCH = 512
 
 
 class ExportTable(ExportTask):
-    """Encoded test rows; the headline score of validation rows."""
+    """Compares outputs on encoded test rows, and the headline score on validation rows."""
 
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
-        """Return encoded test rows."""
+        """Return the first encoded test rows."""
         rows = inputs_with(predictor.crosses, Arrays.load(PROCESSED / "test"), SAMPLES)
         return {name: [inputs_of(network, rows)] for name, network in networks.items()}
 
     def exported_score(self, predictor: Any, exported: Any, networks: Mapping[str, Any]) -> tuple[str, float, int]:
-        """Score validation rows, evenly spread over all."""
+        """Score validation rows that are evenly spread over the split."""
         val, network = Arrays.load(PROCESSED / "val"), networks["network"]
         rows = val[np.linspace(0, len(val) - 1, min(len(val), SCORED)).astype(np.int64)]
         inputs = inputs_with(predictor.crosses, rows)

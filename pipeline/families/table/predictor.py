@@ -202,24 +202,24 @@ class TablePredictor(Predictor):
         known = self.embedded()
         if name not in known:
             raise TaskError(f"no embeddings of {no_such([name], known)}")
-        place, categorical = known.index(name), self.schema.categorical
-        if place < len(categorical):
-            names = self._category_names(place)
-        elif place < len(categorical) + len(self.crosses):
-            names = self._combination_names(self.crosses[place - len(categorical)])
+        position, categorical = known.index(name), self.schema.categorical
+        if position < len(categorical):
+            names = self._category_names(position)
+        elif position < len(categorical) + len(self.crosses):
+            names = self._combination_names(self.crosses[position - len(categorical)])
         else:
-            index = place - len(categorical) - len(self.crosses)
+            index = position - len(categorical) - len(self.crosses)
             names = self._number_names(index, self.schema.numeric[index])
         layers = [layer for layer in layers_of(self.model).values() if isinstance(layer, EmbeddingDense)]
-        return Embedding(name, names, np.concatenate([layer.vectors(place) for layer in layers], axis=1))
+        return Embedding(name, names, np.concatenate([layer.vectors(position) for layer in layers], axis=1))
 
     @property
     def _columns(self) -> list[str]:
         """Names of the columns of codes, including crosses."""
         return [*(column.name for column in self.schema.categorical), *map(self._cross_name, self.crosses)]
 
-    def _category_names(self, place: int) -> list[str]:
-        return [UNKNOWN, *self.schema.categorical[place].categories]
+    def _category_names(self, position: int) -> list[str]:
+        return [UNKNOWN, *self.schema.categorical[position].categories]
 
     def _cross_name(self, cross: Cross) -> str:
         return CROSSED.join(self.schema.categorical[column].name for column in cross.columns)

@@ -1,4 +1,4 @@
-"""Prepares a table."""
+"""Prepare a table."""
 
 from pipeline.families.table.data.audit import as_dict, findings, page
 from pipeline.families.table.data.columns import prepare_section
@@ -7,10 +7,10 @@ from pipeline.tasks import PreprocessTask, report_warnings
 
 
 class PreprocessTable(PreprocessTask):
-    """Joins, splits and encodes a table, and audits it."""
+    """Joins, splits, encodes and audits a table."""
 
     def run(self) -> str:
-        """Write `data/processed` and the audit."""
+        """Write `data/processed` and the audit; return a summary."""
         data = self.config.data
         schema, audit = prepare_section(data, RAW, PROCESSED, self.config.task)
         warnings = findings(audit)

@@ -1,4 +1,4 @@
-"""Trains a network on a table."""
+"""Train a network on a table."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

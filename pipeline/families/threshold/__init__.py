@@ -1,4 +1,4 @@
-"""Points and a threshold: the smallest network of all, whose every number can be worked out by hand."""
+"""The threshold family: points and a threshold, with a network small enough to compute by hand."""
 
 from pipeline.config.registry import Family
 from pipeline.families.threshold.settings import MONITORS, TanhMlp, ThresholdData, ThresholdTrain

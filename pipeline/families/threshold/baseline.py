@@ -1,4 +1,4 @@
-"""Simple models of points and a threshold."""
+"""Simple models to compare the threshold network with."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -12,10 +12,10 @@ from pipeline.tasks import BaselineTask, Scores
 
 
 class ThresholdBaselines(BaselineTask):
-    """The more frequent side, and logistic regression."""
+    """The majority side and logistic regression."""
 
     def scores(self) -> Iterator[tuple[str, Scores]]:
-        """Fit and score each."""
+        """Fit and score each baseline."""
         from sklearn.linear_model import LogisticRegression
 
         train, test = Points.load(PROCESSED / "train"), Points.load(PROCESSED / "test")

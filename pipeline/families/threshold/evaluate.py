@@ -1,4 +1,4 @@
-"""Scores a network that tells on which side of a threshold a point is."""
+"""Evaluate a network that predicts on which side of a threshold a point is."""
 
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ PICTURE = "decision.png"
 
 
 class EvaluateThreshold(EvaluationTask):
-    """Accuracy and hinge loss, the decision boundary, and one point calculated by hand."""
+    """Computes accuracy and hinge loss, draws the decision boundary, and writes out the calculation for one point."""
 
     def evaluate(self, folder: Path) -> Evaluation:
         """Score the test and validation points."""
@@ -28,8 +28,8 @@ class EvaluateThreshold(EvaluationTask):
             output = predictor.output(part.points)
             score = ThresholdScores(part.labels, output)
             scores[split] = Scores.resampled(score, np.arange(len(part)), self.config.evaluate)
-            named = {name: part.points[:, place] for place, name in enumerate(self.schema.names)}
-            tables[split] = pa.table({**named, "label": part.labels, "output": output})
+            coordinates = {name: part.points[:, index] for index, name in enumerate(self.schema.names)}
+            tables[split] = pa.table({**coordinates, "label": part.labels, "output": output})
             if split == "test":
                 distances = part.points.sum(axis=1, dtype=np.float64) - self.schema.threshold
                 curves = {"accuracy_by_distance": score.by_distance(distances)}
@@ -43,7 +43,9 @@ class EvaluateThreshold(EvaluationTask):
             write_text(out / "by_hand.txt", f"{by_hand}\n")
             written.append("by_hand.txt")
         if self.schema.dimensions != 2:
-            return ", ".join(written) or f"no picture of points in {self.schema.dimensions} dimensions"
+            return (
+                ", ".join(written) or f"no picture, because the points have {self.schema.dimensions} dimensions, not 2"
+            )
         grid = np.linspace(0, 1, 101, dtype=np.float32)
         across, up = np.meshgrid(grid, grid)
         heights = predictor.output(np.stack([across, up], axis=-1).reshape(-1, 2)).reshape(across.shape)

@@ -1,4 +1,4 @@
-"""Compares an exported threshold network with Keras."""
+"""Compare an exported threshold network with Keras."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class ExportThreshold(ExportTask):
-    """Points are encoded already."""
+    """Compares outputs and scores on points, which need no encoding."""
 
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
-        """Return test points."""
+        """Return the first test points."""
         points = Points.load(PROCESSED / "test").points[:SAMPLES]
         return {name: [{"point": points}] for name in networks}
 

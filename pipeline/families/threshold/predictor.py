@@ -1,4 +1,4 @@
-"""A trained network of the threshold family: points in, sides out, and how each comes about."""
+"""A trained network of the threshold family, its predictions and their calculation step by step."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from pipeline.models.bundle_spec import BundleSpec
 
 BY_HAND = 1000
-"""Weights that somebody may want to follow."""
+"""Maximum number of weights for which the calculation is written out."""
 Vector = npt.NDArray[np.float32]
 
 
 class ThresholdPredictor(Predictor):
-    """A network that tells on which side of a threshold a point is.
+    """A network that predicts on which side of a threshold a point is.
 
     Args:
-        schema: Of the points that it was made for.
+        schema: The schema of the points that the network was trained on.
         model: The network.
     """
 
@@ -58,15 +58,17 @@ class ThresholdPredictor(Predictor):
         return outputs(self.model, points)
 
     def __call__(self, rows: pa.Table) -> pa.Table:
-        """Return output and side of each row."""
+        """Return the side and the output of each row."""
         return _table(self.output(points_of(rows, self.schema.names, "rows")))
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         points = read_points(source, self.schema.names)
-        found = _table(self.output(points))
-        columns = {name: points[:, place] for place, name in enumerate(self.schema.names)}
+        predictions = _table(self.output(points))
+        columns = {name: points[:, index] for index, name in enumerate(self.schema.names)}
         with new_file(output) as target:
-            csv.write_csv(pa.table({**columns, **{name: found[name] for name in found.column_names}}), target)
+            csv.write_csv(
+                pa.table({**columns, **{name: predictions[name] for name in predictions.column_names}}), target
+            )
         return len(points)
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
@@ -87,7 +89,7 @@ class ThresholdPredictor(Predictor):
     def by_hand(self, source: Path) -> str | None:
         points = read_points(source, self.schema.names)
         if not len(points):
-            raise TaskError(f"{source}: no points")
+            raise TaskError(f"{source}: no points; expected at least one row")
         return calculation(self.model, points[0])
 
     def embedded(self) -> list[str]:
@@ -101,9 +103,9 @@ class ThresholdPredictor(Predictor):
 
 
 def calculation(model: "keras.Model", point: Vector) -> str | None:
-    """Return the way of a point through the network, each weighted sum and what becomes of it, line by line.
+    """Return the calculation of the output for a point, one line per unit with its weighted sum and activation.
 
-    None for a network of more than `BY_HAND` weights.
+    Return None if the network has more than `BY_HAND` weights.
     """
     if model.count_params() > BY_HAND:
         return None

@@ -1,4 +1,4 @@
-"""Draws the points, so that they are the same in every run."""
+"""Draw the points, the same ones in every run."""
 
 from pipeline.families.threshold.data.points import PointsSchema, draw_points
 from pipeline.families.threshold.settings import ThresholdData
@@ -10,7 +10,7 @@ class PreprocessPoints(PreprocessTask):
     """Draws points and labels them."""
 
     def run(self) -> str:
-        """Write `data/processed`, and how many points of each split are above the threshold."""
+        """Write `data/processed` and the share of points above the threshold per split; return a summary."""
         data: ThresholdData = self.config.data
         schema = PointsSchema(self.config.task, self.prepared, data.dimensions, data.threshold)
         train = int(data.points * (1 - data.validation_fraction))

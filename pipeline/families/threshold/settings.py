@@ -1,4 +1,4 @@
-"""Types and ranges of the sections of the threshold family."""
+"""Types and valid ranges of the settings of the threshold family."""
 
 from typing import Annotated, Literal
 
@@ -11,14 +11,14 @@ MONITORS = {"accuracy": True, "hinge": False}
 
 
 class PointsSource(Source):
-    """There are no raw files: the points are drawn."""
+    """The source of the points: they are drawn at random, so there are no raw files."""
 
     name: Literal["drawn"]
     files: Annotated[dict[str, str | None], Field(max_length=0)]
 
 
 class ThresholdData(Section):
-    """Points and a threshold."""
+    """The `data` section: points and a threshold."""
 
     source: PointsSource
     dimensions: Annotated[int, Field(ge=1, le=10_000)]
@@ -29,27 +29,31 @@ class ThresholdData(Section):
     split_seed: Annotated[int, Field(ge=0)]
 
     def contradictions(self) -> list[str]:
-        """Return what the keys say against each other."""
+        """Return a message for each setting that contradicts another."""
         if not 1 <= int(self.points * (1 - self.validation_fraction)) < self.points:
-            return [f"validation_fraction: of {self.points} points none is left to train on, or none to validate"]
+            return [f"validation_fraction: {self.points} points leave none to train on or none to validate"]
         return []
 
 
 class ThresholdTrain(Train):
-    """The training loop."""
+    """The `train` section."""
 
     def contradictions(self) -> list[str]:
-        """Return what means nothing to a network of a few weights under a hinge loss."""
+        """Return a message for each setting that does not apply to this network or to the hinge loss."""
         faults = []
         if self.label_smoothing:
-            faults.append(f"label_smoothing: labels of a hinge loss are not smoothed, received {self.label_smoothing}")
+            faults.append(
+                f"label_smoothing: the hinge loss does not support it; set it to 0, received {self.label_smoothing}"
+            )
         if self.precision != "float32":
-            faults.append(f"precision: what is worked out by hand is float32, received {self.precision!r}")
+            faults.append(
+                f"precision: calculations by hand use float32; set it to float32, received {self.precision!r}"
+            )
         return faults
 
 
 class TanhMlp(Section):
-    """The network of `pipeline/models/tanh_mlp.py`."""
+    """Settings of the network in `models/tanh_mlp.py`."""
 
     name: Literal["tanh_mlp"]
     hidden_units: Annotated[int, Field(ge=0, le=65_536)]

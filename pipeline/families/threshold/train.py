@@ -1,4 +1,4 @@
-"""Trains a network to tell on which side of a threshold a point is."""
+"""Train a network to predict on which side of a threshold a point is."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class TrainThreshold(TrainingTask):
-    """A multilayer perceptron with tanh, under the hinge loss."""
+    """Trains a multilayer perceptron with tanh and the hinge loss."""
 
     def build(self) -> "keras.Model":
         """Build the network."""
@@ -22,7 +22,7 @@ class TrainThreshold(TrainingTask):
         return tanh_mlp(self.schema.dimensions, self.config.model)
 
     def spec(self, model: "keras.Model") -> TrainingSpec:
-        """Train on the drawn points; validate by accuracy and hinge loss."""
+        """Train on the drawn points; validate with accuracy and hinge loss."""
         from pipeline.families.threshold.metrics.scores import ThresholdScores
         from pipeline.families.threshold.models.tanh_mlp import hinge_loss, outputs
         from pipeline.training import ArrayExamples

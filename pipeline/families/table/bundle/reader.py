@@ -1,4 +1,4 @@
-"""Rows of a table, as Python has them. NumPy alone."""
+"""Predict from rows of a table, given as Python objects. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.portable.errors import BundleError, list_of
 
 
 def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
-    """Return the date in one text (2013-12-31; where a part is the hour, 2013-12-31 23 …) or in year, month, day."""
+    """Return the date of one text (2013-12-31, or 2013-12-31 23 … if the hour is a part) or of year, month and day."""
     try:
         if len(texts) == 3:
             year, month, day_of_month = (int(text) for text in texts)
@@ -35,20 +35,20 @@ PARTS: dict[str, Callable[[datetime], int]] = {
     "hour": lambda moment: moment.hour,
     "days": lambda moment: (moment - datetime(1970, 1, 1)).days,
 }
-"""As `pipeline/data/calendar.py` has them."""
+"""The same functions as in `pipeline/families/table/data/calendar.py`."""
 
 
 class RowReader:
-    """Predicts from rows of a table, as Python has them: text, numbers, None where there is no value."""
+    """Predicts from rows of a table, given as Python objects: text, numbers, and None for missing values."""
 
     def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], folder: Path) -> None:
         self._network, self._facts = networks["network"], facts
         self.columns: list[str] = facts["columns"]
-        """What a row is asked for: those of side tables too, under their prefix."""
+        """Columns that each row must have, including those of side tables, with their prefix."""
         self.outputs: list[str] = facts["outputs"]
-        """Columns of the output: `probability` (of the second class), `probability_CLASS` of each, or `prediction`."""
+        """Output columns: `probability` (of the second class), one `probability_CLASS` per class, or `prediction`."""
         self.classes: list[str] = facts["classes"]
-        """Values of the target; none of an amount."""
+        """Values of the target; empty for a regression."""
         self._missing, self._crosses = set(facts["missing"]), read_crosses(folder)
         self._codes = [
             (column["name"], {category: code for code, category in enumerate(column["categories"], start=1)})
@@ -56,49 +56,49 @@ class RowReader:
         ]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
-        """Return the network's output for each row, `(rows, outputs)`: a probability, one a class, or an amount.
+        """Return the network's output for each row, shape (rows, outputs): a probability, one per class, or an amount.
 
-        A category that training did not see is unknown, as a missing one. A whole number counts as its text: 5 and 5.0
-        as "5".
+        A category that did not occur in training is treated as missing. A whole number is treated as its text: 5 and
+        5.0 as "5".
 
         Raises:
-            BundleError: A row lacks a column, or holds text where a number is wanted.
+            BundleError: A row lacks a column, or a numeric column holds text that is not a number.
         """
         rows = list_of(rows, Mapping, 'rows, like [{"column": value, …}]')
         if not rows:
             return np.zeros((0, len(self.outputs)), np.float32)
-        for place, row in enumerate(rows):
-            if lacking := [name for name in self.columns if name not in row]:
-                raise BundleError(f"row {place}: no {', '.join(lacking)}; a value that is not known is None")
+        for index, row in enumerate(rows):
+            if absent := [name for name in self.columns if name not in row]:
+                raise BundleError(f"row {index}: no {', '.join(absent)}; pass None for an unknown value")
         rows = [{**row, **self._derived(row)} for row in rows]
         inputs: dict[str, Any] = {}
         if self._codes:
             codes = [[self._code(row[name], numbers) for name, numbers in self._codes] for row in rows]
-            of_columns = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
-            inputs["categorical"] = with_crosses(of_columns, self._crosses)
+            column_codes = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
+            inputs["categorical"] = with_crosses(column_codes, self._crosses)
         if numeric := self._facts["numeric"]:
             values = np.array(
                 [[self._number(row[column["name"]], column["name"]) for column in numeric] for row in rows]
             ).reshape(len(rows), len(numeric))
             means, stds = (np.array([column[key] for column in numeric]) for key in ("mean", "std"))
             inputs["numeric"] = ((values - means) / stds).astype(np.float32)
-        # A network takes no input that has no columns.
+        # The network does not take an input that has no columns.
         return self._network(**{name: array for name, array in inputs.items() if name in self._network.inputs})
 
     def _derived(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what hangs on the row's dates."""
-        found: dict[str, Any] = {}
+        """Return the calendar columns derived from the row's dates."""
+        derived: dict[str, Any] = {}
         for calendar in self._facts["calendars"]:
             texts = [self._text(row[name]) for name in calendar["columns"]]
             moment = None if None in texts else _moment(texts, calendar["parts"])
             for part in calendar["parts"]:
-                found[f"{calendar['name']}_{part}"] = None if moment is None else PARTS[part](moment)
-        return found
+                derived[f"{calendar['name']}_{part}"] = None if moment is None else PARTS[part](moment)
+        return derived
 
     def _text(self, value: Any) -> str | None:
         if value is None or (isinstance(value, float) and value != value):
             return None
-        text = str(value).lower() if isinstance(value, bool) else str(value)  # as Arrow writes them
+        text = str(value).lower() if isinstance(value, bool) else str(value)  # as Arrow writes booleans
         return None if text in self._missing else text
 
     def _code(self, value: Any, numbers: Mapping[str, int]) -> int:
@@ -112,7 +112,7 @@ class RowReader:
     def _number(self, value: Any, name: str) -> float:
         text = self._text(value)
         try:
-            found = float("nan") if text is None else float(text.replace("_", "?"))  # 1_000 is Python's alone
+            number = float("nan") if text is None else float(text.replace("_", "?"))  # only Python accepts 1_000
         except ValueError as error:
             raise BundleError(f"{name}: expected a number, received {value!r}") from error
-        return found if np.isfinite(found) else float("nan")
+        return number if np.isfinite(number) else float("nan")

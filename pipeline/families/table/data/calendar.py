@@ -1,4 +1,4 @@
-"""Columns derived from dates."""
+"""Derive calendar columns from dates."""
 
 from collections.abc import Callable, Sequence
 
@@ -17,15 +17,15 @@ PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "hour": pc.hour,
     "days": lambda times: times.cast(pa.date32()).cast(pa.int32()),
 }
-"""Part → kernel over timestamps. Weekdays count from Monday, 0; weeks are ISO's; `days` counts from 1970-01-01."""
+"""Part → kernel over timestamps. Monday is weekday 0; weeks are ISO weeks; `days` counts days since 1970-01-01."""
 
 
 def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> pa.Array | pa.ChunkedArray:
-    """Return the date of each row as text, as fine as the parts need: 2013-12-31, with hours 2013-12-31 23.
+    """Return the date of each row as text: 2013-12-31, or 2013-12-31 23 if the parts include the hour.
 
     Args:
-        table: Holds `columns` as text.
-        columns: One column of dates (ISO 8601), or three: year, month, day.
+        table: A table that holds `columns` as text.
+        columns: One column of dates (ISO 8601), or three columns: year, month, day.
         parts: Keys of `PARTS`.
     """
     if len(columns) == 1:
@@ -38,20 +38,20 @@ def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> p
 
 
 def timestamps(texts: pa.Array) -> pa.Array:
-    """Turn what `dates_of` returned into timestamps.
+    """Convert the texts that `dates_of` returned into timestamps.
 
     Raises:
-        DataError: A text that is no date.
+        DataError: A text is not a date.
     """
-    whole = pc.if_else(pc.equal(pc.utf8_length(texts), 13), pc.binary_join_element_wise(texts, ":00", ""), texts)
+    full = pc.if_else(pc.equal(pc.utf8_length(texts), 13), pc.binary_join_element_wise(texts, ":00", ""), texts)
     try:
-        return pc.cast(whole, pa.timestamp("s"))
+        return pc.cast(full, pa.timestamp("s"))
     except pa.ArrowInvalid as error:
         raise DataError(f"{error}; expected dates like 2013-12-31") from error
 
 
 def is_date(text: str) -> bool:
-    """Say whether a value is one that `timestamps` takes."""
+    """Return whether `timestamps` accepts a text."""
     try:
         timestamps(pc.replace_substring(pc.utf8_slice_codeunits(pa.array([text]), 0, 13), "T", " "))
     except DataError:

@@ -1,4 +1,4 @@
-"""From the data section to files and columns: what the section leaves open is guessed from a sample, and said."""
+"""Derive files and columns from the data section; settings that it leaves open are inferred from a sample."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -16,21 +16,21 @@ from pipeline.families.table.data.targets import Target
 from pipeline.families.table.settings import TableData
 
 CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
-"""Calendar features of a date that was found, not listed; with hours, `hour` too."""
+"""Calendar features of an inferred date column; `hour` is added if the dates have a time of day."""
 
 
 def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
-    """Return files, columns and the kind of the target.
+    """Return the layout (files and columns) and the target.
 
     Args:
-        data: The section.
-        folder: Of the raw files; read only where something is to be guessed.
+        data: The data section.
+        folder: The folder of the raw files, which are read only if something has to be inferred or checked.
 
     Raises:
-        DataError: A column of the section that no file has; no feature is left.
+        DataError: No file has a column that the section names, or no feature is left.
     """
-    derived = [Derived(each.name, each.columns, each.parts) for each in data.calendar]
-    dropped = {*data.drop} | {name for each in derived if {*data.drop} & {*each.columns} for name in each.produced}
+    derived = [Derived(date.name, date.columns, date.parts) for date in data.calendar]
+    dropped = {*data.drop} | {name for date in derived if {*data.drop} & {*date.columns} for name in date.produced}
     categorical = [name for name in data.categorical if name not in dropped]
     numeric = [name for name in data.numeric if name not in dropped]
     target = Target(data.target, data.problem_type, data.positive_at_least)
@@ -38,11 +38,11 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         guesses = guesses_of(data, folder)
         target = Target(data.target, _kind(data, guesses), data.positive_at_least)
         if data.columns == "infer":
-            for each in _open_columns(data, guesses):
-                _place(each, {*guesses}, categorical, numeric, derived)
+            for column in _open_columns(data, guesses):
+                _place(column, {*guesses}, categorical, numeric, derived)
     elif data.drop:
         sides = [join.prefix + name for join in data.joins for name in header(folder / join.file)]
-        known = [*header(folder / data.main_file), *sides, *(name for each in derived for name in each.produced)]
+        known = [*header(folder / data.main_file), *sides, *(name for date in derived for name in date.produced)]
         if absent := [name for name in data.drop if name not in known]:
             raise DataError(f"data.drop: {data.main_file} in {folder}: no column {no_such(absent, known)}")
     if not categorical and not numeric:
@@ -64,7 +64,7 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
 
 
 def prepare_section(data: TableData, folder: Path, out: Path, task: str) -> tuple[Schema, Audit]:
-    """Prepare what a data section describes; the arguments are those of `prepare`."""
+    """Prepare the data that a data section describes; see `prepare` for the arguments."""
     layout, target = layout_of(data, folder)
     return prepare(
         folder,
@@ -81,23 +81,23 @@ def prepare_section(data: TableData, folder: Path, out: Path, task: str) -> tupl
 
 
 def guesses_of(data: TableData, folder: Path) -> dict[str, Guess]:
-    """Look at a sample of each file; columns of side tables are prefixed, their keys left out.
+    """Guess the columns of each file from a sample; columns of side tables are prefixed, and their keys left out.
 
     Raises:
-        DataError: The section names a column that no file has.
+        DataError: No file has a column that the section names.
     """
     rows = sample(folder / data.main_file, data.missing)
-    found = {name: guess(name, rows[name]) for name in rows.column_names}
+    guesses = {name: guess(name, rows[name]) for name in rows.column_names}
     for join in data.joins:
         side = sample(folder / join.file, data.missing)
         names = [name for name in side.column_names if name not in join.key]
-        found |= {join.prefix + name: guess(join.prefix + name, side[name]) for name in names}
-    produced = {name for each in data.calendar for name in Derived(each.name, each.columns, each.parts).produced}
+        guesses |= {join.prefix + name: guess(join.prefix + name, side[name]) for name in names}
+    produced = {name for date in data.calendar for name in Derived(date.name, date.columns, date.parts).produced}
     named = {data.target, *data.drop, *data.categorical, *data.numeric, *([data.id] if data.id else [])}
-    absent = sorted(named - produced - set(found))
+    absent = sorted(named - produced - set(guesses))
     if absent:
-        raise DataError(f"{data.main_file} in {folder}: no column {no_such(absent, found)}")
-    return found
+        raise DataError(f"{data.main_file} in {folder}: no column {no_such(absent, guesses)}")
+    return guesses
 
 
 def _kind(data: TableData, guesses: dict[str, Guess]) -> str:
@@ -108,30 +108,30 @@ def _kind(data: TableData, guesses: dict[str, Guess]) -> str:
 
 def _open_columns(data: TableData, guesses: dict[str, Guess]) -> list[Guess]:
     settled = {data.target, data.id, *data.drop, *data.categorical, *data.numeric}
-    settled |= {column for each in data.calendar for column in each.columns}
-    # A column that names groups is on one side only: the others would not know a single value of it.
+    settled |= {column for date in data.calendar for column in date.columns}
+    # A value of a column that names groups occurs in one split only: training would know none of the held-out values.
     held = set(data.split_by) if data.split in ("group", "given") else set()
-    return [each for name, each in guesses.items() if name not in settled | held]
+    return [column for name, column in guesses.items() if name not in settled | held]
 
 
 @dataclass(frozen=True)
 class FoundDate:
-    """What a date that was found gives: calendar columns, some to embed, some as numbers."""
+    """The calendar columns of an inferred date: some to embed, some taken as numbers."""
 
     derived: Derived
     categorical: list[str]
     numeric: list[str]
 
 
-def calendar_of(each: Guess, taken: Collection[str]) -> FoundDate:
+def calendar_of(date: Guess, taken: Collection[str]) -> FoundDate:
     """Return the calendar columns of a date.
 
     Args:
-        each: The date.
-        taken: Names of columns, which the new ones must not have.
+        date: The date column.
+        taken: Names of existing columns, which the new columns must not use.
     """
-    embedded = [*CATEGORICAL_PARTS, *(["hour"] if each.has_hours else [])]
-    derived = Derived(each.name, [each.name], [*embedded, *NUMERIC_PARTS])
+    embedded = [*CATEGORICAL_PARTS, *(["hour"] if date.has_hours else [])]
+    derived = Derived(date.name, [date.name], [*embedded, *NUMERIC_PARTS])
     while {*derived.produced} & {*taken}:
         derived = Derived(f"{derived.name}_", derived.columns, derived.parts)
     names = [[f"{derived.name}_{part}" for part in parts] for parts in (embedded, NUMERIC_PARTS)]
@@ -139,17 +139,17 @@ def calendar_of(each: Guess, taken: Collection[str]) -> FoundDate:
 
 
 def _place(
-    each: Guess, taken: Collection[str], categorical: list[str], numeric: list[str], derived: list[Derived]
+    column: Guess, taken: Collection[str], categorical: list[str], numeric: list[str], derived: list[Derived]
 ) -> None:
-    if each.kind == "date":
-        found = calendar_of(each, taken)
-        derived.append(found.derived)
-        categorical += found.categorical
-        numeric += found.numeric
-    elif each.kind == "categorical":
-        categorical.append(each.name)
-    elif each.kind == "numeric":
-        numeric.append(each.name)
+    if column.kind == "date":
+        date = calendar_of(column, taken)
+        derived.append(date.derived)
+        categorical += date.categorical
+        numeric += date.numeric
+    elif column.kind == "categorical":
+        categorical.append(column.name)
+    elif column.kind == "numeric":
+        numeric.append(column.name)
     else:
-        reason = "a different value in every row" if each.kind == "id" else "no value"
-        print(f"preprocess: column {each.name!r} left out: {reason} in the sample (data.drop says so for good)")
+        reason = "a different value in every row" if column.kind == "id" else "no value"
+        print(f"preprocess: column {column.name!r} left out: {reason} in the sample (list it in data.drop to confirm)")

@@ -1,4 +1,4 @@
-"""Columns of a table taken together as one more column. NumPy alone."""
+"""Crosses: several columns of a table combined into one more column. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ CROSSES = "crosses.npz"
 
 @dataclass(frozen=True)
 class Cross:
-    """Columns taken together.
+    """A cross of several columns.
 
     Attributes:
-        columns: Their places among the categorical columns.
-        sizes: Number of codes of each.
-        known: Combinations that are frequent enough in training, as `combined` numbers them, ascending int64.
+        columns: Indices of the columns among the categorical columns.
+        sizes: Number of codes of each column.
+        known: Combinations that are frequent enough in training, numbered as by `combined`, ascending, int64.
     """
 
     columns: tuple[int, ...]
@@ -31,46 +31,46 @@ class Cross:
 
     @property
     def cardinality(self) -> int:
-        """Number of codes; 0 is a combination that is rare or unknown."""
+        """Number of codes; code 0 is a rare or unknown combination."""
         return len(self.known) + 1
 
     def codes(self, codes: Any) -> Any:
-        """Return the code of each row, int32 `(rows,)`: the place of its combination among the known, from 1; or 0."""
+        """Return the code of each row, int32, shape (rows,): the place of its combination in `known` from 1, or 0."""
         return codes_among(combined(codes, self.columns, self.sizes), self.known)
 
     def parts(self, code: int) -> list[int]:
-        """Return the codes of the columns behind a code from 1."""
-        number, found = int(self.known[code - 1]), []
+        """Return the codes of the columns that a code of the cross, from 1, stands for."""
+        number, codes = int(self.known[code - 1]), []
         for size in self.sizes[::-1]:
             number, part = divmod(number, size)
-            found.append(part)
-        return found[::-1]
+            codes.append(part)
+        return codes[::-1]
 
 
 def combined(codes: Any, columns: Sequence[int], sizes: Sequence[int]) -> Any:
-    """Return one number a row for what it has in several columns together, int64 `(rows,)`.
+    """Return one number per row for its combination of codes, int64, shape (rows,).
 
     Args:
-        codes: `(rows, all columns)`.
-        columns: Places of the ones that are taken together.
-        sizes: Number of codes of each of them.
+        codes: Codes, shape (rows, all columns).
+        columns: Indices of the columns to combine.
+        sizes: Number of codes of each of these columns.
     """
-    found = np.zeros(len(codes), np.int64)
+    numbers = np.zeros(len(codes), np.int64)
     for column, size in zip(columns, sizes, strict=True):
-        found = found * size + codes[:, column]
-    return found
+        numbers = numbers * size + codes[:, column]
+    return numbers
 
 
 def with_crosses(codes: Any, crosses: Sequence[Cross]) -> Any:
-    """Return the codes of all columns, those of the crosses behind the others."""
+    """Return the codes of all columns, followed by those of the crosses."""
     if not crosses:
         return codes
     columns = codes.shape[1]
-    found = np.empty((len(codes), columns + len(crosses)), np.int32)
-    found[:, :columns] = codes
+    extended = np.empty((len(codes), columns + len(crosses)), np.int32)
+    extended[:, :columns] = codes
     for place, cross in enumerate(crosses, start=columns):
-        found[:, place] = cross.codes(codes)
-    return found
+        extended[:, place] = cross.codes(codes)
+    return extended
 
 
 def to_bytes(crosses: Sequence[Cross]) -> bytes:
@@ -84,12 +84,12 @@ def to_bytes(crosses: Sequence[Cross]) -> bytes:
 
 
 def read_crosses(folder: Path) -> list[Cross]:
-    """Read `crosses.npz`; none where there is no such file."""
+    """Read `crosses.npz`; return an empty list if the file does not exist."""
     if not (folder / CROSSES).is_file():
         return []
-    found = []
+    crosses = []
     with np.load(folder / CROSSES, allow_pickle=False) as arrays:
         for place in range(len(arrays.files) // 2):
-            columns, sizes = (tuple(each) for each in arrays[f"columns_{place}"].tolist())
-            found.append(Cross(columns, sizes, arrays[f"known_{place}"]))
-    return found
+            columns, sizes = (tuple(row) for row in arrays[f"columns_{place}"].tolist())
+            crosses.append(Cross(columns, sizes, arrays[f"known_{place}"]))
+    return crosses

@@ -1,4 +1,4 @@
-"""Values → integer codes and standardised numbers: the same code for training and for prediction."""
+"""Encode values as integer codes and standardised numbers, with the same code for training and prediction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +16,7 @@ from pipeline.families.table.data.schema import Categorical, Numeric
 QUANTILES = 257
 """Points of the stored quantile grid: 256 intervals, so that any number of bins up to 256 can be cut from it."""
 FREQUENT = 4096
-"""Values of a numeric column that may be taken as categories, at most."""
+"""Largest number of values of a numeric column that may be taken as categories."""
 
 Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float32]
@@ -24,13 +24,13 @@ Floats = npt.NDArray[np.float64]
 
 
 def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], min_count: int) -> Categorical:
-    """Make the vocabulary: the most frequent category gets code 1, equals in order of their text.
+    """Build the vocabulary: the most frequent category gets code 1; ties are ordered by text.
 
     Args:
-        name: Of the column.
-        values: The value behind each index of its part; a side table may hold one several times.
-        counts: Training rows of each index.
-        min_count: Categories seen less often become unknown.
+        name: Name of the column.
+        values: The value of each index of its part; a side table may hold a value several times.
+        counts: Number of training rows of each index.
+        min_count: Smallest number of training rows of a known category; rarer ones become unknown.
     """
     texts, places = distinct(values)
     totals = np.bincount(places + 1, weights=counts, minlength=len(texts) + 1)[1:]
@@ -42,16 +42,16 @@ def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], 
 def fit_numeric(
     name: str, values: Floats, counts: npt.NDArray[np.int64] | None = None, *, min_count: int = 1
 ) -> Numeric:
-    """Measure mean, deviation, quantiles and frequent values of the training rows that hold a value.
+    """Compute mean, deviation, quantiles and frequent values of the training rows that have a value.
 
     Args:
-        name: Of the column.
-        values: Of the training rows, or the different ones among them; NaN where missing.
-        counts: Training rows of each value, where it stands for several.
-        min_count: Values seen less often are not frequent.
+        name: Name of the column.
+        values: Values of the training rows, or the distinct values among them; NaN where missing.
+        counts: Number of training rows of each value; None if each value belongs to one row.
+        min_count: Smallest number of training rows of a frequent value.
 
     Raises:
-        DataError: No training row holds one.
+        DataError: No training row has a value.
     """
     counts = np.ones(len(values), dtype=np.int64) if counts is None else counts
     held = np.isfinite(values) & (counts > 0)
@@ -59,10 +59,10 @@ def fit_numeric(
     values, counts = values[held][order], counts[held][order]
     if not values.size:
         raise DataError(
-            f"column {name!r}: no number in the training rows; take it out of data.numeric or list it in data.drop"
+            f"column {name!r}: no number in the training rows; remove it from data.numeric or list it in data.drop"
         )
     mean = float(np.average(values, weights=counts))
-    # Not `std > 0`: the deviation of a constant is rounding noise, which would blow up every other value.
+    # Not `std > 0`: the deviation of a constant is rounding noise, and dividing by it would inflate every other value.
     std = float(np.sqrt(np.average((values - mean) ** 2, weights=counts))) if values[-1] > values[0] else 1.0
     units = (values - mean) / std
     grid = [float(np.float32(q)) for q in _quantiles(units, counts)]
@@ -70,7 +70,7 @@ def fit_numeric(
 
 
 def _frequent(values: Numbers, counts: npt.NDArray[np.int64], min_count: int) -> list[float]:
-    """Return the most frequent of the sorted values, ascending."""
+    """Return the most frequent of the sorted values in ascending order."""
     starts = np.flatnonzero(np.append(True, values[1:] != values[:-1]))
     totals = np.add.reduceat(counts, starts)
     chosen = np.flatnonzero(totals >= min_count)
@@ -80,48 +80,48 @@ def _frequent(values: Numbers, counts: npt.NDArray[np.int64], min_count: int) ->
 
 
 def _quantiles(values: Floats, counts: npt.NDArray[np.int64]) -> Floats:
-    """Return what `np.quantile` gives where each of the sorted values stands as often as counted."""
+    """Return the result of `np.quantile` for sorted values that are each repeated `counts` times."""
     ends = np.cumsum(counts)
     places = np.linspace(0, 1, QUANTILES) * (ends[-1] - 1)
     below, share = np.floor(places).astype(np.int64), places % 1
     low = values[np.searchsorted(ends, below, side="right")]
     high = values[np.searchsorted(ends, np.minimum(below + 1, ends[-1] - 1), side="right")]
-    found: Floats = low + (high - low) * share
-    return found
+    quantiles: Floats = low + (high - low) * share
+    return quantiles
 
 
 def codes_of(values: pa.Array, column: Categorical) -> Codes:
-    """Return the code of each value; what training did not see is 0."""
+    """Return the code of each value; values that training did not see get 0."""
     texts, places = distinct(values)
-    found = pc.index_in(texts, value_set=pa.array(column.categories, type=pa.string()))
-    codes = pc.add(pc.fill_null(found, -1), 1).to_numpy()
+    known = pc.index_in(texts, value_set=pa.array(column.categories, type=pa.string()))
+    codes = pc.add(pc.fill_null(known, -1), 1).to_numpy()
     return np.append(codes, np.int32(0))[places]
 
 
 def floats(values: pa.Array | pa.ChunkedArray, name: str) -> Floats:
-    """Return numbers; NaN where missing or infinite.
+    """Return values as numbers, NaN where missing or infinite.
 
     Raises:
-        DataError: A text that is no number.
+        DataError: A text is not a number.
     """
     try:
         if pa.types.is_dictionary(values.type):
             values = values.cast(pa.string())
-        found: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+        numbers: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"column {name!r}: {error}. Move it to data.categorical, or list the value in data.missing."
         ) from error
-    return np.where(np.isfinite(found), found, np.nan)
+    return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
 class Encoder:
-    """Encodes rows by the vocabularies and moments of a schema.
+    """Encodes rows with the vocabularies and moments of a schema.
 
     Args:
-        categorical: Columns of the codes.
-        numeric: Columns of the numbers.
-        parts: Where features come from, by name; what is in none of them comes as numbers of the rows.
+        categorical: Columns to encode as codes.
+        numeric: Columns to encode as numbers.
+        parts: Parts that features come from, by name; features of no part are given as numbers of the rows.
         owners: Feature → name of its part.
     """
 
@@ -157,15 +157,16 @@ class Encoder:
                 )
 
     def __call__(self, rows: int, indices: Mapping[str, Index], numbers: Mapping[str, Floats]) -> tuple[Codes, Numbers]:
-        """Encode.
+        """Encode a batch of rows.
 
         Args:
-            rows: How many there are.
-            indices: By part, `(rows,)` each.
-            numbers: Raw numbers by column, `(rows,)` each.
+            rows: Number of rows.
+            indices: Indices by part, each of shape (rows,).
+            numbers: Raw numbers by column, each of shape (rows,).
 
         Returns:
-            Codes `(rows, categorical columns)` and standardised numbers `(rows, numeric columns)`, NaN where missing.
+            Codes, shape (rows, categorical columns), and standardised numbers, NaN where missing, shape (rows, numeric
+            columns).
         """
         codes = np.empty((rows, self._widths[0]), dtype=np.int32)
         values = np.empty((rows, self._widths[1]), dtype=np.float32)
@@ -179,19 +180,19 @@ class Encoder:
 
 
 def standardised(values: Floats, column: Numeric) -> Numbers:
-    """Return values in units of the training rows' deviation from their mean."""
+    """Return values standardised by the mean and standard deviation of the training rows."""
     return ((values - column.mean) / column.std).astype(np.float32)
 
 
 def _lookup(columns: list[npt.NDArray[Any]], missing: np.generic) -> npt.NDArray[Any]:
-    # One more row: an index of -1, for no value, finds it at the end.
+    # One more row at the end, which index -1 (a missing value) reads.
     table = np.stack(columns, axis=1)
     return np.vstack([table, np.full((1, table.shape[1]), missing, table.dtype)])
 
 
 def _put(block: npt.NDArray[Any], places: list[int], lookup: npt.NDArray[Any], index: Index) -> None:
-    found = lookup[index]
+    rows = lookup[index]
     if places == list(range(places[0], places[0] + len(places))):
-        block[:, places[0] : places[0] + len(places)] = found
+        block[:, places[0] : places[0] + len(places)] = rows
     else:
-        block[:, places] = found
+        block[:, places] = rows

@@ -1,4 +1,4 @@
-"""Guess what a column is from a sample of its values."""
+"""Guess the kind of a column from a sample of its values."""
 
 from dataclasses import dataclass
 
@@ -8,26 +8,26 @@ import pyarrow.compute as pc
 from pipeline.families.table.data.calendar import is_date
 
 FEW = 32
-"""A number with at most so many different values, none with a fraction, is a category: a grade, a month, a code."""
+"""Largest number of distinct whole numbers that are taken as categories, such as grades, months or codes."""
 GAPS = 4
-"""Numbers of rows lie at most so far from each other, on average."""
+"""Average gap between whole numbers below which they are taken as consecutive row numbers."""
 CHECKED = 200
-"""Distinct values looked at to tell a date."""
+"""Number of distinct values that are examined to recognise a date."""
 
 
 @dataclass(frozen=True)
 class Guess:
-    """What a column seems to be, from a sample.
+    """The likely kind of a column, guessed from a sample.
 
     Attributes:
-        name: Of the column.
-        kind: categorical, numeric, date, id (a different text in every row), or empty (no value at all).
-        distinct: Different values in the sample.
-        missing: Rows without a value in the sample.
-        rows: Of the sample.
+        name: Name of the column.
+        kind: `categorical`, `numeric`, `date`, `id` (a different value in every row) or `empty` (no value at all).
+        distinct: Number of distinct values in the sample.
+        missing: Number of rows without a value in the sample.
+        rows: Number of rows in the sample.
         examples: The most frequent values.
-        has_hours: A date with a time of day.
-        is_amount: A number that is no code: many different values, or fractions.
+        has_hours: Whether it is a date with a time of day.
+        is_amount: Whether it is a number and not a code: it has many distinct values, or fractions.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Guess:
 
 
 def guess(name: str, column: pa.ChunkedArray) -> Guess:
-    """Look at a column of text."""
+    """Guess the kind of a column of text."""
     present = column.drop_null()
     counts = pc.value_counts(present)
     counts = counts.take(pc.sort_indices(counts.field("counts"), sort_keys=[("", "descending")]))
@@ -73,7 +73,7 @@ def _numbers(values: pa.Array) -> pa.Array | None:
 
 
 def _are_counted(numbers: pa.Array) -> bool:
-    # Numbers that were given out one after the other; a different amount in every row has wider gaps.
+    # Numbers that were assigned consecutively; distinct amounts have wider gaps.
     least, most = pc.min_max(numbers).values()
     return _are_whole(numbers) and most.as_py() - least.as_py() < GAPS * len(numbers)
 

@@ -1,4 +1,4 @@
-"""Who is held out of a table: its rows' groups and splits."""
+"""Assign the rows of a table to groups, splits and folds."""
 
 import re
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ from pipeline.families.table.data.counting import MISSING, Index, compact
 from pipeline.families.table.data.rows import RawRows
 
 DATED = re.compile(r"\d{4}($|[-/.QWT ])")
-"""A date whose order is that of its text."""
+"""A date whose chronological order is the order of its text."""
 
 
 @dataclass(frozen=True)
 class Holdout:
-    """How rows are held out: `group`, `time`, `given` or `random`; `by` names the columns.
+    """How rows are held out: by `group`, `time`, `given` or `random`; `by` names the columns.
 
-    With several `folds` these take the place of `validation`: see `fold_groups`.
+    With more than one fold, the folds replace `validation`: see `fold_groups`.
     """
 
     method: str
@@ -52,13 +52,13 @@ class Holdout:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Where each row belongs.
+    """The group, split and fold of each row.
 
     Attributes:
-        group: Its number, `(rows,)`.
-        split: Index into `SPLITS`, or `DROPPED`.
-        fold: Of those that are not tested; 0 is the validation split.
-        words: How they were chosen.
+        group: Number of the group, shape (rows,).
+        split: Index into `SPLITS`, or `DROPPED`, shape (rows,).
+        fold: Number of the fold, shape (rows,): 0 in the validation split, `DROPPED` for rows of no fold.
+        words: A description of how the test rows were chosen.
     """
 
     group: Index
@@ -68,15 +68,15 @@ class HeldOut:
 
 
 def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> HeldOut:
-    """Return where each row belongs.
+    """Return the group, split and fold of each row.
 
     Args:
-        raw: All rows.
-        known: Which have a target; the others are `DROPPED`.
-        holdout: How.
+        raw: All rows of the main file.
+        known: Mask of the rows with a target; the others are `DROPPED`.
+        holdout: How rows are held out.
 
     Raises:
-        DataError: A split is empty; a row has no value in the column that decides.
+        DataError: A split is empty, or a row has no value in the column that decides its split.
     """
     by = ", ".join(holdout.by)
     if holdout.method == "random":
@@ -107,8 +107,8 @@ def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> He
 
 
 def _of_rows(group: Index, drawn: Splits, fold: Folds, words: str) -> HeldOut:
-    # A row without a target has the number -1: it finds what stands at the end.
-    split, part = (np.append(each, np.int8(DROPPED))[group] for each in (drawn, fold))
+    # A row without a target has group -1, which reads the appended last entry.
+    split, part = (np.append(numbers, np.int8(DROPPED))[group] for numbers in (drawn, fold))
     return HeldOut(group, split, part, words)
 
 
@@ -118,18 +118,19 @@ def _order_of_time(texts: list[str], column: str) -> Index:
         keys = [float(text) for text in texts]
     elif wrong := [text for text in texts if not DATED.match(text)]:
         raise DataError(
-            f"column {column!r}: {wrong[0]!r} has no known place in time; expected numbers, or dates with the year "
+            f"column {column!r}: {wrong[0]!r} cannot be ordered by time; expected numbers, or dates with the year "
             "first, like 2013-12-31"
         )
     return np.array(sorted(range(len(texts)), key=keys.__getitem__), dtype=np.int32)
 
 
 def _groups(raw: RawRows, by: Sequence[str]) -> tuple[list[str], npt.NDArray[Any]]:
-    # Numbered in sorted order: the draw must not hang on the order of the rows. A row without a value: one group more.
+    # Numbered in sorted order, so that the draw does not depend on the order of the rows. Rows without a value form one
+    # more group.
     texts, places = raw.texts(by[0])
     for name in by[1:]:
-        others, more = raw.texts(name)
-        both = (places >= 0) & (more >= 0)
-        # Numbered anew after each column: the product of a few thousand values each would not fit.
-        places, _ = compact(np.where(both, places.astype(np.int64) * len(others) + more, MISSING), both)
+        others, other_places = raw.texts(name)
+        both = (places >= 0) & (other_places >= 0)
+        # Renumbered after each column: the product of several columns with thousands of values would overflow.
+        places, _ = compact(np.where(both, places.astype(np.int64) * len(others) + other_places, MISSING), both)
     return texts, places

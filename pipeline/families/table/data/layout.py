@@ -1,4 +1,4 @@
-"""Which files and which columns make a table."""
+"""Describe the files and columns of a table."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Any, Self
 
 @dataclass(frozen=True)
 class Side:
-    """A side table: `file`, joined on `key`, its columns prefixed."""
+    """A side table: `file` is joined on `key`, and its columns get the prefix `prefix`."""
 
     file: str
     key: Sequence[str]
@@ -16,7 +16,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Derived:
-    """Calendar columns `NAME_PART` from `columns`."""
+    """Calendar columns `NAME_PART` that are derived from `columns`."""
 
     name: str
     columns: Sequence[str]
@@ -30,19 +30,19 @@ class Derived:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which files and which columns make the table.
+    """The files and columns of a table.
 
     Attributes:
-        main: The file with a row per example.
-        sides: Joined to it.
+        main: Name of the file with one row per example.
+        sides: Side tables that are joined to it.
         derived: Calendar columns.
         categorical: Features to embed.
         numeric: Features taken as numbers.
-        labels: Columns that are no features, as text: group names, a target of classes.
-        amounts: Columns that are no features, as numbers: a target that is an amount.
+        labels: Columns read as text that are not features: group names, a target of classes.
+        amounts: Columns read as numbers that are not features: a target that is an amount.
         missing: Texts that mean null.
-        id: The column that names a row, if there is one; no feature.
-        unlabelled: The file of rows without a target, if there is one.
+        id: Name of the column that identifies a row, if there is one; it is not a feature.
+        unlabelled: Name of the file of rows without a target, if there is one.
     """
 
     main: str
@@ -58,25 +58,25 @@ class Layout:
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
-        """Read what `dataclasses.asdict` wrote."""
+        """Build a layout from the output of `dataclasses.asdict`."""
         sides, derived = [Side(**s) for s in content["sides"]], [Derived(**d) for d in content["derived"]]
         return cls(**{**content, "sides": sides, "derived": derived})
 
     @property
     def inputs(self) -> list[str]:
-        """What the network takes."""
+        """Columns that the network takes."""
         return [*self.categorical, *self.numeric]
 
     @property
     def features(self) -> list[str]:
-        """Raw columns that a prediction must be given, sorted: what the features are, or are derived from."""
+        """Raw columns that a prediction needs, sorted: the features, or the columns that they are derived from."""
         used = {*self.categorical, *self.numeric}
-        sources = {c for each in self.derived if used & set(each.produced) for c in each.columns}
-        return sorted((used | sources) - {name for each in self.derived for name in each.produced})
+        sources = {c for date in self.derived if used & set(date.produced) for c in date.columns}
+        return sorted((used | sources) - {name for date in self.derived for name in date.produced})
 
     @property
     def numbers(self) -> set[str]:
-        """Columns to read as numbers; what is needed as text too is read as text and cast later."""
-        sources = {column for each in self.derived for column in each.columns}
+        """Columns to read as numbers; columns that are also needed as text are read as text and cast later."""
+        sources = {column for date in self.derived for column in date.columns}
         keys = {column for side in self.sides for column in side.key}
         return {*self.numeric, *self.amounts} - {*self.categorical, *self.labels, *sources, *keys}

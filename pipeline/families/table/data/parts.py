@@ -1,7 +1,7 @@
-"""Where features come from: each part turns a batch of rows into one index a row, and knows the value behind each.
+"""The parts that features come from: each part gives one index per row, and knows the value of each index.
 
-What is done to a value (a lookup in a vocabulary, a calendar) is thus done once a value, not once a row; a side table
-is looked up once a key.
+Work on a value (a lookup in a vocabulary, a calendar) is thus done once per value, not once per row. A side table is
+looked up once per key.
 """
 
 from collections.abc import Sequence
@@ -19,10 +19,10 @@ from pipeline.families.table.data.joins import key_of, keys_of_side
 
 
 class TextPart:
-    """A column of the rows, as text; indices count its distinct values in order of appearance.
+    """A column of the rows, as text; indices number its distinct values in order of appearance.
 
     Attributes:
-        names: Features that it gives.
+        names: Names of the features that it provides.
     """
 
     def __init__(self, name: str) -> None:
@@ -30,14 +30,14 @@ class TextPart:
         self._known: dict[str, int] = {}
 
     def index(self, batch: pa.Table) -> Index:
-        """Return an index a row, `(rows,)`, `MISSING` where there is no value; new values get the next ones."""
+        """Return one index per row, `MISSING` for null, shape (rows,); new values get the next free indices."""
         return self._count(batch[self.names[0]])
 
     def __len__(self) -> int:
         return len(self._known)
 
     def values(self, name: str) -> pa.Array:
-        """Return the value of a feature behind each index."""
+        """Return the value of a feature for each index."""
         return pa.array(self._known, pa.string())
 
     def _count(self, column: pa.ChunkedArray | pa.Array) -> Index:
@@ -47,14 +47,14 @@ class TextPart:
     def _chunk(self, chunk: pa.Array) -> Index:
         encoded = chunk if pa.types.is_dictionary(chunk.type) else chunk.cast(pa.string()).dictionary_encode()
         known = self._known
-        # A dictionary may hold null as one of its values; the last place stands for rows without an index.
+        # A dictionary may hold null as one of its values; the last entry is for rows whose index is null.
         places = [MISSING if v is None else known.setdefault(v, len(known)) for v in encoded.dictionary.to_pylist()]
         lookup = np.array([*places, MISSING], dtype=np.int32)
         indices = encoded.indices
         if indices.null_count:
             indices = pc.fill_null(indices, len(places))
-        found: Index = lookup[indices.to_numpy()]
-        return found
+        rows: Index = lookup[indices.to_numpy()]
+        return rows
 
 
 class CalendarPart(TextPart):
@@ -66,40 +66,40 @@ class CalendarPart(TextPart):
         self._name, self._columns, self._parts = name, columns, parts
 
     def index(self, batch: pa.Table) -> Index:
-        """Return indices of the dates.
+        """Return the indices of the dates.
 
         Raises:
-            DataError: A text that is no date.
+            RowError: A text is not a date.
         """
-        seen = len(self._known)
+        count = len(self._known)
         indices = self._count(dates_of(batch, self._columns, self._parts))
-        self._refuse_others(list(self._known)[seen:], indices, seen)
+        self._require_dates(list(self._known)[count:], indices, count)
         return indices
 
     def values(self, name: str) -> pa.Array:
-        """Return a part of each date."""
+        """Return a calendar feature of each date."""
         return PARTS[name.removeprefix(f"{self._name}_")](timestamps(super().values(name)))
 
-    def _refuse_others(self, new: list[str], indices: Index, seen: int) -> None:
+    def _require_dates(self, new: list[str], indices: Index, count: int) -> None:
         try:
             timestamps(pa.array(new, pa.string()))
         except DataError:
             wrong = next(i for i, text in enumerate(new) if not is_date(text))
-            row = int(np.flatnonzero(indices == seen + wrong)[0])
+            row = int(np.flatnonzero(indices == count + wrong)[0])
             raise RowError(
                 row,
-                f"data.calendar: {', '.join(self._columns)}: {new[wrong]!r} is no date; "
+                f"data.calendar: {', '.join(self._columns)}: {new[wrong]!r} is not a date; "
                 "expected dates like 2013-12-31, or list the value in data.missing",
             ) from None
 
 
 class SidePart(TextPart):
-    """The columns of a side table, joined on a key; indices count the keys of the rows, looked up once each.
+    """The columns of a side table, joined on a key; indices number the keys of the rows, each looked up once.
 
     Args:
-        table: At most one row a key; feature columns are prefixed already.
-        key: Columns that the rows and the table have in common. A single one is given as text, too.
-        file: Its name, for errors.
+        table: The side table, with at most one row per key and feature columns already prefixed.
+        key: Columns that the rows and the table have in common. A single key column is also provided as text.
+        file: Name of the side table's file, for errors.
     """
 
     def __init__(self, table: pa.Table, key: Sequence[str], file: str) -> None:
@@ -109,7 +109,7 @@ class SidePart(TextPart):
         self._keys = keys_of_side(table, key, file)
 
     def fresh(self) -> Self:
-        """Return the same, with no keys seen."""
+        """Return a copy that has not seen any keys."""
         other = copy(self)
         other._known, other._rows = {}, None
         return other
@@ -117,12 +117,12 @@ class SidePart(TextPart):
     _rows: pa.Array | None = None
 
     def index(self, batch: pa.Table) -> Index:
-        """Return indices of the keys."""
+        """Return the indices of the keys."""
         self._rows = None
         return self._count(key_of(batch, self._key))
 
     def values(self, name: str) -> pa.Array:
-        """Return a column of the side table, a value for each key; null for keys that it lacks."""
+        """Return a column of the side table, with one value per key; null for keys that the table lacks."""
         if name in self._key:
             return super().values(name)
         if self._rows is None:
@@ -131,11 +131,11 @@ class SidePart(TextPart):
 
 
 class RowError(DataError):
-    """Something is wrong with a row of a batch; who reads the file knows its line.
+    """A row of a batch is faulty; the reader of the file adds the line number.
 
     Args:
-        row: Of the batch, from 0.
-        reason: What is wrong.
+        row: Number of the row in the batch, from 0.
+        reason: A description of the fault.
     """
 
     def __init__(self, row: int, reason: str) -> None:

@@ -1,6 +1,6 @@
-"""From raw files to the processed folder, in two passes: what is there, then codes and splits.
+"""Turn raw files into the processed folder in two passes: count the values, then write codes and splits.
 
-Memory grows with the different values, not with the rows.
+Memory grows with the number of distinct values, not with the number of rows.
 """
 
 import os
@@ -28,9 +28,9 @@ from pipeline.families.table.data.targets import Target, answers_of, refuse_lost
 from pipeline.storage import new_folder, write_json
 
 BLOCK_ROWS = 16_384
-"""Rows encoded at a time: their codes stay in the processor's cache."""
+"""Number of rows encoded at a time; their codes fit into the processor's cache."""
 ENCODERS = min(os.cpu_count() or 1, 8)
-"""Blocks encoded at once."""
+"""Number of blocks encoded at once."""
 
 
 def prepare(
@@ -46,21 +46,21 @@ def prepare(
 ) -> tuple[Schema, Audit]:
     """Write arrays, `schema.json` and `example.json` to `out`; it appears whole or not at all.
 
-    Returns:
-        The schema, and what each column tells.
-
     Args:
-        folder: Of the raw files.
+        folder: The folder of the raw files.
         out: The folder to write.
-        task: The family, kept in the schema: a saved network is read by it.
+        task: Name of the family, which is stored in the schema; a saved network is read by it.
         layout: Files and columns.
-        target: What to predict.
-        min_count: Categories seen less often in training become unknown.
-        holdout: Who is held out.
-        prepared: The settings behind all this, kept in the schema.
+        target: The target to predict.
+        min_count: Smallest number of training rows of a known category; rarer ones become unknown.
+        holdout: How rows are held out.
+        prepared: The data settings, which are stored in the schema.
+
+    Returns:
+        The schema and the audit of the columns and rows.
 
     Raises:
-        DataError: A target with one class only, an empty split, a column without values, a damaged file.
+        DataError: The target has only one class, a split is empty, a column has no values, or a file is corrupt.
     """
     path = folder / layout.main
     table = Table(layout, folder, header(path), path.as_posix(), labelled=True)
@@ -73,7 +73,7 @@ def prepare(
         for number in range(holdout.folds):
             fold = number + 1 if holdout.folds > 1 else 0
             refuse_lost_classes(answers, _with_fold(held, number), fold, target.column, path)
-        # Of several folds each row is learned from by some network.
+        # With several folds, each row is a training row of some network.
         learned = split == SPLITS.index("train") if holdout.folds == 1 else held.fold != DROPPED
         categorical, numeric = _fitted(raw, learned, min_count)
         amounts = answers.values[learned] if not answers.classes else np.zeros(1)
@@ -89,7 +89,7 @@ def prepare(
             numeric=numeric,
             layout=layout,
             rows={name: int((split == i).sum()) for i, name in enumerate(SPLITS)},
-            groups={name: int((found > 0).sum()) for name, found in zip(SPLITS, groups, strict=True)},
+            groups={name: int((rows > 0).sum()) for name, rows in zip(SPLITS, groups, strict=True)},
             held_out=held.words,
             dropped_without_target=int((~known).sum()),
             prepared=prepared,
@@ -97,14 +97,14 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, held, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
-        found = audit(raw, schema, answers, split, groups, holdout, scratch / ".unlabelled")
-        for each in (".columns", ".unlabelled"):
-            shutil.rmtree(scratch / each, ignore_errors=True)
-    return schema, found
+        report = audit(raw, schema, answers, split, groups, holdout, scratch / ".unlabelled")
+        for name in (".columns", ".unlabelled"):
+            shutil.rmtree(scratch / name, ignore_errors=True)
+    return schema, report
 
 
 def _with_fold(held: HeldOut, number: int) -> Splits:
-    """Return the splits with another fold for validation."""
+    """Return the splits with another fold as the validation split."""
     split = held.split.copy()
     learned = held.fold != DROPPED
     split[learned] = np.where(held.fold[learned] == number, SPLITS.index("val"), SPLITS.index("train"))
@@ -161,6 +161,6 @@ def _write_arrays(
                 begin = end
 
         starts = range(0, raw.rows, BLOCK_ROWS)
-        each = [np.bincount(split[start : start + BLOCK_ROWS] + 1, minlength=len(SPLITS) + 1)[1:] for start in starts]
+        sizes = [np.bincount(split[start : start + BLOCK_ROWS] + 1, minlength=len(SPLITS) + 1)[1:] for start in starts]
         with ThreadPoolExecutor(ENCODERS) as pool:
-            list(pool.map(write, starts, np.cumsum(each, axis=0) - each))
+            list(pool.map(write, starts, np.cumsum(sizes, axis=0) - sizes))

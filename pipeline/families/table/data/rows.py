@@ -1,4 +1,4 @@
-"""The rows of a file on disk, between reading and encoding."""
+"""Keep the rows of a file on disk between reading and encoding."""
 
 import math
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ from pipeline.families.table.data.store import Column
 from pipeline.families.table.data.tables import Table, stream
 
 EXAMPLES = 5
-"""Raw rows kept beside the arrays, as an example of what the network takes."""
+"""Number of raw rows that are stored with the arrays as an example of the network's input."""
 
 
 class RawRows:
-    """All rows of the main file on disk: an index into each part, and the plain numbers."""
+    """All rows of the main file, on disk: one index per row into each part, and the plain numbers."""
 
     def __init__(self, path: Path, table: Table, folder: Path) -> None:
         folder.mkdir()
@@ -39,15 +39,15 @@ class RawRows:
             for name, values in numbers.items():
                 self.numbers[name].append(values)
             for name in named:
-                self._ids.append(_hashes(batch[name]))
+                self._ids.append(text_hashes(batch[name]))
             self.rows += batch.num_rows
 
     def ids(self) -> npt.NDArray[np.uint64]:
-        """Return a hash of each row's id; there must be an id column."""
+        """Return a hash of each row's id; the table must have an id column."""
         return self._ids.read()
 
     def texts(self, name: str) -> tuple[list[str], Index]:
-        """Return the distinct texts of a column, sorted, and each row's place among them; -1 where it has none."""
+        """Return the distinct texts of a column, sorted, and each row's place among them, -1 where missing."""
         if name in self.numbers:
             values = pa.array(self.numbers[name].read(), from_pandas=True)
             rows: Index = np.arange(self.rows, dtype=np.int32)
@@ -56,47 +56,47 @@ class RawRows:
         encoded = values.cast(pa.string()).dictionary_encode()
         texts, places = distinct(encoded)
         rank = np.append(np.argsort(pc.sort_indices(texts).to_numpy()), MISSING).astype(np.int32)
-        # First value → rank, then row → rank: one array as long as the table instead of two.
+        # First value → rank, then row → rank, so that one array is as long as the table instead of two.
         return texts.sort().to_pylist(), rank[np.append(places, MISSING)][rows]
 
     def floats(self, name: str) -> Floats:
-        """Return a column as numbers, a value a row, NaN where missing."""
+        """Return a column as numbers, one per row, NaN where missing."""
         if name in self.numbers:
             return self.numbers[name].read()
-        found: Floats = np.append(floats(self.values(name), name), np.nan)[self.index(name)]
-        return found
+        numbers: Floats = np.append(floats(self.values(name), name), np.nan)[self.index(name)]
+        return numbers
 
     def values(self, name: str) -> pa.Array:
-        """Return what stands behind each index of a column's part."""
+        """Return the value of a column for each index of its part."""
         return self.table.parts[self.table.owners[name]].values(name)
 
     def index(self, name: str) -> Index:
-        """Return the place of each row in `values`, `MISSING` where it has none."""
+        """Return the place of each row in `values`, `MISSING` for null."""
         index: Index = self.indices[self.table.owners[name]].read()
         return index
 
     def counts(self, part: str, chosen: npt.NDArray[np.bool_]) -> Counts:
-        """Count the chosen rows of each index of a part."""
+        """Count the chosen rows by index of a part."""
         return counts(self.indices[part].read()[chosen], len(self.table.parts[part]))
 
     def amounts(
         self, name: str, chosen: npt.NDArray[np.bool_], uses: Mapping[str, Counts]
     ) -> tuple[Floats, Counts | None]:
-        """Return numbers of the chosen rows: the distinct ones with their `counts`, or one a row and None."""
+        """Return the numbers of the chosen rows: distinct numbers with their counts, or one per row and None."""
         if name in self.numbers:
             return self.numbers[name].read()[chosen], None
         return floats(self.values(name), name), uses[self.table.owners[name]]
 
     def block(self, start: int, count: int, order: npt.NDArray[Any]) -> tuple[dict[str, Index], dict[str, Floats]]:
-        """Return indices by part and plain numbers by column of some rows, in the order given."""
+        """Return indices by part and plain numbers by column of a block of rows, in the given order."""
         indices = {key: column.read(start, count)[order] for key, column in self.indices.items()}
         return indices, {name: column.read(start, count)[order] for name, column in self.numbers.items()}
 
 
-def _hashes(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
-    """Hash texts: each byte times a number of its place, drawn once (multilinear, Carter and Wegman 1979).
+def text_hashes(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+    """Hash texts: each byte is multiplied by a fixed random number of its place (multilinear, Carter and Wegman 1979).
 
-    Two texts meet by chance once in 2**57 pairs or less often.
+    Two different texts collide with a probability of at most 2**-57.
     """
     column = pc.fill_null(texts.cast(pa.large_string()).combine_chunks(), "")
     _, offsets, content = column.buffers()
@@ -112,7 +112,7 @@ def _hashes(texts: pa.ChunkedArray) -> npt.NDArray[np.uint64]:
 
 
 def _rows(batch: pa.Table, indices: Mapping[str, Index], table: Table) -> list[dict[str, Any]]:
-    """Return rows as a prediction takes them, joined columns included."""
+    """Return rows in the form that a prediction takes, including joined columns."""
     columns = {}
     for name in table.layout.features:
         if name in batch.column_names:
@@ -125,5 +125,5 @@ def _rows(batch: pa.Table, indices: Mapping[str, Index], table: Table) -> list[d
 
 
 def _finite(value: Any) -> Any:
-    # JSON knows no NaN; here it means missing anyway.
+    # JSON has no NaN, which means missing here anyway.
     return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,4 +1,4 @@
-"""Facts inferred from the data, which later stages read instead of the data: `schema.json`."""
+"""`schema.json`: facts inferred from the data, which later stages read instead of the data."""
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,20 +14,20 @@ FORMAT = 5
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of categories; code `i + 1` is `categories[i]`, code 0 is unknown or missing."""
+    """A column of categories; code `i + 1` is `categories[i]`, and code 0 is unknown or missing."""
 
     name: str
     categories: list[str]
 
     @property
     def cardinality(self) -> int:
-        """Number of codes, the unknown one included."""
+        """Number of codes, including the code for unknown."""
         return len(self.categories) + 1
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """A column of numbers: moments of the training rows; in standardised units, their quantiles and frequent values."""
+    """A column of numbers: moments of the training rows, and their quantiles and frequent values, standardised."""
 
     name: str
     mean: float
@@ -38,23 +38,23 @@ class Numeric:
 
 @dataclass(frozen=True)
 class Schema:
-    """What preprocess found out.
+    """Facts that preprocess inferred from the data.
 
     Attributes:
-        task: The family.
-        kind: Of the target: binary, multiclass or regression.
-        target: Its column.
-        classes: Its values by code; none for a regression.
-        target_mean: Mean of the training rows' amounts; 0 for classes.
-        target_std: Their deviation; 1 for classes.
+        task: Name of the family.
+        kind: Kind of the target: `binary`, `multiclass` or `regression`.
+        target: Name of the target column.
+        classes: Classes of the target by code; empty for a regression.
+        target_mean: Mean target of the training rows; 0 for classes.
+        target_std: Standard deviation of the target in the training rows; 1 for classes.
         categorical: Columns of codes.
         numeric: Columns of numbers.
         layout: Files and columns.
-        rows: By split.
-        groups: By split.
+        rows: Number of rows by split.
+        groups: Number of groups by split.
         held_out: How the test rows were chosen, in words.
-        dropped_without_target: Rows.
-        prepared: The data section behind all this.
+        dropped_without_target: Number of rows dropped because they have no target.
+        prepared: The data section that the data was prepared with.
     """
 
     task: str
@@ -74,7 +74,7 @@ class Schema:
 
     @property
     def cardinalities(self) -> list[int]:
-        """Codes of each categorical column."""
+        """Number of codes of each categorical column."""
         return [column.cardinality for column in self.categorical]
 
     @property
@@ -91,7 +91,7 @@ class Schema:
         """Read `schema.json`.
 
         Raises:
-            DataError: There is none, or it is not of this format.
+            DataError: The file is missing, corrupt or of another format.
         """
         content = read_schema(folder, "table", FORMAT)
         try:
@@ -100,4 +100,4 @@ class Schema:
             content["layout"] = Layout.from_dict(content["layout"])
             return cls(**content)
         except (KeyError, TypeError) as error:
-            raise DataError(f"{folder / NAME}: damaged ({error}); {PREPARE_AGAIN}") from error
+            raise DataError(f"{folder / NAME}: corrupt ({error}); {PREPARE_AGAIN}") from error

@@ -1,6 +1,7 @@
-"""What the target was for each category: means and counts of training rows; for those themselves, without their own.
+"""Target statistics: mean target and number of training rows per category, ordered for the training rows themselves.
 
-Source of the ordered means: Prokhorenkova et al.: CatBoost: unbiased boosting with categorical features (2018).
+A training row's own group does not contribute to its means (ordered target encoding). Source: Prokhorenkova et al.:
+CatBoost: unbiased boosting with categorical features (2018).
 """
 
 from collections.abc import Sequence
@@ -14,25 +15,26 @@ Codes = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.float32]
 Floats = npt.NDArray[np.float64]
 PERMUTATIONS = 4
-"""Orders of the training rows over which their means are averaged."""
+"""Number of random orders of the groups over which the ordered means are averaged."""
 PRIOR = 1.0
-"""Rows of the mean of all that each category has besides its own."""
+"""Weight of the overall mean in each category's mean, in rows."""
 LARGEST = 5.0
-"""Number, in deviations."""
+"""Largest absolute value of a statistic, in deviations."""
 NARROWEST = 0.25
-"""Deviation of logarithms of counts, at least."""
+"""Lower bound of the deviation of log counts."""
 FEW = 2**16
-"""Codes below which sorting is several times as fast in sixteen bits."""
+"""Number of codes up to which sorting in sixteen bits, which is several times as fast, is possible."""
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of each target the mean; then the logarithm of the number of training rows; less the mean, in deviations.
+    """Standardised target statistics: the mean of each target, then the log of the number of training rows.
 
     Attributes:
-        rows: Of each training row, its means from groups before its own in orders by chance: `(rows, columns · width)`.
-        tables: Of each code, from all training rows: a column's codes below each other, one column after the other,
-            `(sum of cardinalities, width)`.
+        rows: Statistics of each training row, whose means use only groups before its own in random orders, shape
+            (rows, columns · width).
+        tables: Statistics of each code from all training rows, one column's codes after another's, shape (sum of
+            cardinalities, width).
     """
 
     rows: Numbers
@@ -40,20 +42,20 @@ class Statistics:
 
 
 def statistics(codes: Codes, targets: Floats, groups: npt.NDArray[Any], sizes: Sequence[int], seed: int) -> Statistics:
-    """Work out means and counts.
+    """Compute target statistics of the training rows and of all codes.
 
     Args:
-        codes: Of the training rows, `(rows, columns)`.
-        targets: Theirs, `(rows, targets)`: one number, or one a class.
-        groups: Number of each row's group, `(rows,)`: rows of one may have their answer in common, as those of a person
-            do who is held out whole. None is told of its own group.
+        codes: Codes of the training rows, shape (rows, columns).
+        targets: Targets of the training rows, one number or one per class, shape (rows, targets).
+        groups: Number of each row's group, shape (rows,). Rows of one group may share their target, like those of a
+            person who is held out whole, so a row's means never use its own group.
         sizes: Number of codes of each column.
-        seed: Of the orders.
+        seed: Seed of the orders.
     """
     width = targets.shape[1] + 1
     rows = np.empty((len(codes), len(sizes) * width), np.float32)
     tables = np.empty((sum(sizes), width), np.float32)
-    # A stream of its own: the order of an epoch's batches is drawn from (seed, epoch).
+    # A separate random stream: the order of an epoch's batches is drawn from (seed, epoch).
     draws = [
         np.random.default_rng([seed, number, 2]).permutation(int(groups.max()) + 1) for number in range(PERMUTATIONS)
     ]
@@ -62,13 +64,14 @@ def statistics(codes: Codes, targets: Floats, groups: npt.NDArray[Any], sizes: S
     for column, size in enumerate(sizes):
         part = codes[:, column].astype(np.uint16 if size <= FEW else np.int32)
         counts: Floats = np.bincount(part, minlength=size).astype(np.float64)
-        sums: Floats = np.stack([np.bincount(part, weights=each, minlength=size) for each in targets.T], axis=1)
+        sums: Floats = np.stack([np.bincount(part, weights=target, minlength=size) for target in targets.T], axis=1)
         of_all = _mean(sums, counts[:, None], mean)
         means = np.mean([ordered(part, targets, groups, order, mean) for order in orders], axis=0)
         scale = np.maximum(means.std(axis=0), of_all[part].std(axis=0))
-        scale[scale < 1e-9] = 1.0  # a constant says nothing
+        scale[scale < 1e-9] = 1.0  # a constant carries no information
         logs = np.log1p(counts)
-        # A count holds no answer, a row's own neither. Where all are alike, one that differs must not be far away.
+        # Counts do not contain targets, so a row may count itself. If all counts are alike, a different one must not
+        # become an outlier.
         centre, spread = logs[part].mean(), max(float(logs[part].std()), NARROWEST)
         numbers = np.clip((logs - centre) / spread, -LARGEST, LARGEST)
         of_rows = rows[:, column * width : (column + 1) * width]
@@ -82,16 +85,16 @@ def statistics(codes: Codes, targets: Floats, groups: npt.NDArray[Any], sizes: S
 def ordered(
     codes: npt.NDArray[Any], targets: Floats, groups: npt.NDArray[Any], order: npt.NDArray[Any], mean: Floats
 ) -> Floats:
-    """Return of each row the mean of its category over the rows of groups before its own, `(rows, targets)`.
+    """Return each row's mean target of its category over the rows of earlier groups, shape (rows, targets).
 
     Args:
-        codes: `(rows,)`.
-        targets: `(rows, targets)`.
-        groups: `(rows,)`.
-        order: Of the rows; those of a group side by side.
-        mean: Of all, `(targets,)`; counts as `PRIOR` rows.
+        codes: Codes of one column, shape (rows,).
+        targets: Targets, shape (rows, targets).
+        groups: Number of each row's group, shape (rows,).
+        order: Order of the rows, in which the rows of a group are adjacent.
+        mean: Mean of all rows, which counts as `PRIOR` rows, shape (targets,).
     """
-    # Rows of one category side by side; within each, groups in the order given.
+    # Rows of one category are adjacent; within a category, groups are in the given order.
     sort = order[np.argsort(codes[order], kind="stable")]
     part, group = codes[sort], groups[sort]
     is_first = np.append(True, part[1:] != part[:-1])
@@ -106,11 +109,11 @@ def ordered(
 
 
 def _starts(is_first: npt.NDArray[np.bool_]) -> npt.NDArray[np.int64]:
-    """Return of each place where its run begins, `(rows,)`."""
+    """Return for each row the position where its run begins, shape (rows,)."""
     starts = np.flatnonzero(is_first)
     return np.repeat(starts, np.diff(np.append(starts, len(is_first))))
 
 
 def _mean(sums: Floats, counts: Floats, mean: Floats) -> Floats:
-    found: Floats = (sums + PRIOR * mean) / (counts + PRIOR)
-    return found
+    means: Floats = (sums + PRIOR * mean) / (counts + PRIOR)
+    return means

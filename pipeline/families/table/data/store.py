@@ -1,4 +1,4 @@
-"""Columns on disk between reading and encoding: memory holds a batch of rows and the distinct values, not the table."""
+"""Keep columns on disk between reading and encoding: memory holds one batch and the distinct values, not the table."""
 
 import os
 from pathlib import Path
@@ -10,23 +10,23 @@ import numpy.typing as npt
 
 
 class Column:
-    """A file of values of one type, appended to, then read by ranges of rows."""
+    """A file of values of one type, which are appended and then read in ranges of rows."""
 
     def __init__(self, path: Path, dtype: str) -> None:
         self._path, self._dtype = path, np.dtype(dtype)
 
     def append(self, values: npt.NDArray[Any]) -> None:
-        """Add values."""
+        """Append values."""
         with self._path.open("ab") as stream:
             values.astype(self._dtype, copy=False).tofile(stream)
 
     def read(self, start: int = 0, count: int = -1) -> npt.NDArray[Any]:
-        """Return some values, by default all."""
+        """Return `count` values from `start` on; all by default."""
         return np.fromfile(self._path, dtype=self._dtype, count=count, offset=self._dtype.itemsize * start)
 
 
 class ArrayWriter:
-    """An `.npy` file whose shape is known, written a block of rows at a time, by several threads in any order."""
+    """An `.npy` file of known shape, written in blocks of rows by several threads in any order."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: str) -> None:
         self._stream = path.open("wb")
@@ -37,7 +37,7 @@ class ArrayWriter:
         self._begin, self._width = self._stream.tell(), self._dtype.itemsize * int(np.prod(shape[1:]))
 
     def write(self, rows: npt.NDArray[Any], at: int) -> None:
-        """Write rows from row `at` on."""
+        """Write rows at row `at` and after it."""
         content = np.ascontiguousarray(rows, dtype=self._dtype).ravel().view("u1")
         place = self._begin + self._width * at
         while content.size:

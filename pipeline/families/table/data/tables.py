@@ -1,4 +1,4 @@
-"""Rows of a table, joined and derived, as indices into the parts that its features come from."""
+"""Read the rows of a table, with joined and derived columns, as indices into the parts its features come from."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,19 +21,19 @@ class Table:
 
     Args:
         layout: Files and columns.
-        folder: Of the side tables.
-        known: Columns of the rows.
-        name: Of the rows, for errors.
-        labelled: With the columns that are no features: target and groups.
+        folder: The folder of the side tables.
+        known: Names of the columns of the rows.
+        name: Name of the source of the rows, for errors.
+        labelled: Whether to read the columns that are not features as well (target and groups).
 
     Raises:
-        DataError: Columns that neither the rows nor a side table have; with each of them.
+        DataError: Neither the rows nor a side table have some columns; the error names all of them.
     """
 
     def __init__(self, layout: Layout, folder: Path, known: Sequence[str], name: str, *, labelled: bool) -> None:
         self.layout, self.folder = layout, folder
         wanted = [*layout.features, *(dict.fromkeys([*layout.labels, *layout.amounts]) if labelled else [])]
-        # New rows may hold the columns of a side table already; then it is not asked.
+        # New rows may already have the columns of a side table; then the side table is not joined.
         self._sides = _side_parts(layout, folder, known, wanted, joined=not labelled)
         given = {name for part, key in self._sides for name in part.names if name not in key}
         self.columns = [name for name in dict.fromkeys(wanted) if name not in given]
@@ -47,7 +47,7 @@ class Table:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the values of earlier batches, so that memory does not grow with the rows; side tables stay."""
+        """Forget the values of earlier batches, so that memory does not grow with the rows; keep the side tables."""
         layout = self.layout
         used = [d for d in layout.derived if set(d.produced) & {*layout.inputs} and not set(d.produced) & self._given]
         own = {f"calendar:{d.name}": d for d in used}
@@ -60,16 +60,16 @@ class Table:
         self.owners = {name: key for key, part in self.parts.items() for name in part.names}
 
     def index(self, batch: pa.Table) -> tuple[dict[str, Index], dict[str, Floats]]:
-        """Return an index a row for each part, and the plain numbers.
+        """Return one index per row for each part, and the plain numbers.
 
         Raises:
-            RowError: A value that its part does not take.
+            RowError: A part rejects a value.
         """
         indices = {key: part.index(batch) for key, part in self.parts.items()}
         return indices, {name: floats(batch[name], name) for name in self.numbers}
 
     def encoder(self, categorical: Sequence[Any], numeric: Sequence[Any]) -> Encoder:
-        """Return what encodes the indices that were given out since `reset`."""
+        """Return an encoder for the indices assigned since the last `reset`."""
         return Encoder(categorical, numeric, self.parts, self.owners)
 
 
@@ -93,39 +93,39 @@ def stream(
 def _side_parts(
     layout: Layout, folder: Path, known: Sequence[str], wanted: Sequence[str], joined: bool
 ) -> list[tuple[SidePart, Sequence[str]]]:
-    found = []
+    parts = []
     for side in layout.sides:
-        there = [name for name in wanted if name.startswith(side.prefix) and name in known]
-        if joined and (there or not (folder / side.file).is_file()):
+        present = [name for name in wanted if name.startswith(side.prefix) and name in known]
+        if joined and (present or not (folder / side.file).is_file()):
             continue
-        head = header(folder / side.file)
-        lost = [
+        columns = header(folder / side.file)
+        faults = [
             f"{file}: no column {no_such([key], names)}; {side.file} is joined on it"
-            for file, names in ((layout.main, known), (side.file, head))
+            for file, names in ((layout.main, known), (side.file, columns))
             for key in side.key
             if key not in names
         ]
-        if lost:
-            raise DataError("\n".join(lost))
-        names = [name for name in head if name not in side.key and side.prefix + name in wanted]
-        hidden = [name for name in there if name.removeprefix(side.prefix) in names]
+        if faults:
+            raise DataError("\n".join(faults))
+        names = [name for name in columns if name not in side.key and side.prefix + name in wanted]
+        hidden = [name for name in present if name.removeprefix(side.prefix) in names]
         if hidden:
             raise DataError(f"{side.file}: {hidden[0]!r} exists already; choose another prefix in data.joins")
         if names:
-            found.append((_side_part(layout, folder, side, names), side.key))
-    return found
+            parts.append((_side_part(layout, folder, side, names), side.key))
+    return parts
 
 
 def _side_part(layout: Layout, folder: Path, side: Side, names: Sequence[str]) -> SidePart:
     numbers = [name for name in names if side.prefix + name in layout.numbers]
     table = read(folder / side.file, [*side.key, *names], numbers, layout.missing)
     table = table.rename_columns([*side.key, *(side.prefix + name for name in names)])
-    for each in layout.derived:
-        if set(each.columns) <= set(table.column_names):
+    for date in layout.derived:
+        if set(date.columns) <= set(table.column_names):
             try:
-                times = timestamps(dates_of(table, each.columns, each.parts).combine_chunks())
+                times = timestamps(dates_of(table, date.columns, date.parts).combine_chunks())
             except DataError as error:
-                raise DataError(f"{folder / side.file}: data.calendar: {', '.join(each.columns)}: {error}") from None
-            for name, part in zip(each.produced, each.parts, strict=True):
+                raise DataError(f"{folder / side.file}: data.calendar: {', '.join(date.columns)}: {error}") from None
+            for name, part in zip(date.produced, date.parts, strict=True):
                 table = table.append_column(name, PARTS[part](times))
     return SidePart(table, side.key, side.file)

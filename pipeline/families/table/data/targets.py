@@ -1,4 +1,4 @@
-"""What is to be predicted, and the answer of each row."""
+"""Define the target and read its value for each row."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +15,9 @@ from pipeline.families.table.data.rows import RawRows
 
 @dataclass(frozen=True)
 class Target:
-    """What to predict: `binary`, `multiclass` or `regression`, or `auto` for one of the first two.
+    """The target to predict: `binary`, `multiclass` or `regression`, or `auto` for one of the first two.
 
-    With `at_least` the question is `column >= at_least`.
+    With `at_least`, the target is whether `column >= at_least`.
     """
 
     column: str
@@ -27,7 +27,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Answers:
-    """Targets of all rows, NaN where there is none."""
+    """Targets of all rows, NaN where missing."""
 
     kind: str
     classes: list[str]
@@ -38,7 +38,7 @@ def answers_of(raw: RawRows, target: Target) -> Answers:
     """Read the target of each row.
 
     Raises:
-        DataError: No row has one, or they are of one class only.
+        DataError: No row has a target, or all are of one class.
     """
     answers = _answers(raw, target)
     if not np.isfinite(answers.values).any():
@@ -47,41 +47,42 @@ def answers_of(raw: RawRows, target: Target) -> Answers:
 
 
 def refuse_lost_classes(answers: Answers, split: Splits, fold: int, column: str, path: Path) -> None:
-    """Refuse a split of one class, and one whose class training lacks.
+    """Reject a split that has only one class, or a class that training lacks.
 
     Args:
-        answers: Of all rows.
-        split: Of each row.
-        fold: Its number where this is one of several; else 0.
-        column: Of the target.
-        path: Of the file.
+        answers: Targets of all rows.
+        split: Split of each row.
+        fold: Number of the fold if there are several; otherwise 0.
+        column: Name of the target column.
+        path: Path of the file.
 
     Raises:
-        DataError: Naming the class, and the line of its first row.
+        DataError: A split has one class only, or a class that training lacks; the error names the class and, for the
+            latter, the line of its first row.
     """
     if not answers.classes:
         return
     rows = class_counts(answers, split)
     names = ("train", f"fold {fold}", "test") if fold else SPLITS
-    for index, (name, found) in enumerate(zip(names, rows, strict=True)):
-        if (found > 0).sum() == 1:
+    for index, (name, counted) in enumerate(zip(names, rows, strict=True)):
+        if (counted > 0).sum() == 1:
             raise DataError(
-                f"column {column!r}: all {name} rows are of one class ({answers.classes[int(found.argmax())]}); "
+                f"column {column!r}: all {name} rows are of one class ({answers.classes[int(counted.argmax())]}); "
                 "a score needs several. Check data.target, data.positive_at_least, data.split_seed, data.folds and the "
                 "fractions."
             )
-        lost = np.flatnonzero((found > 0) & (rows[0] == 0))
+        lost = np.flatnonzero((counted > 0) & (rows[0] == 0))
         if lost.size:
             row = int(np.flatnonzero((split == index) & (answers.values == lost[0]))[0])
             raise DataError(
                 f"{path}: line {row + 2}: column {column!r}: {answers.classes[lost[0]]!r} is a class "
                 f"of the {name} rows that no training row has ({len(lost)} such). "
-                "Merge rare classes, or split otherwise (data.split, data.folds)."
+                "Merge rare classes, or split differently (data.split, data.folds)."
             )
 
 
 def class_counts(answers: Answers, split: Splits) -> Counts:
-    """Count rows by split and class, `(splits, classes)`."""
+    """Count rows by split and class, shape (splits, classes)."""
     total = np.zeros((len(SPLITS), len(answers.classes)), dtype=np.int64)
     for part in parts(len(split)):
         for index, row in enumerate(total):

@@ -1,4 +1,4 @@
-"""Which rows of a table a network learns from, which it is validated on, and which codes it knows."""
+"""Select the rows that a network trains on, the rows it is validated on, and the codes it knows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -15,13 +15,14 @@ from pipeline.storage import PROCESSED
 
 @dataclass(frozen=True)
 class Rows:
-    """What one network is given; codes hold those of crosses.
+    """The rows of one network; codes include those of crosses.
 
     Attributes:
-        learned: To learn from.
-        validated: To validate on.
-        unseen: Of each column of codes, those too rare among the learned rows, unknown to the network; then, where
-            numbers are codes to it, of each column of these. None where all was made for these rows.
+        learned: Rows to train on.
+        validated: Rows to validate on.
+        unseen: For each column of codes, the codes that are too rare among the training rows and thus unknown to the
+            network; then the same for each column of numbers that the network takes as codes. None if the codes were
+            made for these rows.
     """
 
     learned: Arrays
@@ -30,7 +31,7 @@ class Rows:
 
 
 def rows_of_split(crosses: Sequence[Cross]) -> Rows:
-    """Return the splits as preprocess made them."""
+    """Return the training and validation splits of preprocess."""
     train, val = (_crossed(Arrays.load(PROCESSED / split), crosses) for split in ("train", "val"))
     return Rows(train, val, None)
 
@@ -43,16 +44,16 @@ def rows_of_fold(
     enough: Sequence[int],
     known: Sequence[tuple[Sequence[float], int]] = (),
 ) -> Rows:
-    """Return the other folds' rows to learn from, and this one's to validate on.
+    """Return the other folds' rows to train on, and this fold's rows to validate on.
 
     Args:
-        rows: Of all folds.
-        fold: Its number.
-        crosses: Columns taken together, counted on all of them.
-        sizes: Number of codes of each column, crosses included.
-        enough: Rows with a code of each column, from which on a network knows it.
-        known: Of each column of numbers, where they are codes to the network, those that have one, ascending; and from
-            how many rows on it knows one.
+        rows: Rows of all folds.
+        fold: Number of the validation fold.
+        crosses: Crosses of columns, whose combinations were counted on the rows of all folds.
+        sizes: Number of codes of each column, including crosses.
+        enough: For each column, the smallest number of rows with a code for the network to know it.
+        known: If the network takes numbers as codes: for each column of numbers, those that have a code, ascending, and
+            the smallest number of rows for the network to know one.
     """
     rows = _crossed(rows, crosses)
     held = rows.fold == fold
@@ -62,29 +63,29 @@ def rows_of_fold(
         is_unseen = np.bincount(learned.categorical[:, column], minlength=size) < least
         is_unseen[0] = False
         unseen.append(np.flatnonzero(is_unseen))
-        for each in (learned, validated):
-            codes = each.categorical[:, column]
+        for part in (learned, validated):
+            codes = part.categorical[:, column]
             codes[is_unseen[codes]] = 0
     for column, (numbers, least) in enumerate(known):
-        # What `ValueCodes` makes of them.
+        # The same codes as those of the layer `ValueCodes`.
         array = np.asarray(numbers, np.float32)
-        codes_of = [codes_among(each.numeric[:, column], array) for each in (learned, validated)]
+        codes_of = [codes_among(part.numeric[:, column], array) for part in (learned, validated)]
         is_unseen = np.bincount(codes_of[0], minlength=len(numbers) + 1) < least
         is_unseen[0] = False
         unseen.append(np.flatnonzero(is_unseen))
-        for each, numbered in zip((learned, validated), codes_of, strict=True):
-            each.numeric[is_unseen[numbered], column] = np.nan
+        for part, codes in zip((learned, validated), codes_of, strict=True):
+            part.numeric[is_unseen[codes], column] = np.nan
     return Rows(learned, validated, unseen)
 
 
 def rows_of_folds() -> Arrays:
     """Return the rows of all folds, in the order of the file."""
-    found = Arrays.together([Arrays.load(PROCESSED / split) for split in ("train", "val")])
-    return found[np.argsort(found.row, kind="stable")]
+    rows = Arrays.together([Arrays.load(PROCESSED / split) for split in ("train", "val")])
+    return rows[np.argsort(rows.row, kind="stable")]
 
 
 def splits_of_folds(folds: int) -> Iterator[Mapping[str, Arrays]]:
-    """Give train, val and test as each fold's network has them."""
+    """Yield the training, validation and test splits of each fold's network."""
     if folds == 1:
         yield {split: Arrays.load(PROCESSED / split) for split in SPLITS}
         return

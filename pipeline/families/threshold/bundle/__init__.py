@@ -1,1 +1,1 @@
-"""What runs outside the project: raw input in NumPy, and in the page."""
+"""Code that runs outside the project: prediction from raw input, in NumPy and in the web page."""

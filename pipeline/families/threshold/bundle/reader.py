@@ -1,4 +1,4 @@
-"""Points on either side of a threshold. NumPy alone."""
+"""Predict on which side of a threshold points are. Needs only NumPy."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.portable.errors import BundleError
 
 
 class PointReader:
-    """Tells on which side of a threshold points are."""
+    """Predicts on which side of a threshold points are."""
 
     def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
         self._network, self.names = networks["network"], facts["names"]
 
     def __call__(self, points: Any) -> Any:
-        """Return the output for points `(points, dimensions)`, `(points,)`: above 0 means +1.
+        """Return the output for points, shape (points, dimensions), as an array of shape (points,): above 0 means +1.
 
         Raises:
-            BundleError: Another number of coordinates.
+            BundleError: The points have another number of coordinates.
         """
-        given = np.asarray(points, np.float32)
-        if given.ndim != 2 or given.shape[1] != len(self.names):
-            raise BundleError(f"expected points of {len(self.names)} coordinates, received an array {given.shape}")
-        return self._network(point=given)[:, 0] if len(given) else given[:, 0]
+        array = np.asarray(points, np.float32)
+        if array.ndim != 2 or array.shape[1] != len(self.names):
+            raise BundleError(f"expected points of {len(self.names)} coordinates, received an array {array.shape}")
+        return self._network(point=array)[:, 0] if len(array) else array[:, 0]

@@ -1,4 +1,4 @@
-"""A network small enough to be worked out by hand: one hidden layer, one output, tanh in both."""
+"""A network small enough to compute by hand: one hidden layer and one output, both with tanh."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ Vector = npt.NDArray[np.float32]
 
 
 def tanh_mlp(dimensions: int, settings: TanhMlp) -> keras.Model:
-    """Build the network: `point`, shape (batch, dimensions) → shape (batch, 1), between -1 and 1.
+    """Build the network: from `point`, shape (batch, dimensions), to an output between -1 and 1, shape (batch, 1).
 
     Args:
         dimensions: Number of coordinates of a point.
@@ -34,8 +34,8 @@ def hinge_loss(target: Any, output: Any) -> Any:
 
 def outputs(model: keras.Model, points: Vector) -> Vector:
     """Return the network's output for each point, shape (points,)."""
-    found = [model.predict_on_batch({"point": part}) for part in parts(points, BATCH)]
-    return np.concatenate(found)[:, 0] if found else np.empty(0, np.float32)
+    results = [model.predict_on_batch({"point": part}) for part in parts(points, BATCH)]
+    return np.concatenate(results)[:, 0] if results else np.empty(0, np.float32)
 
 
 def parts(points: Vector, size: int) -> Iterator[Vector]:

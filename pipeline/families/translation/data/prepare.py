@@ -100,13 +100,13 @@ def _splits(settings: TranslationData, folder: Path, left_out: dict[str, int]) -
             left_out[f"{reason} in {name}"] = count
     if settings.leave_out:
         unwanted = [
-            {_letters(text) for text in read_sentences(folder / settings.leave_out[language])}
+            {normalized(text) for text in read_sentences(folder / settings.leave_out[language])}
             if language in settings.leave_out
             else set()
             for language in settings.languages
         ]
         for name in [split for split in ("train", "val") if split in given]:
-            clean = [p for p in given[name] if not any(_letters(p[side]) in unwanted[side] for side in (0, 1))]
+            clean = [p for p in given[name] if not any(normalized(p[side]) in unwanted[side] for side in (0, 1))]
             left_out[f"in leave_out, of {name}"] = len(given[name]) - len(clean)
             given[name] = clean
     wanted = {
@@ -159,13 +159,13 @@ def _groups(pairs: Sequence[Pair]) -> list[int]:
     seen: dict[tuple[int, str], int] = {}
     for row, pair in enumerate(pairs):
         for side in (0, 1):
-            first = seen.setdefault((side, _letters(pair[side])), row)
+            first = seen.setdefault((side, normalized(pair[side])), row)
             parent[root(row)] = root(first)
     numbers: dict[int, int] = {}
     return [numbers.setdefault(root(row), len(numbers)) for row in range(len(pairs))]
 
 
-def _letters(text: str) -> str:
+def normalized(text: str) -> str:
     """Return a sentence without spaces, punctuation and case, so that different spellings of it compare equal."""
     # Combining marks are kept: they are vowels in many scripts.
     letters = "".join(c for c in text.casefold() if c.isalnum() or unicodedata.category(c)[0] == "M")
@@ -218,11 +218,11 @@ def _warnings(
     languages: tuple[str, str],
 ) -> list[dict[str, str]]:
     warnings = []
-    known = [{_letters(pair[side]) for pair in splits["train"]} for side in (0, 1)]
+    known = [{normalized(pair[side]) for pair in splits["train"]} for side in (0, 1)]
     for name in ("test", "val"):
         pairs = splits[name]
         for side, language in enumerate(languages):
-            share = sum(_letters(pair[side]) in known[side] for pair in pairs) / len(pairs)
+            share = sum(normalized(pair[side]) in known[side] for pair in pairs) / len(pairs)
             if share > 0.01:
                 text = f"{share:.1%} of the {name} sentences also occur in the training sentences"
                 warnings.append({"kind": "doubles", "subject": f"{name}.{language}", "text": text})

@@ -50,10 +50,10 @@ def seq2seq(sizes: Sizes, settings: Seq2Seq, *, precision: str) -> keras.Model:
 def seq2seq_inference(model: keras.Model, lengths: tuple[int, int] | None = None) -> Inference:
     """Return the inference networks; all lengths are fixed if `lengths` are given, see `inference_of`."""
     layer = model.get_layer
-    names = [each.name for each in model.layers]
-    layers = sum(each.name.startswith("encoder_") and isinstance(each, SequenceLSTM) for each in model.layers)
+    lstms = [made.name for made in model.layers if isinstance(made, SequenceLSTM)]
+    layers = sum(name.startswith("encoder_") for name in lstms)
     source = keras.Input((lengths[0] if lengths else model.inputs[0].shape[1],), dtype="int32", name="source")
-    kept = layer("kept")(source) if "kept" in names else None
+    kept = layer("kept")(source) if any(made.name == "kept" for made in model.layers) else None
     values = layer("source_embedding")(source)
     state: dict[str, Any] = {}
     for number in range(1, layers + 1):

@@ -1,4 +1,4 @@
-// Rows of a table: what pipeline/portable/rows.py does with them.
+// Predict from rows of a table, as pipeline/families/table/bundle/reader.py does.
 
 export class RowError extends Error {}
 
@@ -16,7 +16,7 @@ const PARTS = {
   days: (date) => Math.floor(date.getTime() / DAY),
 };
 
-// Years before 100 are no years of the twentieth century.
+// Date.UTC would read years before 100 as years of the twentieth century.
 function midnight(year, month, day) {
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
@@ -26,18 +26,18 @@ function midnight(year, month, day) {
 const dayOfYear = (date) =>
   Math.floor(date.getTime() / DAY) - Math.floor(midnight(date.getUTCFullYear(), 1, 1).getTime() / DAY) + 1;
 
-// ISO 8601: a week belongs to the year that has its Thursday.
+// ISO 8601: a week belongs to the year that contains its Thursday.
 function weekOf(date) {
   const days = date.getUTCDate() + 4 - (date.getUTCDay() || 7);
   return Math.ceil(dayOfYear(midnight(date.getUTCFullYear(), date.getUTCMonth() + 1, days)) / 7);
 }
 
 function momentOf(texts, parts) {
-  const found = texts.length === 3
+  const parsed = texts.length === 3
     ? texts.map((text) => /^\s*([+-]?\d+)\s*$/.exec(text)?.[1])
     : /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10))?.slice(1);
   const hour = texts.length === 1 && parts.includes("hour") ? texts[0].slice(11, 13) || "0" : "0";
-  const [year, month, day] = (found ?? []).map(Number);
+  const [year, month, day] = (parsed ?? []).map(Number);
   const date = midnight(year, month, day);
   const isDate = year >= 1 && year <= 9999 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
   if (!isDate || !/^\d{1,2}$/.test(hour) || Number(hour) > 23) {
@@ -47,20 +47,20 @@ function momentOf(texts, parts) {
   return date;
 }
 
-/** Predicts from rows: objects of texts by column; an empty or missing value is null. */
+/** Predicts from rows: objects that map column names to texts; a missing value is null. */
 export class Rows {
   constructor(networks, facts) {
     this.network = networks.network;
     this.facts = facts;
     this.missing = new Set(facts.missing);
-    this.codes = facts.categorical.map((column) => new Map(column.categories.map((category, place) => [category, place + 1])));
+    this.codes = facts.categorical.map((column) => new Map(column.categories.map((category, index) => [category, index + 1])));
   }
 
-  /** Return `{outputs: [{name, value}], unknown: [column]}`: what the network says, and which values it does not know. */
+  /** Return `{outputs: [{name, value}], unknown: [column]}`: the outputs, and the columns with an unknown category. */
   async predict(row) {
     const { inputs, unknown } = this.encoded(row);
     const { output } = await this.network.run(inputs);
-    return { outputs: this.facts.outputs.map((name, place) => ({ name, value: output.values[place] })), unknown };
+    return { outputs: this.facts.outputs.map((name, index) => ({ name, value: output.values[index] })), unknown };
   }
 
   encoded(row) {
@@ -71,9 +71,9 @@ export class Rows {
       for (const part of calendar.parts) all[`${calendar.name}_${part}`] = moment && PARTS[part](moment);
     }
     const unknown = [];
-    const codes = this.facts.categorical.map((column, place) => {
+    const codes = this.facts.categorical.map((column, index) => {
       const text = this.text(all[column.name]);
-      const code = text === null ? 0 : this.codes[place].get(text) ?? 0;
+      const code = text === null ? 0 : this.codes[index].get(text) ?? 0;
       if (text !== null && !code) unknown.push(column.name);
       return code;
     });
@@ -92,9 +92,9 @@ export class Rows {
     const text = this.text(value);
     if (text === null) return NaN;
     if (/^[+-]?(inf(inity)?|nan)$/i.test(text.trim())) return NaN;
-    // As Python writes numbers: no 0x10.
+    // Number() would accept 0x10, which Python does not.
     if (!NUMBER.test(text.trim())) throw new RowError(`${name}: expected a number, received “${text}”.`);
-    const found = Number(text);
-    return Number.isFinite(found) ? found : NaN;
+    const number = Number(text);
+    return Number.isFinite(number) ? number : NaN;
   }
 }

@@ -10,17 +10,17 @@ from pipeline.families.table.data.audit.findings import Finding
 DRIFTING = ("test", UNLABELLED)
 
 
-def as_dict(audit: Audit, found: list[Finding]) -> dict[str, Any]:
+def as_dict(audit: Audit, findings: list[Finding]) -> dict[str, Any]:
     """Return the content of `reports/audit.json`."""
-    return {"warnings": [vars(finding) for finding in found], **asdict(audit)}
+    return {"warnings": [vars(finding) for finding in findings], **asdict(audit)}
 
 
-def page(name: str, audit: Audit, found: list[Finding]) -> str:
+def page(name: str, audit: Audit, findings: list[Finding]) -> str:
     """Return the audit as a page in Markdown."""
     rows = ", ".join(f"{split} {count:,}" for split, count in audit.rows.items())
     doubles = ", ".join(f"{split} {share:.2%}" for split, share in audit.doubles.items())
     shared = ", ".join(f"{split} {count:,}" for split, count in audit.shared_groups.items())
-    warnings = [f"- **{finding.kind}** `{finding.subject}`: {finding.text}" for finding in found] or ["None."]
+    warnings = [f"- **{finding.kind}** `{finding.subject}`: {finding.text}" for finding in findings] or ["None."]
     table = [_cells(column) for column in sorted(audit.columns, key=lambda column: -(column.auc or 0))]
     return "\n".join(
         [
