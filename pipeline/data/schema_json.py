@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
+from pipeline.config import family_of
 from pipeline.data.errors import DataError
 from pipeline.storage import write_json
 
@@ -12,15 +14,43 @@ NAME = "schema.json"
 PREPARE_AGAIN = "prepare the data again: `dvc repro -f preprocess`, or `python -m pipeline.preprocess` with overrides"
 
 
-def write_schema(folder: Path, version: int, content: Mapping[str, Any]) -> None:
-    """Write a schema.
+@dataclass(frozen=True)
+class StoredSchema:
+    """Base of the families' schemas: a dataclass that is stored as `schema.json`.
 
-    Args:
-        folder: The folder to write `schema.json` to.
-        version: Version of the format; `read_schema` rejects other versions.
-        content: The fields of the schema.
+    Attributes:
+        FORMAT: Version of the format; `load` rejects other versions.
+        TASK: Name of the family.
+        task: The same, as it is stored.
+        prepared: The `data` section with which the data was prepared.
     """
-    write_json(folder / NAME, {"format": version, **content})
+
+    FORMAT: ClassVar[int]
+    TASK: ClassVar[str]
+    task: str
+    prepared: dict[str, Any]
+
+    @property
+    def monitors(self) -> tuple[str, ...]:
+        """The validation scores that `train.monitor` may name; the first is the default."""
+        return tuple(family_of(self.TASK).monitors)
+
+    def save(self, folder: Path) -> None:
+        """Write `schema.json`."""
+        self.write(folder, asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: There is no schema, it is corrupt, or another version or family wrote it.
+        """
+        return cls(**read_schema(folder, cls.TASK, cls.FORMAT))
+
+    def write(self, folder: Path, content: Mapping[str, Any]) -> None:
+        """Write fields of the schema to `schema.json`."""
+        write_json(folder / NAME, {"format": self.FORMAT, **content})
 
 
 def read_schema(folder: Path, task: str, version: int) -> dict[str, Any]:

@@ -1,15 +1,13 @@
 """`schema.json`: facts inferred from the data, which later stages read instead of the data."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
 from pipeline.data.errors import DataError
-from pipeline.data.schema_json import NAME, PREPARE_AGAIN, read_schema, write_schema
+from pipeline.data.schema_json import NAME, PREPARE_AGAIN, StoredSchema, read_schema
 from pipeline.families.table.data.layout import Layout
 from pipeline.families.table.settings import MONITORS_OF
-
-FORMAT = 5
 
 
 @dataclass(frozen=True)
@@ -37,11 +35,10 @@ class Numeric:
 
 
 @dataclass(frozen=True)
-class Schema:
+class Schema(StoredSchema):
     """Facts that preprocess inferred from the data.
 
     Attributes:
-        task: Name of the family.
         kind: Kind of the target: `binary`, `multiclass` or `regression`.
         target: Name of the target column.
         classes: Classes of the target by code; empty for a regression.
@@ -54,10 +51,10 @@ class Schema:
         groups: Number of groups by split.
         held_out: How the test rows were chosen, in words.
         dropped_without_target: Number of rows dropped because they have no target.
-        prepared: The data section that the data was prepared with.
     """
 
-    task: str
+    FORMAT: ClassVar[int] = 5
+    TASK: ClassVar[str] = "table"
     kind: str
     target: str
     classes: list[str]
@@ -70,7 +67,6 @@ class Schema:
     groups: dict[str, int]
     held_out: str
     dropped_without_target: int
-    prepared: dict[str, Any]
 
     @property
     def cardinalities(self) -> list[int]:
@@ -82,10 +78,6 @@ class Schema:
         """Validation scores that `train.monitor` may name."""
         return tuple(MONITORS_OF[self.kind])
 
-    def save(self, folder: Path) -> None:
-        """Write `schema.json`."""
-        write_schema(folder, FORMAT, asdict(self))
-
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read `schema.json`.
@@ -93,7 +85,7 @@ class Schema:
         Raises:
             DataError: The file is missing, corrupt or of another format.
         """
-        content = read_schema(folder, "table", FORMAT)
+        content = read_schema(folder, cls.TASK, cls.FORMAT)
         try:
             content["categorical"] = [Categorical(**column) for column in content["categorical"]]
             content["numeric"] = [Numeric(**column) for column in content["numeric"]]

@@ -1,19 +1,17 @@
 """Schema of a prepared text: what a network, and prediction with it, need to know."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.errors import DataError
-from pipeline.data.schema_json import read_schema, write_schema
-from pipeline.families.text.settings import MONITORS
+from pipeline.data.schema_json import StoredSchema
 
-FORMAT = 1
 UNKNOWN = "\N{REPLACEMENT CHARACTER}"
 """Replaces the characters that are too rare to be learned."""
 CONTEXT = 200
@@ -22,12 +20,10 @@ Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class TextSchema:
+class TextSchema(StoredSchema):
     """Facts about a prepared text.
 
     Attributes:
-        task: Name of the family.
-        prepared: The `data` section as a dictionary.
         characters: The characters that the network knows, in order of their numbers.
         lowercase: Whether the text is lower-cased first.
         lengths: Number of characters per split.
@@ -35,8 +31,8 @@ class TextSchema:
         sha256: SHA-256 of the raw text.
     """
 
-    task: str
-    prepared: dict[str, Any]
+    FORMAT: ClassVar[int] = 1
+    TASK: ClassVar[str] = "text"
     characters: str
     lowercase: bool
     lengths: dict[str, int]
@@ -70,24 +66,6 @@ class TextSchema:
     def text(self, numbers: Sequence[int] | Numbers) -> str:
         """Return the text of character numbers, the inverse of `numbers`."""
         return "".join(self.characters[number] for number in np.asarray(numbers).tolist())
-
-    @property
-    def monitors(self) -> tuple[str, ...]:
-        """Validation scores that `train.monitor` may name."""
-        return tuple(MONITORS)
-
-    def save(self, folder: Path) -> None:
-        """Write `schema.json`."""
-        write_schema(folder, FORMAT, asdict(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Load a folder that `save` wrote.
-
-        Raises:
-            DataError: If the schema is missing or has another version.
-        """
-        return cls(**read_schema(folder, "text", FORMAT))
 
 
 def code_points(text: str) -> npt.NDArray[np.uint32]:

@@ -1,9 +1,9 @@
-"""Points whose coordinates add up to more than a threshold, or do not."""
+"""Random points, labelled by whether their coordinates add up to more than a threshold."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,8 @@ import pyarrow as pa
 import pyarrow.csv as csv
 
 from pipeline.data.errors import DataError
-from pipeline.data.schema_json import read_schema, write_schema
-from pipeline.families.threshold.settings import MONITORS
+from pipeline.data.schema_json import StoredSchema
 from pipeline.storage import new_folder
-
-FORMAT = 1
 
 
 @dataclass(frozen=True)
@@ -23,8 +20,8 @@ class Points:
     """Points of one split.
 
     Attributes:
-        points: `(points, dimensions)`, each coordinate at least 0 and below 1.
-        labels: +1 where they add up to more than the threshold, else -1; `(points,)`.
+        points: Coordinates in [0, 1), shape (points, dimensions).
+        labels: +1 if the coordinates add up to more than the threshold, else -1; shape (points,).
     """
 
     points: npt.NDArray[np.float32]
@@ -40,64 +37,44 @@ class Points:
 
 
 @dataclass(frozen=True)
-class PointsSchema:
-    """Facts about drawn points.
+class PointsSchema(StoredSchema):
+    """The schema of drawn points.
 
     Attributes:
-        task: Of the pipeline.
-        prepared: The data section.
-        dimensions: Coordinates of a point.
-        threshold: What their sum is compared with.
+        dimensions: Number of coordinates of a point.
+        threshold: The number that their sum is compared with.
     """
 
-    task: str
-    prepared: dict[str, Any]
+    FORMAT: ClassVar[int] = 1
+    TASK: ClassVar[str] = "threshold"
     dimensions: int
     threshold: float
 
     @property
     def names(self) -> list[str]:
-        """Of the coordinates: `x1`, `x2`, …."""
+        """Names of the coordinates: `x1`, `x2`, …."""
         return [f"x{number}" for number in range(1, self.dimensions + 1)]
-
-    @property
-    def monitors(self) -> tuple[str, ...]:
-        """Validation scores that `train.monitor` may name."""
-        return tuple(MONITORS)
-
-    def save(self, folder: Path) -> None:
-        """Write `schema.json`."""
-        write_schema(folder, FORMAT, asdict(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read what `save` wrote.
-
-        Raises:
-            DataError: There is none, or one of another version.
-        """
-        return cls(**read_schema(folder, "threshold", FORMAT))
 
 
 def draw_points(schema: PointsSchema, counts: Mapping[str, int], seed: int, out: Path) -> dict[str, float]:
-    """Draw points and write them, a folder a split; `out` appears whole or not at all.
+    """Draw points and write them, one folder per split; `out` is only replaced once it is complete.
 
     Args:
-        schema: How many coordinates, and the threshold.
-        counts: Points, by split.
-        seed: Of the drawing.
-        out: To write.
+        schema: The number of coordinates, and the threshold.
+        counts: Number of points per split.
+        seed: Seed of the random generator.
+        out: The folder to write.
 
     Returns:
         Share of the points above the threshold, by split.
 
     Raises:
-        DataError: All points to learn from are on one side.
+        DataError: All training points are on one side of the threshold.
     """
     random, shares = np.random.default_rng(seed), {}
     with new_folder(out) as scratch:
         for name, count in counts.items():
-            # The label is that of the numbers that the network sees, not of what was rounded away.
+            # The label is that of the rounded numbers, which the network sees.
             points = random.random((count, schema.dimensions)).astype(np.float32)
             labels = np.where(points.sum(axis=1, dtype=np.float64) > schema.threshold, 1.0, -1.0).astype(np.float32)
             (scratch / name).mkdir()
@@ -114,10 +91,10 @@ def draw_points(schema: PointsSchema, counts: Mapping[str, int], seed: int, out:
 
 
 def read_points(path: Path, names: list[str]) -> npt.NDArray[np.float32]:
-    """Read points from a CSV file with a column a coordinate, `(points, dimensions)`.
+    """Read points from a CSV file with one column per coordinate, shape (points, dimensions).
 
     Raises:
-        DataError: It cannot be read, or lacks one.
+        DataError: The file cannot be read, or a column is missing.
     """
     try:
         table = csv.read_csv(path)
@@ -127,10 +104,10 @@ def read_points(path: Path, names: list[str]) -> npt.NDArray[np.float32]:
 
 
 def points_of(table: pa.Table, names: list[str], where: str) -> npt.NDArray[np.float32]:
-    """Return the coordinates in a table, `(points, dimensions)`.
+    """Return the coordinates in a table, shape (points, dimensions).
 
     Raises:
-        DataError: A column is not there, or holds no numbers.
+        DataError: A column is missing, or does not hold numbers.
     """
     if lacking := [name for name in names if name not in table.column_names]:
         raise DataError(f"{where}: no column {', '.join(lacking)} ({', '.join(table.column_names)})")

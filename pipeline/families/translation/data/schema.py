@@ -3,26 +3,22 @@
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import ClassVar, Self
 
-from pipeline.data.schema_json import read_schema, write_schema
+from pipeline.data.schema_json import StoredSchema, read_schema
 from pipeline.families.translation.data.tokenizing import Tokenizer, tokenizer_for
 from pipeline.families.translation.data.vocabulary import Vocabulary
-from pipeline.families.translation.settings import MONITORS
 from pipeline.storage import write_bytes
 
-FORMAT = 1
 SIDES = ("source", "target")
 
 
 @dataclass(frozen=True)
-class CorpusSchema:
+class CorpusSchema(StoredSchema):
     """Facts about a prepared corpus.
 
     Attributes:
         folder: The folder that holds the schema, the vocabularies and the tokenizers.
-        task: Name of the family.
-        prepared: The `data` section as a dictionary.
         languages: Source and target languages.
         tokenizers: Names of the source and target tokenizers.
         lowercase: Whether sentences are lower-cased first.
@@ -34,9 +30,9 @@ class CorpusSchema:
         max_tokens: Maximum number of tokens of a sentence at prediction.
     """
 
+    FORMAT: ClassVar[int] = 1
+    TASK: ClassVar[str] = "translation"
     folder: Path
-    task: str
-    prepared: dict[str, Any]
     languages: tuple[str, str]
     tokenizers: tuple[str, str]
     lowercase: bool
@@ -45,11 +41,6 @@ class CorpusSchema:
     pairs: dict[str, int]
     left_out: dict[str, int]
     max_tokens: int
-
-    @property
-    def monitors(self) -> tuple[str, ...]:
-        """Validation scores that `train.monitor` may name."""
-        return tuple(MONITORS)
 
     @cached_property
     def vocabularies(self) -> tuple[Vocabulary, Vocabulary]:
@@ -81,7 +72,7 @@ class CorpusSchema:
     def save_facts(self, folder: Path) -> None:
         """Write `schema.json`, without vocabularies and tokenizers."""
         content = {key: value for key, value in asdict(self).items() if key != "folder"}
-        write_schema(folder, FORMAT, content)
+        self.write(folder, content)
 
     def save(self, folder: Path) -> None:
         """Write the schema, the vocabularies and the tokenizers."""
@@ -98,6 +89,6 @@ class CorpusSchema:
         Raises:
             DataError: If the schema is missing or has another version.
         """
-        content = read_schema(folder, "translation", FORMAT)
+        content = read_schema(folder, cls.TASK, cls.FORMAT)
         pairs = {key: tuple(content[key]) for key in ("languages", "tokenizers", "words", "lengths")}
         return cls(folder=folder, **{**content, **pairs})

@@ -1,32 +1,27 @@
 """Tagged sentences as numbers: words and tags from 1, 0 for padding and for unknown words."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pipeline.families.tagging.settings import MONITORS, TaggingData
+from pipeline.families.tagging.settings import TaggingData
 
-from pipeline.data.schema_json import read_schema, write_schema
+from pipeline.data.schema_json import StoredSchema
 from pipeline.storage import new_folder
 
-FORMAT = 1
 Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
-class TaggingSchema:
-    task: str
-    prepared: dict[str, Any]
+class TaggingSchema(StoredSchema):
+    FORMAT: ClassVar[int] = 1
+    TASK: ClassVar[str] = "tagging"
     words: list[str]
     tags: list[str]
     max_length: int
     sentences: dict[str, int]
-
-    @property
-    def monitors(self) -> tuple[str, ...]:
-        return tuple(MONITORS)
 
     def encode(self, sentences: list[list[str]], names: list[str]) -> Numbers:
         numbers = {name: number for number, name in enumerate(names, start=1)}
@@ -35,13 +30,6 @@ class TaggingSchema:
             kept = sentence[: self.max_length]
             row[: len(kept)] = [numbers.get(word, 0) for word in kept]
         return rows
-
-    def save(self, folder: Path) -> None:
-        write_schema(folder, FORMAT, asdict(self))
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        return cls(**read_schema(folder, "tagging", FORMAT))
 
 
 def read_tagged(path: Path) -> tuple[list[list[str]], list[list[str]]]:
