@@ -51,8 +51,10 @@ def main(config: Config) -> None:
 def identity(config: Config, baseline: Baseline) -> str:
     """Return a hash of everything that the evaluation depends on."""
     settings = [config.tree["evaluate"], baseline]
-    module = f"{config.family.package}.{config.family.evaluation.partition(':')[0]}"
-    code = code_digest(code_files(module, leave_out=NOT_DECISIVE).values())
+    family = config.family
+    # The network's layers are loaded by name, with the code of the training.
+    modules = [f"{family.package}.{part.partition(':')[0]}" for part in (family.evaluation, family.training)]
+    code = code_digest(code_files(*modules, leave_out=NOT_DECISIVE).values())
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code])[:16]
 
 

@@ -54,7 +54,8 @@ def new(given: argparse.Namespace) -> None:
     proposer = proposer_for(given.files, given.target)
     options = (("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all))
     if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
-        raise PipelineError(f"{', '.join(foreign)}: only for tables; these files are treated as text")
+        known = ", ".join(f"--{option}" for option in proposer.options) or "no options"
+        raise PipelineError(f"{', '.join(foreign)}: not for these files; {type(proposer).__name__} takes {known}")
     places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
     folder = places[given.files[0]].parent.as_posix()
     request = Request(name, given.files, folder, given.target, given.unlabelled, given.all)

@@ -26,6 +26,10 @@ def main() -> None:
     options: dict[str, Option] = {}
     for family in families():
         for name, option in family.options.items():
+            if name in options:
+                raise PipelineError(
+                    f"two families have an option {name!r} for predictions; rename that of {family.name}"
+                )
             options[name] = option
             metavar = option.metavar or "N"
             text = f"{option.help} ({family.name})"

@@ -53,13 +53,11 @@ def train(config: Config) -> None:
 def train_one(task: TrainingTask, saved: "Checkpoints", run: "Run") -> "Trained":
     """Train one network; return it and the scores of its epochs."""
     from pipeline.tracking import record_epoch, record_network
-    from pipeline.training import make_deterministic
 
     start = saved.latest(task.config.train.epochs)
     print(announcement(run, start, task.config), flush=True)
     # Not earlier, because MLflow and Keras draw run names and seeds from the same generator.
-    make_deterministic(task.seed)
-    model = task.build()
+    model = task.initial_model()
     record_network(run, model)
     return model, task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
 

@@ -17,6 +17,7 @@ from tiny import tiny
 
 from pipeline.config import Config
 from pipeline.exporting import write_bundle
+from pipeline.exporting.bundle import foreign_imports
 from pipeline.families.table.bundle import reader as rows
 from pipeline.families.table.data import calendar
 from pipeline.families.table.predictor import TablePredictor
@@ -163,3 +164,16 @@ def test_points(workspace: Path) -> None:
     (Path("export") / "weights.npz").write_bytes(weights)
     with pytest.raises(BundleError, match=r"weights.npz: corrupt: sha256 is .*, expected"):
         bundle.load(Path("export"))
+
+
+def test_what_a_bundle_could_not_import_is_refused() -> None:
+    files = {"errors.py", "rows.py"}
+    for code in (
+        "from .errors import BundleError",
+        "import numpy as np\nimport json, re\nfrom collections.abc import Mapping",
+        "def load():\n    import sentencepiece",
+    ):
+        assert foreign_imports(code, files) == []
+    assert foreign_imports("import requests, os", files) == ["requests"]
+    assert foreign_imports("from .portable import errors\nfrom . import rows", files) == [".portable", "."]
+    assert foreign_imports("def f():\n    from pipeline.data import reading", files) == ["pipeline"]

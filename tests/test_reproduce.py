@@ -134,7 +134,7 @@ def test_data_come_from_a_remote(is_absolute: bool, tmp_path: Path, monkeypatch:
 @pytest.mark.faults
 def test_changed_and_new_files_are_part_of_it(tmp_path: Path) -> None:
     project: Project = copy_project(tmp_path / "project")
-    head = project.folder / "pipeline" / "models" / "heads.py"
+    head = project.folder / "pipeline" / "models" / "saving.py"
     head.write_text(head.read_text() + "\nfrom pipeline.models import mine  # noqa: E402,F401\n")
     (project.folder / "pipeline" / "models" / "mine.py").write_text("SOMETHING = 1\n")
     project.run("python", "-m", "pipeline.compose", "experiment=tiny")

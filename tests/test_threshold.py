@@ -159,11 +159,11 @@ def test_prediction_and_calculation_agree(trained: Stages, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("x1\n0.3\n", "no column x2"),
-        ("x1,x2\n0.3,high\n", "x2 holds no numbers"),
+        ("x1\n0.3\n", "no column 'x2'"),
+        ("x1,x2\n0.3,high\n", "column x2 must hold numbers"),
         ("x1,x2\n0.3,\n", "x2 has 1 empty cells"),
-        ("x1,x2\n0.3,2024-01-01\n", "x2 holds no numbers"),
-        ("x1,x2,x2\n0.3,0.1,0.2\n", "more than one column x2"),
+        ("x1,x2\n0.3,2024-01-01\n", "column x2 must hold numbers"),
+        ("x1,x2,x2\n0.3,0.1,0.2\n", "duplicate column x2"),
     ],
 )
 def test_points_that_are_none(trained: Stages, tmp_path: Path, content: str, message: str) -> None:

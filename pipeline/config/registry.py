@@ -108,16 +108,16 @@ def family_of(name: str) -> Family:
     """
     if name not in family_names():
         raise PipelineError(f"no family {name!r} in {FOLDER}; available: {', '.join(family_names())}")
-    family: Family = importlib.import_module(f"{PACKAGE}.{name}").FAMILY
+    module = importlib.import_module(f"{PACKAGE}.{name}")
+    family = getattr(module, "FAMILY", None)
+    if not isinstance(family, Family) or family.name != name:
+        raise PipelineError(
+            f"{FOLDER / name / '__init__.py'}: expected FAMILY, a Family named after its folder, received {family!r}; "
+            "see docs/architecture.md"
+        )
     return family
 
 
 def families() -> list[Family]:
     """Import every family."""
     return [family_of(name) for name in family_names()]
-
-
-def higher_is_better(score: str) -> bool | None:
-    """Return whether a higher validation score is better; None if no family has a score of this name."""
-    directions = [family.monitors[score] for family in families() if score in family.monitors]
-    return directions[0] if directions else None

@@ -52,6 +52,10 @@ class Source(Section):
 class Train(Section):
     """The training loop."""
 
+    not_in_key: ClassVar[frozenset[str]] = frozenset({"epochs", "checkpoint_minutes", "save_every"})
+    """Keys that do not affect a training step, and so are not part of the key of the checkpoints. More epochs continue
+    the checkpoint of a shorter training, unless the learning rate depends on their number."""
+
     batch_size: Annotated[int, Field(ge=1, le=1_048_576)]
     epochs: Annotated[int, Field(ge=1, le=100_000)]
     learning_rate: Annotated[float, Field(gt=0, le=10)]

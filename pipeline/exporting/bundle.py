@@ -1,10 +1,12 @@
 """Write bundles: a network with everything needed for raw input, as `pipeline/portable/bundle.py` reads it."""
 
+import ast
 import hashlib
 import io
 import json
 import re
-from collections.abc import Mapping
+import sys
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,8 @@ from pipeline.storage import code_files, write_bytes, write_text
 
 CODE = Path(bundle.__file__).parent
 PROJECT_IMPORT = re.compile(r"^from (pipeline\.[\w.]+) import", re.MULTILINE)
-FOREIGN_IMPORT = re.compile(
-    r"^\s*(?:from|import) (?:pipeline|keras|tensorflow|pandas|pyarrow|sklearn|scipy)\b", re.MULTILINE
-)
+ALLOWED = {"numpy", "sentencepiece", "onnxruntime", "ai_edge_litert", "tensorflow"}
+"""Packages that a bundle may import: NumPy always, the others only within functions of the formats that need them."""
 
 
 def write_bundle(spec: BundleSpec, folder: Path) -> None:
@@ -98,17 +99,43 @@ def runtime_code(family: Family) -> dict[str, str]:
     Raises:
         ExportError: A module of the reader imports more than NumPy, or two modules have the same name.
     """
+    if not family.reader.startswith("bundle."):
+        raise ExportError(
+            f"{family.name}: the reader must be in the family's folder bundle/, received {family.reader!r}"
+        )
     reader = f"{family.package}.{family.reader.partition(':')[0]}"
     files: dict[str, str] = {}
     for module, path in {**code_files("pipeline.portable"), **code_files(reader)}.items():
         text = PROJECT_IMPORT.sub(_relative, path.read_text(encoding="utf-8"))
-        if FOREIGN_IMPORT.search(text):
-            raise ExportError(f"{module}: the reader of a bundle may import only NumPy and the standard library")
         if path.name in files:
             raise ExportError(f"{module}: the bundle already contains a module {path.name}; rename this one")
         files[path.name] = text
+    for name, text in files.items():
+        if foreign := foreign_imports(text, files):
+            raise ExportError(
+                f"{family.name}: {name} in the bundle imports {', '.join(foreign)}; a bundle's reader, and what it "
+                "imports, may use NumPy, the standard library, and `from pipeline.MODULE import NAME` of such modules"
+            )
     return {"__init__.py": Path(bundle.__file__).with_name("__init__.py").read_text(encoding="utf-8"), **files}
 
 
 def _relative(match: "re.Match[str]") -> str:
     return f"from .{match[1].rpartition('.')[2]} import"
+
+
+def foreign_imports(text: str, files: Collection[str]) -> list[str]:
+    """Return the modules that a file of a bundle imports and that will not be there.
+
+    Args:
+        text: The file's content.
+        files: Names of the bundle's Python files.
+    """
+    missing = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            missing += [] if f"{node.module}.py" in files else [f".{node.module or ''}"]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""]
+            roots = {name.partition(".")[0] for name in names}
+            missing += sorted(roots - ALLOWED - sys.stdlib_module_names)
+    return missing

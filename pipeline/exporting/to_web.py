@@ -28,7 +28,8 @@ def write_page(spec: BundleSpec, folder: Path) -> None:
         raise ExportError(f"web: {runtime / missing[0]} is missing; run `make web` once to install it (needs npm)")
     own = family_of(spec.task).folder / "bundle" / PAGE.name
     if spec.page_fault or not own.is_dir():
-        raise ExportError(f"web: {spec.page_fault or f'family {spec.task} has no page'}")
+        no_page = f"family {spec.task} has no page (bundle/web in its folder); remove web from export.formats"
+        raise ExportError(f"web: {spec.page_fault or no_page}")
     models = {name: to_onnx(model).SerializeToString(deterministic=True) for name, model in spec.networks.items()}
     write_files(
         replace(spec, facts={**spec.facts, **spec.page_facts}), folder, models, ".onnx", single=False, code=False

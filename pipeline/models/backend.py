@@ -1,6 +1,7 @@
 """Import Keras and its backend without the messages that native code prints before it can be silenced."""
 
 import os
+import platform
 import sys
 import tempfile
 
@@ -24,11 +25,18 @@ def load_backend() -> None:
             os.close(stderr_copy)
 
 
-def versions() -> list[str]:
-    """Return the version of Keras and the name of its backend."""
+def versions() -> dict[str, str]:
+    """Return the versions of what computes: Python, NumPy, TensorFlow and Keras."""
     import keras
+    import numpy as np
+    import tensorflow as tf
 
-    return [keras.__version__, keras.backend.backend()]
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+    }
 
 
 load_backend()

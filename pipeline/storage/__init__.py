@@ -16,7 +16,7 @@ from pipeline.storage.atomic import (
     write_json,
     write_text,
 )
-from pipeline.storage.code import code_digest, code_files, imported_modules
+from pipeline.storage.code import code_digest, code_files
 from pipeline.storage.digest import digest, file_digests, folder_digest, md5, sha256
 from pipeline.storage.errors import PipelineError
 from pipeline.storage.lock import FolderLock, LockError
@@ -59,7 +59,6 @@ __all__ = [
     "file_digests",
     "folder_digest",
     "half_written",
-    "imported_modules",
     "is_alive",
     "link_or_copy",
     "md5",

@@ -9,7 +9,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, higher_is_better, load
+from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, load
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
 from pipeline.sweep.plan import COSTS, Plan
 from pipeline.sweep.settings import SweepSettings
@@ -161,7 +161,7 @@ def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config:
             [f"hydra.sweeper.metric: unknown metric {name!r}{did_you_mean(name, legal)}" for name in unknown]
         )
     given = chosen.directions if chosen.direction != "auto" else ["auto"] * len(metrics)
-    directions = [_direction(name) if way == "auto" else way for name, way in zip(metrics, given, strict=True)]
+    directions = [_direction(name, config) if way == "auto" else way for name, way in zip(metrics, given, strict=True)]
     n_trials = chosen.n_trials
     if chosen.sampler.get("name") == "grid":
         n_trials = min(n_trials, len(space.grid(config.tree)))
@@ -200,8 +200,9 @@ def _identity(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _direction(metric: str) -> str:
-    return "maximize" if higher_is_better(metric.removeprefix("val/")) else "minimize"
+def _direction(metric: str, config: Config) -> str:
+    """Return the direction of a metric: that of a validation score, or down for losses and costs."""
+    return "maximize" if config.family.monitors.get(metric.removeprefix("val/")) else "minimize"
 
 
 def _refuse_overrides(overrides: Sequence[str]) -> None:

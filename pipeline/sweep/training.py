@@ -118,7 +118,7 @@ def _train(
     task: "TrainingTask", folder: Path, on_epoch: "Callable[[EpochRecord], None]", has_time: Callable[[], bool]
 ) -> "tuple[list[EpochRecord], int]":
     """Train; return the scores of the epochs and the number of trained weights."""
-    from pipeline.training import Checkpoints, make_deterministic
+    from pipeline.training import Checkpoints
 
     records = []
 
@@ -128,8 +128,7 @@ def _train(
         if not has_time():
             raise _BudgetSpent
 
-    make_deterministic(task.seed)
-    model = task.build()
+    model = task.initial_model()
     checkpoints = Checkpoints(folder)
     try:
         task.train(model, checkpoints.latest(task.config.train.epochs), checkpoints, on_epoch_end)

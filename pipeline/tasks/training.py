@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pipeline.tasks.predictor import Predictor
     from pipeline.training import Checkpoint, Checkpoints, EpochRecord, Examples
 
-NOT_IN_KEY = {"epochs", "checkpoint_minutes", "save_every", "samples", "sample_length"}
-"""Keys of `train` that do not affect a training step. A training with more epochs continues the checkpoint of a shorter
-one, unless the learning rate depends on the number of epochs."""
 NOT_DECISIVE = ("pipeline.config", "pipeline.storage", "pipeline.tracking")
 """Packages that do not affect results: they read settings, write files and record runs."""
 
@@ -75,6 +72,13 @@ class TrainingTask(Task, ABC):
         from pipeline.models import averaged
 
         return averaged(networks, self.config.model.name) if len(networks) > 1 else networks[0]
+
+    def initial_model(self) -> "keras.Model":
+        """Return the untrained network; from here on, everything is drawn from the seed."""
+        from pipeline.training import make_deterministic
+
+        make_deterministic(self.seed)
+        return self.build()
 
     @abstractmethod
     def build(self) -> "keras.Model":
@@ -148,13 +152,15 @@ class TrainingTask(Task, ABC):
         from pipeline.models.backend import versions
 
         tree, settings = self.config.tree, self.config.train
-        excluded = NOT_IN_KEY - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
+        excluded = settings.not_in_key - ({"epochs"} if settings.schedule != "constant" or settings.warmup else set())
         train = {name: value for name, value in tree["train"].items() if name not in excluded}
         train["precision"] = resolved(settings.precision)
         decisive = {"task": tree["task"], "seed": tree["seed"], "model": tree["model"], "train": train}
         return {
             "data": folder_digest(PROCESSED),
             **dict(flatten(decisive)),
+            "training": self.config.family.training,
+            "monitor": f"{self.monitor}, {'higher' if self.higher_is_better else 'lower'} is better",
             **{f"code of {name}": code_digest(files) for name, files in training_code(self.config.family).items()},
             "libraries": versions(),
         }

@@ -71,6 +71,7 @@ class TextTrain(Train):
     """Settings of the training loop, including those that only texts have."""
 
     renamed: ClassVar[Mapping[str, str]] = {"sequence": "bptt_length"}
+    not_in_key: ClassVar[frozenset[str]] = Train.not_in_key | {"sample_length"}
 
     optimizer: Literal["adam", "rmsprop"]
     bptt_length: Annotated[int, Field(ge=1, le=100_000)]

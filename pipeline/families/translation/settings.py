@@ -144,6 +144,8 @@ class Transformer(Section):
 class TranslationTrain(Train):
     """Settings of the training loop, including those that only translation has."""
 
+    not_in_key: ClassVar[frozenset[str]] = Train.not_in_key | {"samples"}
+
     batch_unit: Literal["sentences", "tokens"]
     decode_sentences: Positive
     samples: Annotated[int, Field(ge=0)]

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.csv as csv
 
+from pipeline.config import no_such
 from pipeline.data.errors import DataError
 from pipeline.data.schema_json import StoredSchema
 from pipeline.storage import new_folder
@@ -110,16 +111,18 @@ def points_of(table: pa.Table, names: list[str], where: str) -> npt.NDArray[np.f
         DataError: A column is missing, or does not hold numbers.
     """
     if lacking := [name for name in names if name not in table.column_names]:
-        raise DataError(f"{where}: no column {', '.join(lacking)} ({', '.join(table.column_names)})")
+        raise DataError(f"{where}: no column {no_such(lacking, table.column_names)}")
     if doubled := [name for name in names if table.column_names.count(name) > 1]:
-        raise DataError(f"{where}: more than one column {', '.join(doubled)}")
+        raise DataError(f"{where}: duplicate column {', '.join(doubled)}; rename one")
     columns = []
     for name in names:
         try:
             column = table[name].cast(pa.float32())
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise DataError(f"{where}: {name} holds no numbers ({error})") from error
+            raise DataError(f"{where}: column {name} must hold numbers ({error}); correct the file") from error
         if column.null_count:
-            raise DataError(f"{where}: {name} has {column.null_count:,} empty cells; a point has all its coordinates")
+            raise DataError(
+                f"{where}: column {name} has {column.null_count:,} empty cells; give all coordinates of each point"
+            )
         columns.append(column.to_numpy())
     return np.stack(columns, axis=1) if len(table) else np.empty((0, len(names)), np.float32)
