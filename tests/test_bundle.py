@@ -31,6 +31,8 @@ from pipeline.portable.bundle import BundleError
 from pipeline.storage import RAW
 from pipeline.training import Checkpoints, make_deterministic
 
+pytestmark = pytest.mark.slow
+
 
 def trained(config: Config) -> tuple[Stages, Any]:
     task = Stages(config)

@@ -21,6 +21,8 @@ from pipeline.storage import RAW
 from pipeline.tasks import training_key
 from pipeline.training import Checkpoints, EpochRecord, TrainingError, interruption, loop, make_deterministic
 
+pytestmark = pytest.mark.slow
+
 
 @dataclass(frozen=True)
 class Fixture:
@@ -178,7 +180,6 @@ def test_saved_and_reloaded_it_scores_the_same(family: Fixture, unbroken: Traine
     assert low < evaluation.scores["test"].values[family.score] < high
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop_after", "with_everything"), [pytest.param(11, False, marks=pytest.mark.faults), (7, True)]
 )
@@ -207,7 +208,6 @@ def test_resumed_it_ends_with_the_same_bits(
     assert scores(records) == scores(whole.records)
 
 
-@pytest.mark.slow
 def test_with_everything_saved_and_reloaded_it_scores_the_same(
     family: Fixture, unbroken: Trained, tmp_path: Path
 ) -> None:
@@ -224,7 +224,6 @@ def test_a_schedule_hangs_on_the_number_of_epochs(family: Fixture) -> None:
     assert len(keys) == 2
 
 
-@pytest.mark.slow
 def test_more_epochs_go_on_from_fewer(family: Fixture, unbroken: Trained, tmp_path: Path) -> None:
     short, long = Stages(family.config(train__epochs=2)), Stages(family.config())
     assert key(short.config) == key(long.config)
@@ -236,7 +235,6 @@ def test_more_epochs_go_on_from_fewer(family: Fixture, unbroken: Trained, tmp_pa
     assert records[:2] == first  # the same points of time, too
 
 
-@pytest.mark.slow
 def test_fewer_epochs_after_more_are_resumed_too(
     family: Fixture, unbroken: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

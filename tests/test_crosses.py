@@ -23,6 +23,8 @@ from pipeline.tasks import TaskError
 from pipeline.training import Checkpoints, make_deterministic
 from pipeline.training.determinism import epoch_order
 
+pytestmark = pytest.mark.slow
+
 CODES = np.array([[1, 2, 0], [1, 2, 1], [2, 1, 0], [1, 1, 1], [2, 1, 2], [2, 1, 0]], np.int32)
 
 

@@ -34,6 +34,8 @@ from pipeline.portable.external_runtime import OPENERS, open_session
 from pipeline.storage import MODELS, PROCESSED, RAW
 from pipeline.training import make_deterministic
 
+pytestmark = pytest.mark.slow
+
 PIECES = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabulary_size": 30}
 TOLD = {"model__target_statistics": True}
 FAMILIES: dict[str, tuple[str, Callable[[], Stages]]] = {
@@ -198,7 +200,6 @@ def test_a_format_that_computes_something_else_is_refused(
 REDUCED = ["onnx_float16", "onnx_int8", "litert_float16", "litert_int8"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "saved",
     ["row", *(pytest.param(each, marks=pytest.mark.faults) for each in ("sentence", "prompt")), "point"],

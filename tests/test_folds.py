@@ -32,6 +32,8 @@ from pipeline.tasks.task import MODEL
 from pipeline.train import train
 from pipeline.training import EpochRecord, mean_history
 
+pytestmark = pytest.mark.slow
+
 FOLDS = 3
 EVERYTHING = {
     "data__min_count": 90,
@@ -179,7 +181,6 @@ def test_no_answer_of_a_fold_reaches_what_its_network_is_told(trained: Path) -> 
     assert told(0)[1].tables.tobytes() != others[1].tables.tobytes()
 
 
-@pytest.mark.slow
 def test_broken_off_it_goes_on_with_the_fold_and_ends_with_the_same_bits(
     trained: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -232,7 +233,6 @@ def test_a_finished_fold_whose_checkpoints_are_gone_is_trained_again_in_a_run_of
     assert f"folds: val_auc {shown}; mean 0." in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "changes",
     [

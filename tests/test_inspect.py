@@ -21,6 +21,8 @@ from pipeline.storage import MODELS, RAW, PipelineError
 from pipeline.tasks import predictor_for
 from pipeline.training import make_deterministic
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path("reports/inspect")
 ROWS = str(RAW / "rows.csv")
 
@@ -93,7 +95,6 @@ def test_outputs_are_those_of_predict_batch_by_batch(raw: Path) -> None:
     assert sorted(path.name for path in (FOLDER / "outputs").iterdir()) == ["probability.parquet"]
 
 
-@pytest.mark.slow
 def test_outputs_as_arrays(raw: Path) -> None:
     saved()
     look("--input", ROWS, "--rows", "500", "--batch", "300", "--layer", "dropout_1", "--format", "npz")
@@ -132,7 +133,6 @@ def test_in_training_phase_a_seed_repeats_the_dropout(raw: Path) -> None:
     assert not np.array_equal(found[0], found[2])
 
 
-@pytest.mark.slow
 def test_a_new_network_is_shown_in_float32(raw: Path) -> None:
     saved(train__precision="bfloat16")
     shutil.rmtree(MODELS)
@@ -140,7 +140,6 @@ def test_a_new_network_is_shown_in_float32(raw: Path) -> None:
     assert units("hidden_1").dtype == np.float32
 
 
-@pytest.mark.slow
 def test_members_are_looked_into_one_by_one(raw: Path) -> None:
     saved(train__ensemble_size=2)
     layers = [f"--layer={name}" for name in ("member_1/probability", "member_2/probability", "average")]
@@ -172,7 +171,6 @@ def test_embeddings_have_names_and_neighbours(raw: Path) -> None:
     assert (FOLDER / "embeddings" / "shop.png").read_bytes()[:4] == b"\x89PNG"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("merge", "first", "second"), [("bin", "(missing)", "< "), ("none", "(unknown or missing)", "100")]
 )
@@ -188,7 +186,6 @@ def test_numbers_that_are_embedded_have_names_too(raw: Path, merge: str, first: 
         assert names[-1].startswith(">= ")
 
 
-@pytest.mark.slow
 def test_without_a_trained_network_a_new_one_is_shown(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved()
     look()
@@ -230,7 +227,6 @@ def test_what_cannot_be_shown_is_told(raw: Path, words: list[str], fault: str) -
     assert not FOLDER.exists()
 
 
-@pytest.mark.slow
 def test_rows_that_lack_a_column_are_refused(raw: Path) -> None:
     saved()
     Path("few.csv").write_text("date,shop,price\n2024-01-01,s1,3\n", encoding="utf-8")
@@ -241,7 +237,6 @@ def test_rows_that_lack_a_column_are_refused(raw: Path) -> None:
         look("--input", "none.csv")
 
 
-@pytest.mark.slow
 def test_the_bundled_picture_needs_no_system_package(
     raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

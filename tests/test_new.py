@@ -20,6 +20,8 @@ from pipeline.config import load
 from pipeline.new import new as run_new
 from pipeline.storage import PipelineError
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -292,7 +294,6 @@ def test_folds_are_proposed_where_rows_are_few_and_each_has_every_class(clone: P
     assert ("# few rows, and scores on a tenth" in written) is (folds > 1)
 
 
-@pytest.mark.slow
 def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "clone")
     write_people(tmp_path)

@@ -14,6 +14,8 @@ from pipeline.exporting.to_onnx import to_onnx
 from pipeline.models import SequenceLSTM
 from pipeline.portable.activations import ACTIVATIONS as ALL
 
+pytestmark = pytest.mark.slow
+
 CLOSE = 1e-5
 
 

@@ -17,6 +17,8 @@ from pipeline.storage import MODELS, RAW, PipelineError
 from pipeline.tasks import TaskError, predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
+pytestmark = pytest.mark.slow
+
 NEW = """date,shop,colour,price
 2024-03-01,s1,c1,9.5
 2024-03-02,never seen,,NA

@@ -28,6 +28,8 @@ from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.runtime import Network
 from pipeline.training import make_deterministic
 
+pytestmark = pytest.mark.slow
+
 Array = np.ndarray[Any, Any]
 CLOSE = 1e-5
 ONCE = (Phase.explicit, Phase.reuse, Phase.generate)

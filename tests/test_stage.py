@@ -15,6 +15,8 @@ from pipeline.config.stage import stage
 from pipeline.storage import LockError
 from pipeline.tasks import explain_new_training
 
+pytestmark = pytest.mark.slow
+
 CHILD = "import time; from pipeline.config.stage import stage\nwith stage('preprocess'):\n    time.sleep(60)"
 PARENT = (
     "import subprocess, sys, time\n"

@@ -25,6 +25,8 @@ from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url
 from pipeline.training import TrainingError
 
+pytestmark = pytest.mark.slow
+
 AXES = {"model.dropout": "range(0.0,0.6,0.1)", "model.hidden_units": "choice(4,8,16)"}
 
 
@@ -74,7 +76,6 @@ def states(study: optuna.Study) -> list[str]:
     return [trial.state.name for trial in study.trials]
 
 
-@pytest.mark.slow
 def test_the_config_as_it_stands_is_first_and_the_same_command_goes_on(
     prepared: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -91,7 +92,6 @@ def test_the_config_as_it_stands_is_first_and_the_same_command_goes_on(
     assert "resumes after 2 of 3 trials" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     study = search(n_trials=2)
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
@@ -119,7 +119,6 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     assert {"plots/optimization_history.png", "plots/slice.png", "plots/intermediate_values.png"} <= pictures
 
 
-@pytest.mark.slow
 def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pruner = {"name": "percentile", "percentile": 0.1, "n_startup_trials": 1, "n_warmup_steps": 0}
     study = search("train.epochs=3", n_trials=5, pruner=pruner, params={"train.learning_rate": "choice(0.01,0.00001)"})
@@ -163,7 +162,6 @@ def test_what_pruners_make_of_folds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert given["max_resource"] == 5
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_a_trial_that_is_worse_is_pruned_between_folds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Stages(tiny(data__folds=3)).preprocess()
@@ -192,7 +190,6 @@ def crash(monkeypatch: pytest.MonkeyPatch, numbers: set[int]) -> None:
     monkeypatch.setattr(worker, "trained", trained)
 
 
-@pytest.mark.slow
 def test_a_crash_of_one_trial_is_no_end_of_the_sweep(
     prepared: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -207,7 +204,6 @@ def test_a_crash_of_one_trial_is_no_end_of_the_sweep(
     assert "TrainingError: the loss is not finite" in Path(folder).read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crash(monkeypatch, {0, 1})
     with pytest.raises(SweepError, match=r"stopped: more than 20% of 5 trials failed \(hydra.sweeper.max_failure_rate"):
@@ -216,7 +212,6 @@ def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPat
     assert states(search(n_trials=3)) == ["FAIL", "FAIL", "COMPLETE"]  # the same study goes on
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
     grid = {"name": "grid", "seed": None}
@@ -226,7 +221,6 @@ def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
     assert points == {(4, 0.1), (4, 0.5), (8, 0.1), (8, 0.5)}
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_a_sampler_begun_again_does_not_repeat_itself(prepared: Path) -> None:
     sampler = {"name": "random", "seed": 7}
@@ -236,7 +230,6 @@ def test_a_sampler_begun_again_does_not_repeat_itself(prepared: Path) -> None:
     assert len({trial.params["train.learning_rate"] for trial in study.trials}) == 3
 
 
-@pytest.mark.slow
 def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = search("train.epochs=1", metric=["val/auc", "parameters"], n_trials=2)
     assert [direction.name for direction in study.directions] == ["MAXIMIZE", "MINIMIZE"]
@@ -244,7 +237,6 @@ def test_several_metrics(prepared: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "parameters" in capsys.readouterr().out
 
 
-@pytest.mark.slow
 @pytest.mark.faults
 def test_the_best_is_confirmed_with_other_seeds(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     search("train.epochs=1", n_trials=2, confirm=2)
@@ -254,7 +246,6 @@ def test_the_best_is_confirmed_with_other_seeds(prepared: Path, capsys: pytest.C
     assert "95% interval" in shown
 
 
-@pytest.mark.slow
 def test_trials_to_try_first(prepared: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first = [{"model.hidden_units": 16}, {"model.hidden_units": 5}]
     study = search("model.dropout=0.3", enqueue=first, n_trials=2)
@@ -300,7 +291,6 @@ def test_data_of_another_configuration_are_refused(prepared: Path) -> None:
         run_sweep(settings(), ["data.min_count=3"], lambda *_: pytest.fail("a worker was started"))
 
 
-@pytest.mark.slow
 def test_a_named_study_with_another_space_is_refused(prepared: Path) -> None:
     search(study_name="mine", n_trials=1)
     with pytest.raises(SweepError, match=r"study mine exists with different settings:\n  space: (.|\n)*Set another"):

@@ -32,6 +32,8 @@ from pipeline.storage import MODELS, RAW, PipelineError
 from pipeline.tasks import TaskError, predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
+pytestmark = pytest.mark.slow
+
 SIGMOID = "sigmoid"
 Vector = np.ndarray[Any, Any]
 ACTIVATIONS: dict[str, Callable[[Vector], Vector]] = {"tanh": np.tanh, SIGMOID: lambda x: 1 / (1 + np.exp(-x))}

@@ -40,6 +40,8 @@ from pipeline.training import (
     make_deterministic,
 )
 
+pytestmark = pytest.mark.slow
+
 ENJA = Sizes(6638, 8778, 18, 17, 100)
 
 
@@ -88,7 +90,6 @@ def test_the_network_of_small_parallel_enja_is_the_original_s() -> None:
     assert masked.count_params() == 23_437_898
 
 
-@pytest.mark.slow
 def test_the_original_to_the_letter_trains_a_step(tmp_path: Path) -> None:
     make_deterministic(1)
     model = original(ENJA, mask=False)
@@ -283,7 +284,6 @@ def learn(task: Stages, folder: Path) -> Any:
 TRANSFORMER = {"train__epochs": 20, "train__learning_rate": 0.003, "train__warmup": 0.1}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("network", "changes"),
     [
@@ -405,7 +405,6 @@ def test_networks_of_single_epochs_are_kept(trained: Stages, tmp_path: Path) -> 
     assert np.abs(second - fourth).max() > 0
 
 
-@pytest.mark.slow
 def test_a_network_of_one_length_validates_scores_and_predicts(
     prepared: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
