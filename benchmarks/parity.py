@@ -28,7 +28,9 @@ def rows_of(name: str, report: dict[str, Any], times: dict[str, Any]) -> list[tu
                 ", ".join(f"{part} {one['milliseconds']:.2g}" for part, one in times[form].items()).replace(
                     "network ", ""
                 ),
-                f"{score['name']} {score['value']:.4g}, at full precision {score['with_all_bits']:.4g}" if score else "",
+                f"{score['name']} {score['value']:.4g}, at full precision {score['with_all_bits']:.4g}"
+                if score
+                else "",
             )
         )
     return found
