@@ -53,7 +53,7 @@ def identity(config: Config, baseline: Baseline) -> str:
     settings = [config.tree["evaluate"], baseline]
     family = config.family
     # The network's layers are loaded by name, with the code of the training.
-    modules = [f"{family.package}.{part.partition(':')[0]}" for part in (family.evaluation, family.training)]
+    modules = family.module("evaluation"), family.module("training")
     code = code_digest(code_files(*modules, leave_out=NOT_DECISIVE).values())
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code])[:16]
 

@@ -27,9 +27,8 @@ STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))["stages
 
 def used(family: Family, stage: str) -> set[str]:
     """Return the files that a stage imports for a family, but for what changes no result."""
-    modules = [f"{family.package}.{getattr(family, PARTS[stage]).partition(':')[0]}"]
-    modules += [f"{family.package}.predictor", f"{family.package}.bundle.reader"] if stage == "export" else []
-    modules += ["pipeline.exporting"] if stage == "export" else []
+    modules = [family.module(PARTS[stage])]
+    modules += [family.module("predictor"), family.module("reader"), "pipeline.exporting"] if stage == "export" else []
     modules += ["pipeline.training"] if stage == "train" else []
     return {path.relative_to(ROOT).as_posix() for path in code_files(*modules, leave_out=NOT_DECISIVE).values()}
 

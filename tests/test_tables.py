@@ -392,3 +392,9 @@ def test_an_edited_cell_changes_what_is_fetched(workspace: Path) -> None:
     edited(RAW / "shops.csv", 2, "t0", "t9")
     Stages(tiny()).preprocess()
     assert json.loads((PROCESSED / "schema.json").read_text()) != before
+
+
+def test_two_classes_are_several_where_the_settings_say_so(raw: Path) -> None:
+    write_tiny(RAW)
+    assert "binary target sold; " in Stages(tiny()).preprocess()
+    assert "multiclass target sold (2 classes); " in Stages(tiny(data__problem_type="multiclass")).preprocess()

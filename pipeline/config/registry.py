@@ -66,10 +66,13 @@ class Family:
         """The family's folder."""
         return FOLDER / self.name
 
+    def module(self, part: str) -> str:
+        """Return the dotted name of the module that one of the attributes names, for example `module("training")`."""
+        return f"{self.package}.{getattr(self, part).partition(':')[0]}"
+
     def load(self, part: str) -> Any:
         """Import the class that one of the attributes names, for example `load("training")`."""
-        module, _, name = getattr(self, part).partition(":")
-        return getattr(importlib.import_module(f"{self.package}.{module}"), name)
+        return getattr(importlib.import_module(self.module(part)), getattr(self, part).partition(":")[2])
 
 
 @dataclass(frozen=True)

@@ -103,9 +103,8 @@ def runtime_code(family: Family) -> dict[str, str]:
         raise ExportError(
             f"{family.name}: the reader must be in the family's folder bundle/, received {family.reader!r}"
         )
-    reader = f"{family.package}.{family.reader.partition(':')[0]}"
     files: dict[str, str] = {}
-    for module, path in {**code_files("pipeline.portable"), **code_files(reader)}.items():
+    for module, path in {**code_files("pipeline.portable"), **code_files(family.module("reader"))}.items():
         text = PROJECT_IMPORT.sub(_relative, path.read_text(encoding="utf-8"))
         if path.name in files:
             raise ExportError(f"{module}: the bundle already contains a module {path.name}; rename this one")

@@ -32,7 +32,7 @@ def write_page(spec: BundleSpec, folder: Path) -> None:
         raise ExportError(f"web: {spec.page_fault or no_page}")
     models = {name: to_onnx(model).SerializeToString(deterministic=True) for name, model in spec.networks.items()}
     write_files(
-        replace(spec, facts={**spec.facts, **spec.page_facts}), folder, models, ".onnx", single=False, code=False
+        replace(spec, facts={**spec.facts, **spec.page_facts()}), folder, models, ".onnx", single=False, code=False
     )
     about = (folder / ABOUT).read_bytes()
     write_bytes(folder / "bundle.sha256", hashlib.sha256(about).hexdigest().encode())

@@ -1,6 +1,6 @@
 """The content of a bundle, which runs a trained network outside the project."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +17,7 @@ class BundleSpec:
         facts: The vocabularies, scales and similar values, as JSON.
         files: The content of files that are not JSON, by file name.
         fixed: The same content for formats that need fixed lengths; None if all lengths are fixed already.
-        page_facts: Facts that only the web page needs: the content of `files`, as JSON.
+        page_facts: Returns facts that only the web page needs: the content of `files`, as JSON.
         page_fault: The reason why the web page cannot run this network; None if it can.
     """
 
@@ -26,5 +26,5 @@ class BundleSpec:
     facts: Mapping[str, Any]
     files: Mapping[str, bytes] = field(default_factory=dict)
     fixed: "BundleSpec | None" = None
-    page_facts: Mapping[str, Any] = field(default_factory=dict)
+    page_facts: Callable[[], Mapping[str, Any]] = dict
     page_fault: str | None = None

@@ -37,7 +37,7 @@ def token_loss(label_smoothing: float, padding: int | None = None) -> Callable[[
 
 
 def _smoothed(target: Tensor, logits: Tensor, share: float) -> Tensor:
-    """Return the cross-entropy of each token for targets of which a share is spread over the whole vocabulary.
+    """Return the cross-entropy of each token for targets with a share spread over the whole vocabulary.
 
     The gradient is that of the plain cross-entropy plus an offset: `softmax - (1 - share) · one-hot - share / words`.
     Automatic differentiation would read the logits, the largest array of a step, three times as often.

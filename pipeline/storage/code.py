@@ -31,7 +31,7 @@ def code_files(*modules: str, leave_out: Sequence[str] = ()) -> dict[str, Path]:
         if name in found or any(name == each or name.startswith(f"{each}.") for each in leave_out):
             continue
         found[name] = _path(name)
-        waiting += imported_modules(name)
+        waiting += _imported_modules(name)
     return dict(sorted(found.items()))
 
 
@@ -44,7 +44,7 @@ def code_digest(files: Iterable[Path]) -> str:
 
 
 @cache
-def imported_modules(module: str) -> list[str]:
+def _imported_modules(module: str) -> list[str]:
     """Return the project's modules that a module imports, by dotted name, sorted."""
     found = set()
     for node in _running(_parse(_path(module))):

@@ -10,7 +10,7 @@ from pipeline.tasks.predictor import Batches, Embedding, Predictor
 from pipeline.tasks.preprocess import PreprocessTask, report_warnings
 from pipeline.tasks.previous import explain_new_training, save_inputs
 from pipeline.tasks.proposal import Proposal, Proposer, Request
-from pipeline.tasks.task import MODEL, Schema, Task, TaskError
+from pipeline.tasks.task import MODEL, Task, TaskError
 from pipeline.tasks.training import TrainingSpec, TrainingTask, training_code, training_key
 
 __all__ = [
@@ -28,7 +28,6 @@ __all__ = [
     "Proposal",
     "Proposer",
     "Request",
-    "Schema",
     "Scores",
     "Task",
     "TaskError",

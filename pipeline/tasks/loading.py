@@ -4,16 +4,15 @@ import json
 from pathlib import Path
 
 from pipeline.config import Config, family_names, family_of
+from pipeline.data.schema_json import NAME
 from pipeline.tasks.predictor import Predictor
 from pipeline.tasks.task import MODEL, TaskError
-
-SCHEMA = "schema.json"
 
 
 def matches(folder: Path, config: Config) -> bool:
     """Return whether a saved network was trained on data prepared with the configured settings."""
     try:
-        schema = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))
+        schema = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True  # loading reports the error
     return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
@@ -42,7 +41,7 @@ def predictor_for(folder: Path) -> Predictor:
         TaskError: The folder holds no network of a known family.
     """
     try:
-        task = json.loads((folder / SCHEMA).read_text(encoding="utf-8"))["task"]
+        task = json.loads((folder / NAME).read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError) as error:
         raise TaskError(f"{folder}: no trained network ({error!r}); `dvc repro` writes one to models/") from error
     if task not in family_names():

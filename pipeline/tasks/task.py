@@ -1,8 +1,7 @@
 """The base of all stages after `preprocess`: the configuration and the schema of the prepared data."""
 
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol, Self
+from typing import Any
 
 from pipeline.config import Config, PipelineError, Section, flatten
 from pipeline.storage import PROCESSED
@@ -13,28 +12,6 @@ MODEL = "model.keras"
 
 class TaskError(PipelineError):
     """A stage cannot run with the files that exist."""
-
-
-class Schema(Protocol):
-    """Facts that preprocess inferred from the data; the contents of `schema.json`."""
-
-    task: str
-    prepared: dict[str, Any]
-    """The `data` section with which the data was prepared."""
-
-    @property
-    def monitors(self) -> tuple[str, ...]:
-        """Validation scores that `train.monitor` may name; the first is the default."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write `schema.json`."""
-        ...
-
-    @classmethod
-    def load(cls, folder: Path) -> Self:
-        """Read a `schema.json` that `save` wrote."""
-        ...
 
 
 class Task:

@@ -171,9 +171,8 @@ def training_code(family: Family) -> dict[str, list[Path]]:
 
     They are the modules that the family's training imports, directly or indirectly.
     """
-    module = f"{family.package}.{family.training.partition(':')[0]}"
     files: dict[str, list[Path]] = {}
-    for name, path in code_files(module, "pipeline.training", leave_out=NOT_DECISIVE).items():
+    for name, path in code_files(family.module("training"), "pipeline.training", leave_out=NOT_DECISIVE).items():
         parts = name.split(".")
         library = ".".join(parts[1 : 3 if parts[1:2] == ["families"] else 2])
         files.setdefault(library, []).append(path)

@@ -11,8 +11,7 @@ import pyarrow as pa
 from pipeline.config import format_score
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.crossing import Cross
-from pipeline.families.table.data.folds import fold_name
-from pipeline.families.table.data.training_rows import rows_of_folds
+from pipeline.families.table.data.training_rows import fold_name, rows_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, inputs_with, outputs
 from pipeline.families.table.predictor import ROW, TablePredictor

@@ -113,10 +113,12 @@ class TablePredictor(Predictor):
             ],
         }
         files = {CROSSES: to_bytes(self.crosses)} if self.crosses else {}
+        return BundleSpec(schema.task, {"network": self.model}, facts, files, page_facts=self._page_facts)
+
+    def _page_facts(self) -> dict[str, Any]:
         # Browsers cannot read NumPy archives.
         crosses = [{"columns": list(cross.columns), "known": _combinations(cross)} for cross in self.crosses]
-        page_facts = {"crosses": crosses} if crosses else {}
-        return BundleSpec(schema.task, {"network": self.model}, facts, files, page_facts=page_facts)
+        return {"crosses": crosses} if crosses else {}
 
     def bundle_example(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
         predictions = self(pa.Table.from_pylist(rows))

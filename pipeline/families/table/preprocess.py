@@ -21,7 +21,7 @@ class PreprocessTable(PreprocessTask):
         if data.folds > 1:
             in_folds = schema.rows["train"] + schema.rows["val"]
             rows = f"{in_folds:,} in {data.folds} folds, test {schema.rows['test']:,}"
-        classes = f" ({len(schema.classes)} classes)" if len(schema.classes) > 2 else ""
+        classes = f" ({len(schema.classes)} classes)" if schema.kind == "multiclass" else ""
         return (
             f"{schema.kind} target {data.target}{classes}; {len(schema.categorical)} categorical and "
             f"{len(schema.numeric)} numeric columns; rows: {rows}; test rows held out: {schema.held_out}; "

@@ -13,9 +13,8 @@ from pipeline.config import Config
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.crosses import fit_crosses
 from pipeline.families.table.data.crossing import CROSSES, Cross, to_bytes
-from pipeline.families.table.data.folds import fold_name
 from pipeline.families.table.data.statistics import Statistics, statistics
-from pipeline.families.table.data.training_rows import Rows, rows_of_fold, rows_of_folds, rows_of_split
+from pipeline.families.table.data.training_rows import Rows, fold_name, rows_of_fold, rows_of_folds, rows_of_split
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.metrics.target_kind import TargetKind
 from pipeline.families.table.models.checks import faults_of

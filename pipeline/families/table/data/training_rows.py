@@ -84,6 +84,11 @@ def rows_of_folds() -> Arrays:
     return rows[np.argsort(rows.row, kind="stable")]
 
 
+def fold_name(fold: int) -> str:
+    """Return the name of a fold's network within the ensemble; folds are numbered from 0."""
+    return f"fold_{fold + 1}"
+
+
 def splits_of_folds(folds: int) -> Iterator[Mapping[str, Arrays]]:
     """Yield the training, validation and test splits of each fold's network."""
     if folds == 1:

@@ -104,7 +104,7 @@ def labels_of(answers: Answers, split: Splits) -> Labels:
     common = np.argsort(-class_counts(answers, split)[TRAIN], kind="stable")
     rank = np.minimum(np.argsort(common), LABELS - 1)
     classes = min(len(answers.classes), LABELS)
-    positives = [rank[1]] if classes == 2 else range(classes)
+    positives = [rank[1]] if answers.kind == "binary" else range(classes)
     labels = _by_parts(answers, lambda codes: rank[codes.astype(np.int32)])
     return Labels(labels, [np.arange(classes) == label for label in positives])
 
