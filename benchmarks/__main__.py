@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.storage import write_text
 
 HERE = Path(__file__).parent
-NONE = ("parity", "redhat_like")
-"""Modules that are not benchmarks: one prints a table of exports, the other writes data."""
+NONE = ("parity", "propose_tables", "redhat_like")
+"""Modules that are not benchmarks: they print tables of exports and proposals, or write data."""
 PAGE = HERE.parent / "docs" / "performance.md"
 
 

@@ -32,6 +32,7 @@ NUMBERS = ["people_char_38", "date_days"]
 
 def ours(folder: Path) -> None:
     """Prepare the arrays, split by person, and write them."""
+    from pipeline.data.file_format import FileFormat
     from pipeline.families.table.data.holdout import Holdout
     from pipeline.families.table.data.layout import Derived, Layout, Side
     from pipeline.families.table.data.prepare import prepare
@@ -45,7 +46,7 @@ def ours(folder: Path) -> None:
         numeric=NUMBERS,
         labels=["people_id", "outcome"],
         amounts=[],
-        missing=[""],
+        format=FileFormat(),
         id="activity_id",
         unlabelled=None,
     )

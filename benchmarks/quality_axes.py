@@ -67,7 +67,7 @@ def compared(found: dict[str, list[Rows]], base: str) -> dict[str, list[float]]:
     """Return each mean test AUC with its interval; for all but `base`, of the difference from `base`."""
     from pipeline.families.table.data.arrays import Arrays
     from pipeline.families.table.metrics.binary import BinaryScores
-    from pipeline.metrics import intervals
+    from pipeline.metrics import interval, resampled
     from pipeline.storage import PROCESSED
 
     test = Arrays.load(PROCESSED / "test")
@@ -79,8 +79,8 @@ def compared(found: dict[str, list[Rows]], base: str) -> dict[str, list[float]]:
         return {name: value - (auc[base] if name != base else 0) for name, value in auc.items()}
 
     point = differences(np.ones(len(target)))
-    ranges = intervals(differences, np.asarray(test.group), SAMPLES, 0.95)
-    return {name: [round(point[name], 5), *(round(end, 5) for end in ranges[name])] for name in found}
+    samples = resampled(differences, np.asarray(test.group), SAMPLES)
+    return {name: [round(point[name], 5), *(round(end, 5) for end in interval(samples[name], 0.95))] for name in found}
 
 
 def main() -> None:

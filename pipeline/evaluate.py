@@ -4,10 +4,13 @@ import json
 import shlex
 from typing import TYPE_CHECKING, Any
 
-from pipeline.baseline import BASELINE
+import numpy as np
+
+from pipeline.baseline import BASELINE, SAMPLES
 from pipeline.config import Config, changes, command, format_score
 from pipeline.storage import (
     AUDIT,
+    CONF,
     METRICS,
     MODELS,
     PREDICTIONS,
@@ -64,6 +67,34 @@ def read_baseline() -> Baseline:
         return {}
     baseline: Baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
     return baseline
+
+
+def better_model(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
+    """Return a line on the best simpler model if it is better than the network by more than chance; else nothing.
+
+    Both are scored on the same bootstrap samples of the test rows, and the differences are compared.
+    """
+    from pipeline.metrics import interval
+
+    network = evaluation.scores["test"].samples.get(task.headline)
+    if network is None or not SAMPLES.is_file():
+        return ""
+    sign = 1 if config.family.monitors[task.headline] else -1
+    with np.load(SAMPLES, allow_pickle=False) as archive:
+        gains = {
+            name: sign * (archive[name] - network) for name in archive.files if archive[name].shape == network.shape
+        }
+    better = {name: gain for name, gain in gains.items() if interval(gain, config.evaluate.confidence)[0] > 0}
+    if not better:
+        return ""
+    name = max(better, key=lambda each: float(np.nanmean(better[each])))
+    gain, ends = np.nanmean(better[name]), interval(better[name], config.evaluate.confidence)
+    low, high = map(format_score, ends)
+    tries = [f"dvc exp run -S experiment={config.name} -S {setting}" for setting in task.suggestions()[:2]]
+    if (CONF / "sweep" / f"{config.task}.yaml").is_file():
+        tries.append(f"python -m pipeline.train --multirun +sweep={config.task} experiment={config.name}")
+    advice = f"; try {' or '.join(f'`{command}`' for command in tries)}" if tries else ""
+    return f"\n  {name} is better than this network: {task.headline} by {format_score(gain)} ({low} to {high}){advice}"
 
 
 def read_audit() -> list[dict[str, str]]:
@@ -161,7 +192,7 @@ def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseli
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
-        f"  make ui   the MLflow record, run {run.id}{longer}"
+        f"  make ui   the MLflow record, run {run.id}{longer}" + better_model(task, config, evaluation)
     )
 
 

@@ -12,7 +12,7 @@ import yaml
 
 from pipeline.config import PipelineError, families, guarded, load
 from pipeline.storage import CONF, PROJECT, write_text
-from pipeline.tasks import Proposer, Request
+from pipeline.tasks import Proposal, Proposer, Request
 
 OWN = Path("data/own")
 
@@ -26,14 +26,16 @@ def main() -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a table (.csv, .csv.gz, .zip or .parquet), a text whose style to learn (.txt or .md), or two files: "
-        "sentences and their translations, line by line",
+        help="a table (.csv, .tsv, .txt, .gz, .zip or .parquet), a text whose style to learn (.txt or .md), or two "
+        "files: sentences and their translations, line by line",
     )
     parser.add_argument(
         "--target", metavar="COLUMN", help="column to predict; without it, no config is written for a table"
     )
     parser.add_argument("--unlabelled", type=Path, metavar="FILE", help="table without the target, to be predicted")
-    parser.add_argument("--all", action="store_true", help="examine the whole file instead of its first megabytes")
+    parser.add_argument(
+        "--all", action="store_true", help="read the whole table instead of its first 30 million values"
+    )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     given = parser.parse_args()
     guarded(lambda: new(given))
@@ -65,7 +67,7 @@ def new(given: argparse.Namespace) -> None:
     print(proposal.report)
     if not proposal.data:
         return
-    _write(name, places, proposal.data, proposal.experiment)
+    _write(name, places, proposal)
     if proposal.footnote:
         print(proposal.footnote)
     _report_written(name, places, proposer.review)
@@ -95,9 +97,9 @@ def _copies(places: dict[Path, Path]) -> dict[Path, Path]:
     return {path: place for path, place in places.items() if path.resolve() != (PROJECT / place).resolve()}
 
 
-def _write(name: str, places: dict[Path, Path], data: str, experiment: str) -> None:
-    texts = dict(zip(_configs(name), (data, experiment), strict=True))
-    _check(name, texts)
+def _write(name: str, places: dict[Path, Path], proposal: Proposal) -> None:
+    texts = dict(zip(_configs(name), (proposal.data, proposal.experiment), strict=True))
+    _check(name, texts, proposal)
     for path, place in _copies(places).items():
         (PROJECT / place).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, PROJECT / place)
@@ -130,18 +132,20 @@ def _refuse_taken(name: str, places: dict[Path, Path], force: bool) -> None:
         raise PipelineError(f"{_shown(taken[0])} exists; choose another name, or overwrite it with --force")
 
 
-def _check(name: str, texts: dict[Path, str]) -> None:
-    """Validate the configs before they are written.
+def _check(name: str, texts: dict[Path, str], proposal: Proposal) -> None:
+    """Read the configs as the stages do, before they are written.
 
     Raises:
-        ConfigError: The configuration is invalid.
+        PipelineError: The configuration is invalid, or not the proposed one.
     """
     with tempfile.TemporaryDirectory() as scratch:
         conf = Path(scratch) / "conf"
         shutil.copytree(CONF, conf)
         for path, text in texts.items():
             write_text(conf / path.relative_to(CONF), text)
-        load([f"experiment={name}"], conf)
+        config = load([f"experiment={name}"], conf)
+        if proposal.check is not None:
+            proposal.check(config)
 
 
 def _place(path: Path, name: str) -> Path:

@@ -40,7 +40,12 @@ source: {name: own, folder: data/own, files: {rows.csv: null, shops.csv: null}}
 main_file: rows.csv
 unlabelled: null
 joins: [{file: shops.csv, key: [shop], prefix: shop_}]
+separator: ","
+decimal: "."
+encoding: utf-8
+header: true
 missing: ["", "NA"]
+missing_numbers: []
 target: sold
 problem_type: auto
 positive_at_least: null
@@ -199,3 +204,14 @@ def store(workspace: Path) -> Path:
     """The workspace, with a tracking store that has its tables."""
     shutil.copy(prepared_store(), workspace / "mlflow.db")
     return workspace
+
+
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A clone's conf/, in which `pipeline.new` runs within this process; own files are beside it."""
+    folder = tmp_path / "clone"
+    shutil.copytree(ROOT / "conf", folder / "conf")
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr("pipeline.new.PROJECT", folder)
+    monkeypatch.setattr("pipeline.new.CONF", folder / "conf")
+    return folder

@@ -93,6 +93,22 @@ def test_a_group_on_both_sides_is_named(workspace: Path) -> None:
     assert column(audit, "person")["constant_by_chance"] < 0.2
 
 
+def test_a_lopsided_split_is_named(workspace: Path) -> None:
+    """One person has two thirds of the visits."""
+
+    def crowd(i: int, row: dict[str, Any]) -> None:
+        row["person"] = "p0" if i % 3 else row["person"]
+        row["bought"] = i % 2
+
+    write_people(RAW, crowd)
+    audit, warnings = audited()
+    assert ("split", "test") in warnings
+    (text,) = (each["text"] for each in audit["warnings"] if (each["kind"], each["subject"]) == ("split", "test"))
+    rows = audit["rows"]["test"]
+    assert f"{rows:,} of 1,500 rows ({rows / 1500:.1%}), asked for were 20.0%" in text
+    assert "data.split_seed" in text
+
+
 def test_few_positives_do_not_make_a_group(workspace: Path) -> None:
     """Where 97 % of the rows are of one class, most shops' rows are, too."""
 
@@ -111,8 +127,8 @@ def test_a_column_that_tells_the_answer_is_named(workspace: Path, split: dict[st
     random = np.random.default_rng(1)
 
     def tell(_i: int, row: dict[str, Any]) -> None:
-        row["receipt"] = ("yes" if row["bought"] else "no") if random.random() > 0.2 else ""
-        row["bill"] = f"{row['bought'] * 20 + random.normal(10, 8):.2f}"
+        row["receipt"] = ("yes" if row["bought"] else "no") if random.random() > 0.1 else ""
+        row["bill"] = f"{row['bought'] * 20 + random.normal(10, 6):.2f}"
         row["paid"] = "paid" if row["bought"] else "open"
 
     write_people(RAW, tell)
@@ -120,7 +136,7 @@ def test_a_column_that_tells_the_answer_is_named(workspace: Path, split: dict[st
     assert warnings == [("leak", "receipt"), ("leak", "paid"), ("leak", "bill")]
     texts = [each["text"] for each in audit["warnings"]]
     assert texts[2].startswith("predicts the target almost on its own: AUC 0.9")
-    assert texts[1].startswith("determines the target: it alone predicts 100.00% of the validation rows correctly")
+    assert texts[1].startswith("determines the target: it alone predicts 100.00% of the 300 validation rows")
 
 
 def test_amounts_and_several_classes_have_leaks_too(workspace: Path) -> None:

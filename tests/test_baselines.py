@@ -10,9 +10,12 @@ from conftest import write_tiny
 from stages import Stages
 from tiny import tiny
 
+from pipeline.baseline import SAMPLES
+from pipeline.evaluate import better_model
 from pipeline.families.table import baseline as table_baselines
 from pipeline.families.table.data.arrays import Arrays
-from pipeline.storage import RAW
+from pipeline.storage import RAW, new_file
+from pipeline.tasks import Evaluation, Scores
 
 
 def arrays(codes: Any, numbers: Any, target: Any) -> Arrays:
@@ -37,6 +40,30 @@ def test_every_baseline_scores_the_test_rows(workspace: Path) -> None:
     assert scores["linear"] > 0.75  # the target is logistic in colour, price and town
     assert scores["lightgbm"] > 0.7
     assert scores == {name: found.values["auc"] for name, found in task.baselines()}
+
+
+def test_a_better_baseline_is_said_with_what_to_try(workspace: Path) -> None:
+    write_tiny(RAW)
+    task = Stages(tiny())
+    task.preprocess()
+    scores = {name: found.samples["auc"] for name, found in task.baselines()}
+    with new_file(SAMPLES) as stream:
+        np.savez(stream, **scores)
+    evaluating = task.config.family.load("evaluation")(task.config)
+
+    def said(network: Any) -> str:
+        found = Scores({"auc": float(network.mean())}, {}, {"auc": network})
+        return better_model(evaluating, task.config, Evaluation({"test": found}, {}, {}))
+
+    line = said(scores["constant"])
+    gain = np.mean(scores["linear"] - 0.5)
+    assert line.startswith(f"\n  linear is better than this network: auc by {gain:.4f} (")
+    assert "; try `dvc exp run -S experiment=tiny -S data.folds=5` or `dvc exp run " in line
+    assert "or `python -m pipeline.train --multirun +sweep=table experiment=tiny`" in line
+    assert said(scores["linear"]) == ""
+    # As good on average, and better only by chance.
+    assert said(scores["linear"] - np.random.default_rng(0).normal(0, 0.02, len(scores["linear"]))) == ""
+    assert said(scores["constant"][:-1]) == ""  # other samples, which cannot be compared
 
 
 def test_without_lightgbm_the_others_remain(

@@ -13,6 +13,7 @@ from stages import Stages
 from tiny import tiny
 
 from pipeline.data import DataError, fetch
+from pipeline.data.file_format import FileFormat
 from pipeline.data.reading import read
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.encoding import codes_of, fit_categorical, fit_numeric, standardised
@@ -117,7 +118,10 @@ def test_plain_gz_and_zip_read_alike(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "t.csv.zip", "w") as archive:
         archive.writestr("t.csv", content)
     for path in tmp_path.iterdir():
-        assert read(path, ["b", "a"], ["a"], ["", "NA"]).to_pylist() == [{"b": "x", "a": 1.0}, {"b": None, "a": None}]
+        assert read(path, ["b", "a"], ["a"], FileFormat(missing=["", "NA"])).to_pylist() == [
+            {"b": "x", "a": 1.0},
+            {"b": None, "a": None},
+        ]
 
 
 @pytest.mark.parametrize(
@@ -127,33 +131,33 @@ def test_plain_gz_and_zip_read_alike(tmp_path: Path) -> None:
         ("a,b\n", "no rows"),
         ("a,b\n1,x\ntwo,y\n", r"column 'a': .*'two'.*move the column to data.categorical"),
         ("a,b\n1\n", r"line 2: 1 values, expected 2"),
-        ("a;b\n1;x\n", r"one column, 'a;b': its values seem to be separated by ';', expected commas"),
+        ("a;b\n1;x\n", r"one column, 'a;b': its values seem to be separated by ';', expected ','; set data.separator"),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, content: str, fault: str) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(content, encoding="utf-8")
     with pytest.raises(DataError, match=rf"rows\.csv: .*{fault}"):
-        read(path, ["a", "b"], ["a"], [""])
+        read(path, ["a", "b"], ["a"], FileFormat())
 
 
 @pytest.mark.parametrize("content", ["a,b\n1,é\n", "a,é\n1,x\n"], ids=["value", "header"])
 def test_another_encoding_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "rows.csv").write_bytes(content.encode("latin-1"))
     with pytest.raises(DataError, match=r"rows\.csv: .*not UTF-8"):
-        read(tmp_path / "rows.csv", ["a", "b"], ["a"], [""])
+        read(tmp_path / "rows.csv", ["a", "b"], ["a"], FileFormat())
 
 
 def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv.gz").write_bytes(gzip.compress(b"a,b\n1,x\n")[:-9])
     with pytest.raises(DataError, match=r"rows\.csv\.gz: "):
-        read(tmp_path / "rows.csv.gz", ["a", "b"], ["a"], [""])
+        read(tmp_path / "rows.csv.gz", ["a", "b"], ["a"], FileFormat())
 
 
 def test_a_torn_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv.zip").write_bytes(b"PK\x03\x04 torn")
     with pytest.raises(DataError, match=r"rows\.csv\.zip: corrupt"):
-        read(tmp_path / "rows.csv.zip", ["a"], [], [""])
+        read(tmp_path / "rows.csv.zip", ["a"], [], FileFormat())
 
 
 def test_fetch_checks_content_and_writes_nothing_half(workspace: Path) -> None:

@@ -8,7 +8,7 @@ from sklearn import metrics as sklearn_metrics
 
 from pipeline.families.table.metrics.binary import BinaryScores, binary_scores
 from pipeline.families.table.metrics.curves import calibration, precision_recall, roc
-from pipeline.metrics import intervals
+from pipeline.metrics import interval, resampled
 
 
 def test_scores_by_hand() -> None:
@@ -51,17 +51,17 @@ def test_intervals_resample_groups_not_rows() -> None:
     def mean(weight: np.ndarray) -> dict[str, float]:
         return {"mean": float(weight @ value / weight.sum())}
 
-    assert intervals(mean, group, 1000, 0.95)["mean"] == (0.0, 1.0)
-    low, high = intervals(mean, np.arange(200), 1000, 0.95)["mean"]
+    assert interval(resampled(mean, group, 1000)["mean"], 0.95) == (0.0, 1.0)
+    low, high = interval(resampled(mean, np.arange(200), 1000)["mean"], 0.95)
     assert 0.4 < low < 0.5 < high < 0.6
 
 
 def test_an_interval_does_not_depend_on_the_order_of_the_rows() -> None:
     target, probability, group = np.array([0.0, 1.0] * 20), np.linspace(0, 1, 40), np.arange(40) // 2
     order = np.random.default_rng(0).permutation(40)
-    found = intervals(BinaryScores(target, probability), group, 100, 0.9)
-    again = intervals(BinaryScores(target[order], probability[order]), group[order], 100, 0.9)
-    assert again == {name: pytest.approx(ends) for name, ends in found.items()}
+    found = resampled(BinaryScores(target, probability), group, 100)
+    again = resampled(BinaryScores(target[order], probability[order]), group[order], 100)
+    assert again == {name: pytest.approx(values) for name, values in found.items()}
 
 
 def test_curves_have_few_points_and_reach_both_ends() -> None:

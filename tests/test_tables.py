@@ -16,6 +16,7 @@ from stages import Stages
 from tiny import tiny
 
 from pipeline.data import DataError
+from pipeline.data.file_format import FileFormat
 from pipeline.data.splits import split_given, split_times
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.guessing import guess
@@ -108,10 +109,19 @@ def test_what_is_listed_is_taken_as_said(raw: Path) -> None:
         ([f"x{i}" for i in range(40)], "id"),
         ([str(i) for i in range(40)], "id"),
         ([None, None], "empty"),
+        ([f"{i}.5" for i in range(40)] + ["?", "n/a", "1,234.5", "12,5"] * 1, "numeric"),
+        ([f"€ {i}.5" for i in range(40)], "numeric"),
+        ([str(i) for i in range(40)] * 2 + ["gone"] * 60, "numeric"),
+        ([str(i) for i in range(40)] * 2 + ["left"] * 60, "categorical"),
+        (["20130704", "20130705"] * 40, "date"),
+        (["20130704", "20139905"] * 40, "categorical"),
+        ([f"Mr. {i} Smith" for i in range(40)], "text"),
+        (["New York City", "San Francisco"] * 40, "categorical"),
     ],
 )
 def test_a_guess_by_values(values: list[str | None], kind: str) -> None:
-    assert guess("x", pa.chunked_array([pa.array(values, pa.string())])).kind == kind
+    column = pa.chunked_array([pa.array(values, pa.string())])
+    assert guess("x", column, FileFormat(missing_numbers=["gone"])).kind == kind
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """Read CSV and Parquet files as Arrow tables; errors name the file, the line and the column."""
 
+import codecs
 import csv as python_csv
 import io
 import os
@@ -12,45 +13,51 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from pipeline.config import no_such
 from pipeline.data.errors import DataError
+from pipeline.data.file_format import FileFormat, numbers_of
 
 TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
 """Text is read as codes into the distinct values of its batch, so that work on text is done once per value."""
 BLOCK = 8 * 1024 * 1024
-"""Bytes read at a time, and size of a sample; a row may not be longer."""
+"""Bytes read at a time; a row may not be longer."""
 LONGEST = 1024 * 1024
 """Number of bytes that are searched for a closing quote."""
 PARSERS = min(os.cpu_count() or 1, 8)
 """Number of blocks parsed at once."""
+BYTE_ORDER_MARK = codecs.BOM_UTF8
 ROWS = 65_536
 """Number of rows read at a time from a Parquet file."""
-SEPARATORS = ";\t|"
+SEPARATORS = ",;\t|"
+"""Usual separators; any other single character can be set."""
 
 
-def header(path: Path) -> list[str]:
-    """Return the column names of a file.
+def header(path: Path, form: FileFormat) -> list[str]:
+    """Return the column names of a file, without blanks at their ends; a column without a name is called column_N.
 
     Raises:
-        DataError: It is neither a Parquet file nor a comma-separated CSV file in UTF-8, or two columns have the same
-            name.
+        DataError: It is neither a Parquet file nor a CSV file of this format, or two columns have the same name.
     """
-    if _is_parquet(path):
+    if is_parquet(path):
         with _parquet(path) as file:
             return list(file.schema_arrow.names)
-    with _named(path), _opened(path) as stream:
-        first = io.BufferedReader(stream).readline().decode("utf-8-sig")
+    with _named(path, form), _opened(path, form) as stream:
+        _, record = next(_records(io.BufferedReader(stream)), (1, b""))
+        first = record.decode("utf-8-sig")
         if not first.strip():
-            raise DataError(f"{path}: the file is empty; expected a header line and rows")
-        names: list[str] = next(python_csv.reader([first]))
-    separator = next((mark for mark in SEPARATORS if mark in first), None)
-    if len(names) == 1 and separator:
+            raise DataError(f"{path}: the file is empty; expected {'a header line and ' if form.header else ''}rows")
+        values = next(_csv(first, form))
+    other = next((mark for mark in SEPARATORS if mark in first and mark != form.separator), None)
+    if len(values) == 1 and other:
         raise DataError(
-            f"{path}: one column, {names[0]!r}: its values seem to be separated by {separator!r}, expected commas"
+            f"{path}: one column, {values[0]!r}: its values seem to be separated by {other!r}, expected "
+            f"{form.separator!r}; set data.separator"
         )
+    names = [(name.strip() if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)]
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise DataError(
@@ -60,51 +67,58 @@ def header(path: Path) -> list[str]:
 
 
 def batches(
-    path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str], plain: Sequence[str] = ()
+    path: Path, columns: Sequence[str], numbers: Iterable[str], form: FileFormat, plain: Sequence[str] = ()
 ) -> Iterator[pa.Table]:
     """Read the named columns one batch at a time, so that memory does not grow with the file.
+
+    Blanks at the ends of texts are removed.
 
     Args:
         path: A Parquet file (`.parquet`), or a CSV file: plain, .gz or .zip (with one member).
         columns: Names of the columns to read.
         numbers: Columns among them to read as float64; the others are read as dictionaries of text.
-        missing: Texts that mean null.
+        form: How the file is written.
         plain: Columns to read as plain text, such as ids, which a dictionary would only make larger.
 
     Raises:
         DataError: A column does not exist, a value is not a number, or the file is corrupt or has no rows.
     """
-    known = _with(path, columns)
+    known = _with(path, columns, form)
     types = dict.fromkeys(columns, TEXT) | dict.fromkeys(numbers, NUMBER) | dict.fromkeys(plain, pa.string())
     rows = 0
-    for batch in (_from_parquet if _is_parquet(path) else _from_csv)(path, known, types, missing):
+    for batch in (_from_parquet if is_parquet(path) else _from_csv)(path, known, types, form):
         rows += batch.num_rows
         yield batch
     if rows == 0:
         raise DataError(f"{path}: no rows; expected some below the header")
 
 
-def read(path: Path, columns: Sequence[str], numbers: Iterable[str], missing: Sequence[str]) -> pa.Table:
+def read(path: Path, columns: Sequence[str], numbers: Iterable[str], form: FileFormat) -> pa.Table:
     """Read the named columns of a whole file; see `batches` for the arguments."""
-    return pa.concat_tables(batches(path, columns, numbers, missing)).unify_dictionaries().combine_chunks()
+    return pa.concat_tables(batches(path, columns, numbers, form)).unify_dictionaries().combine_chunks()
 
 
-def sample(path: Path, missing: Sequence[str]) -> pa.Table:
-    """Read the first block of a file, with every column as text."""
-    return _as_text(next(batches(path, header(path), [], missing)))
+def sample(path: Path, form: FileFormat, cells: int | None = None) -> tuple[pa.Table, bool]:
+    """Read the first rows of a file as text.
 
+    Args:
+        path: A file as in `batches`.
+        form: How the file is written.
+        cells: Number of values to read, approximately: one block of rows at least; None for all.
 
-def first_rows(path: Path, missing: Sequence[str], *, whole: bool = False) -> tuple[pa.Table, bool]:
-    """Read the first block of a file, or the whole file, as text; also return whether there are more rows."""
-    names = header(path)
-    blocks = batches(path, names, [], missing)
-    first = read(path, names, [], missing) if whole else next(blocks)
-    has_more = not whole and next(blocks, None) is not None
-    return _as_text(first), has_more
-
-
-def _as_text(rows: pa.Table) -> pa.Table:
-    return rows.cast(pa.schema([(name, pa.string()) for name in rows.column_names]))
+    Returns:
+        The rows, with dictionaries of text as columns, and whether the file has more of them.
+    """
+    names = header(path, form)
+    blocks: list[pa.Table] = []
+    rows, has_more = 0, False
+    for block in batches(path, names, [], form):
+        has_more = cells is not None and rows > 0 and rows * len(names) >= cells
+        if has_more:
+            break
+        blocks.append(block)
+        rows += block.num_rows
+    return pa.concat_tables(blocks).unify_dictionaries().combine_chunks(), has_more
 
 
 def is_number(text: str) -> bool:
@@ -116,31 +130,92 @@ def is_number(text: str) -> bool:
     return "_" not in text
 
 
-def _from_csv(
-    path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
-) -> Iterator[pa.Table]:
+def _from_csv(path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> Iterator[pa.Table]:
     # Arrow's own streaming reader converts one block after another; several at once take half the time on two cores.
-    options = csv.ConvertOptions(
-        include_columns=list(types), column_types=types, null_values=list(missing), strings_can_be_null=True
-    )
+    parser = _Parser(known, types, form)
     with (
-        _named(path, known, types, missing),
-        _opened(path) as stream,
+        _named(path, form, known, types),
+        _opened(path, form) as stream,
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
-        for block in _blocks(stream):
-            pending.append(pool.submit(_parsed, block, known, options))
+        for block in _blocks(stream, form.header):
+            pending.append(pool.submit(parser, block))
             if len(pending) > PARSERS:
                 yield pending.popleft().result()
         while pending:
             yield pending.popleft().result()
 
 
-def _blocks(stream: Any) -> Iterator[bytes]:
+class _Parser:
+    """Parses blocks of whole lines; numbers that Arrow does not read, such as `1,234`, are converted from text."""
+
+    def __init__(self, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> None:
+        self._known, self._types, self._form = list(known), types, form
+        self._texts: set[str] = set()
+        """Columns of numbers that have to be read as text."""
+
+    def __call__(self, block: bytes) -> pa.Table:
+        reading = csv.ReadOptions(column_names=self._known, block_size=len(block) + 1, use_threads=False)
+        parsing = csv.ParseOptions(delimiter=self._form.separator, newlines_in_values=b'"' in block)
+        while True:
+            types = self._types | dict.fromkeys(self._texts, TEXT)
+            converting = csv.ConvertOptions(
+                include_columns=list(types),
+                column_types=types,
+                null_values=list(self._form.missing),
+                strings_can_be_null=True,
+                decimal_point=self._form.decimal,
+            )
+            try:
+                table = csv.read_csv(
+                    pa.BufferReader(block), read_options=reading, parse_options=parsing, convert_options=converting
+                )
+                return pa.table({name: self._finished(name, table[name], types[name]) for name in self._types})
+            except pa.ArrowInvalid as error:
+                place = _faulty_column(error)
+                name = "" if place is None else self._known[place]
+                if types.get(name) != NUMBER:
+                    raise
+                self._texts.add(name)
+
+    def _finished(self, name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+        if kind == NUMBER:
+            return column
+        if kind != TEXT:
+            return _trimmed(column, self._form)
+        if self._types[name] == TEXT:
+            return pa.chunked_array([_trimmed_codes(chunk, self._form) for chunk in column.chunks], TEXT)
+        return pa.chunked_array([self._converted(name, chunk) for chunk in column.chunks], NUMBER)
+
+    def _converted(self, name: str, texts: pa.DictionaryArray) -> pa.Array:
+        values, unreadable = numbers_of(texts.dictionary, self._form)
+        if pc.any(unreadable).as_py():
+            wrong = texts.dictionary.filter(unreadable)[0].as_py()
+            raise pa.ArrowInvalid(f"In CSV column #{self._known.index(name)}: {wrong!r} is not a number")
+        return values.take(texts.indices)
+
+
+def _trimmed(texts: pa.ChunkedArray, form: FileFormat) -> pa.ChunkedArray:
+    trimmed = pc.utf8_trim_whitespace(texts)
+    return pc.if_else(pc.is_in(trimmed, value_set=pa.array(form.missing, pa.string())), None, trimmed)
+
+
+def _trimmed_codes(texts: pa.DictionaryArray, form: FileFormat) -> pa.DictionaryArray:
+    """Remove blanks at the ends of texts; only few files have some."""
+    if pc.all(pc.equal(pc.utf8_trim_whitespace(texts.dictionary), texts.dictionary)).as_py():
+        return texts
+    trimmed = _trimmed(texts.dictionary, form).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(trimmed.indices.take(texts.indices), trimmed.dictionary).cast(TEXT)
+
+
+def _blocks(stream: Any, header: bool) -> Iterator[bytes]:
     """Divide a file into blocks of whole lines, without the header."""
     lines, carried = io.BufferedReader(stream), b""
-    lines.readline()
+    if header:
+        next(_records(lines), None)
+    else:
+        carried = lines.read(len(BYTE_ORDER_MARK)).removeprefix(BYTE_ORDER_MARK)
     while block := carried + lines.read(BLOCK):
         rest = [lines.readline(BLOCK)]
         if len(rest[0]) == BLOCK:
@@ -155,15 +230,9 @@ def _blocks(stream: Any) -> Iterator[bytes]:
         yield block + b"".join(rest[:kept])
 
 
-def _parsed(block: bytes, known: Sequence[str], options: csv.ConvertOptions) -> pa.Table:
-    reading = csv.ReadOptions(column_names=list(known), block_size=len(block) + 1, use_threads=False)
-    parsing = csv.ParseOptions(newlines_in_values=b'"' in block)
-    return csv.read_csv(pa.BufferReader(block), read_options=reading, parse_options=parsing, convert_options=options)
-
-
-def _with(path: Path, columns: Sequence[str]) -> list[str]:
+def _with(path: Path, columns: Sequence[str], form: FileFormat) -> list[str]:
     """Return all columns of a file, which must include the given ones."""
-    known = header(path)
+    known = header(path, form)
     absent = [name for name in columns if name not in known]
     if absent:
         raise DataError(f"{path}: no column {no_such(absent, known)}")
@@ -171,70 +240,77 @@ def _with(path: Path, columns: Sequence[str]) -> list[str]:
 
 
 def _from_parquet(
-    path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]
+    path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat
 ) -> Iterator[pa.Table]:
     with _parquet(path) as file:
         for batch in file.iter_batches(batch_size=ROWS, columns=list(types)):
-            columns = {name: _as(path, name, batch.column(name), kind, missing) for name, kind in types.items()}
+            columns = {name: _as(path, name, batch.column(name), kind, form) for name, kind in types.items()}
             yield pa.table(columns)
 
 
-def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, missing: Sequence[str]) -> pa.Array:
+def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, form: FileFormat) -> pa.Array:
     # The same text as in a CSV file: a column may be text in one file and a number in another.
     try:
         if kind == NUMBER and pa.types.is_primitive(column.type):
             return column.cast(NUMBER)
-        text = column.cast(pa.string())
-        known = pa.array([None if value in missing else value for value in text.unique().to_pylist()], pa.string())
-        text = known.take(pa.compute.index_in(text, value_set=text.unique()))
-        return text.dictionary_encode() if kind == TEXT else text.cast(kind)
+        encoded = column.cast(pa.string()).dictionary_encode()
+        if kind != NUMBER:
+            known = _trimmed(encoded.dictionary, form).dictionary_encode()
+            texts = pa.DictionaryArray.from_arrays(known.indices.take(encoded.indices), known.dictionary)
+            return texts.cast(kind)
+        values, unreadable = numbers_of(encoded.dictionary, form)
+        if pc.any(unreadable).as_py():
+            raise pa.ArrowInvalid(f"{encoded.dictionary.filter(unreadable)[0].as_py()!r} is not a number")
+        return values.take(encoded.indices)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: column {name!r}: {error}. {REMEDY}") from error
 
 
-REMEDY = "Correct the value, list it in data.missing or move the column to data.categorical."
+REMEDY = "Correct the value, list it in data.missing_numbers or move the column to data.categorical."
 
 
 @contextmanager
 def _named(
-    path: Path,
-    known: Sequence[str] = (),
-    types: dict[str, pa.DataType] | None = None,
-    missing: Sequence[str] = (),
+    path: Path, form: FileFormat, known: Sequence[str] = (), types: dict[str, pa.DataType] | None = None
 ) -> Iterator[None]:
     # Arrow and the decompressors do not say which line and which column of a corrupt file is at fault.
     try:
         yield
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: line 1: not UTF-8 (byte {error.start}: {error.reason}); save the file as UTF-8"
-        ) from error
+        raise DataError(f"{path}: line 1: {_not_encoded(form)} (byte {error.start}: {error.reason})") from error
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         try:
-            fault = _first_fault(path, known, types or {}, missing)
+            fault = _first_fault(path, known, types or {}, form)
         except (OSError, EOFError, UnicodeDecodeError, DataError, python_csv.Error):
             fault = None
         raise DataError(f"{path}: {fault or _readable(error, known)}") from error
 
 
-def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], missing: Sequence[str]) -> str | None:
+def _not_encoded(form: FileFormat) -> str:
+    return f"not {form.encoding.upper()}; name the encoding of the file in data.encoding, or save the file as UTF-8"
+
+
+def _csv(text: str, form: FileFormat) -> Iterator[list[str]]:
+    return iter(python_csv.reader(io.StringIO(text, newline=""), delimiter=form.separator))
+
+
+def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> str | None:
     """Read the file again, slowly, to find the faulty line, because Arrow does not count the lines of its blocks."""
-    with _opened(path) as stream:
+    with _opened(path, form) as stream:
         for line, raw in _records(io.BufferedReader(stream)):
             try:
                 text = raw.decode("utf-8-sig")
             except UnicodeDecodeError as error:
-                return f"line {line}: not UTF-8 (byte {error.start} of the line); save the file as UTF-8"
-            values = next(python_csv.reader([text]), [])
-            if not values or line == 1:
+                return f"line {line}: {_not_encoded(form)} (byte {error.start} of the line)"
+            if not text.strip("\r\n") or (line == 1 and form.header):
                 continue
             if text.count('"') % 2:
                 return f"line {line}: a quote is opened and not closed: {text.strip()[:80]}"
-            values = next(python_csv.reader(io.StringIO(text, newline="")))
+            values = next(_csv(text, form))
             if len(values) != len(known):
                 return f"line {line}: {len(values)} values, expected {len(known)}: {text.strip()[:80]}"
             for name, value in zip(known, values, strict=True):
-                if types.get(name) == NUMBER and value not in missing and not is_number(value):
+                if types.get(name) == NUMBER and numbers_of(pa.array([value]), form)[1][0].as_py():
                     return f"line {line}: column {name!r}: {value[:80]!r} is not a number. {REMEDY}"
     return None
 
@@ -253,14 +329,19 @@ def _records(lines: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
 
 def _readable(error: Exception, known: Sequence[str]) -> str:
     # Arrow counts columns from 0 ("In CSV column #3: ..."); users know them by name.
-    text = str(error).partition("\n")[0]
-    number, colon, reason = text.removeprefix("In CSV column #").partition(":")
-    if not (colon and number.isdigit() and int(number) < len(known)):
+    text, place = str(error).partition("\n")[0], _faulty_column(error)
+    if place is None or place >= len(known):
         return text
-    return f"column {known[int(number)]!r}:{reason}. {REMEDY}"
+    return f"column {known[place]!r}:{text.partition(':')[2]}. {REMEDY}"
 
 
-def _is_parquet(path: Path) -> bool:
+def _faulty_column(error: Exception) -> int | None:
+    number, colon, _ = str(error).removeprefix("In CSV column #").partition(":")
+    return int(number) if colon and number.isdigit() else None
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file is read as Parquet, by its name."""
     return path.suffix.lower() in (".parquet", ".pq")
 
 
@@ -275,7 +356,18 @@ def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _opened(path: Path, form: FileFormat) -> Iterator[Any]:
+    """Open a file as a stream of its bytes in UTF-8."""
+    with opened(path) as stream:
+        if codecs.lookup(form.encoding).name == "utf-8":
+            yield stream
+        else:
+            yield pa.transcoding_input_stream(pa.PythonFile(stream, mode="r"), form.encoding, "utf-8")
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """Open a plain, .gz or .zip file (with one member) as a stream of its unpacked bytes."""
     _require(path)
     if path.suffix.lower() != ".zip":
         with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:

@@ -8,17 +8,17 @@ import numpy.typing as npt
 Score = Callable[[npt.NDArray[np.float64]], dict[str, float]]
 
 
-def intervals(
-    score: Score, group: npt.NDArray[np.integer], samples: int, confidence: float, seed: int = 0
-) -> dict[str, tuple[float, float]]:
-    """Return the bootstrap percentile interval of each score.
+def resampled(
+    score: Score, group: npt.NDArray[np.integer], samples: int, seed: int = 0
+) -> dict[str, npt.NDArray[np.float64]]:
+    """Return each score of each bootstrap sample.
 
     Args:
         score: Function from row weights to scores by name.
-        group: The group of each row, shape (rows,).
+        group: The group of each row, shape (rows,); each group is resampled as a whole.
         samples: The number of resamples.
-        confidence: The share of the resamples inside the interval.
-        seed: The seed of the resampling; fixed, so that the same predictions give the same interval.
+        seed: The seed of the resampling; fixed, so that the same predictions give the same interval, and the scores of
+            two models on the same rows can be compared sample by sample.
 
     Source: Efron and Tibshirani, An Introduction to the Bootstrap (1993), chapter 13; with clusters as the unit.
     """
@@ -30,10 +30,16 @@ def intervals(
         times = np.bincount(random.integers(groups, size=groups), minlength=groups).astype(np.float64)
         for name, value in score(times[member]).items():
             drawn.setdefault(name, []).append(value)
+    return {name: np.asarray(values) for name, values in drawn.items()}
+
+
+def interval(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
+    """Return the percentile interval of the scores of bootstrap samples.
+
+    Args:
+        values: A score of each sample. A sample without positives or without negatives has no AUC; such NaNs are
+            ignored.
+        confidence: The share of the samples inside the interval.
+    """
     tail = (1 - confidence) / 2
-    # A resample without positives or without negatives has no AUC; such NaNs are ignored.
-    return {name: (_quantile(values, tail), _quantile(values, 1 - tail)) for name, values in drawn.items()}
-
-
-def _quantile(values: list[float], share: float) -> float:
-    return float(np.nanquantile(values, share))
+    return float(np.nanquantile(values, tail)), float(np.nanquantile(values, 1 - tail))

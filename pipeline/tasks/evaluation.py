@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.config import Evaluate
 from pipeline.tasks.task import Task
@@ -24,10 +25,12 @@ class Scores:
     Attributes:
         values: Name → score.
         intervals: Name → lower and upper end of the score's confidence interval.
+        samples: Name → the score of each bootstrap sample, shape (samples,).
     """
 
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]]
+    samples: "dict[str, npt.NDArray[np.float64]]" = field(default_factory=dict, compare=False)
 
     @classmethod
     def resampled(cls, score: "Score", groups: Any, settings: Evaluate) -> "Scores":
@@ -38,10 +41,11 @@ class Scores:
             groups: Group of each row, shape (rows,); each group is resampled as a whole.
             settings: The number of bootstrap samples and the confidence level.
         """
-        from pipeline.metrics import intervals
+        from pipeline.metrics import interval, resampled
 
-        ranges = intervals(score, groups, settings.bootstrap_samples, settings.confidence)
-        return cls(score(np.ones(len(groups))), ranges)
+        samples = resampled(score, groups, settings.bootstrap_samples)
+        ranges = {name: interval(values, settings.confidence) for name, values in samples.items()}
+        return cls(score(np.ones(len(groups))), ranges, samples)
 
     def flat(self) -> dict[str, float]:
         """Return `NAME`, `NAME_low` and `NAME_high` in one dictionary."""
@@ -77,6 +81,10 @@ class Evaluation:
 
 class EvaluationTask(Task, ABC):
     """Scores the trained network of one experiment."""
+
+    def suggestions(self) -> list[str]:
+        """Return settings to try where a simpler model is better than the network, such as `data.folds=5`."""
+        return []
 
     @abstractmethod
     def evaluate(self, folder: Path) -> Evaluation:

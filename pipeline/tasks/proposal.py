@@ -1,9 +1,11 @@
 """The interface that `new` requires of a family: configs for a user's own files."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from pipeline.config import Config
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,7 @@ class Request:
         folder: The folder where the stages will find them.
         target: The column to predict, if there is one.
         unlabelled: A table without the target, to be predicted, if there is one.
-        read_all: Whether to look at the whole file instead of its first megabytes.
+        read_all: Whether to read the whole file, however large.
     """
 
     name: str
@@ -36,12 +38,15 @@ class Proposal:
         data: Content of `conf/data/NAME.yaml`; empty if there is nothing to write yet.
         experiment: Content of `conf/experiment/NAME.yaml`.
         footnote: A line to print after the configs are written.
+        check: Called with the configuration as the stages read it, before anything is written; raises DataError if it
+            is not the proposed one.
     """
 
     report: str
     data: str = ""
     experiment: str = ""
     footnote: str = ""
+    check: Callable[[Config], None] | None = None
 
 
 class Proposer(ABC):

@@ -54,6 +54,19 @@ class EvaluateTable(EvaluationTask):
             DIAGONALS,
         )
 
+    def suggestions(self) -> list[str]:
+        """Return settings that often help; see docs/experiments.md."""
+        config, tried = self.config, []
+        if config.data.folds == 1 and config.data.split in ("group", "random"):
+            tried.append("data.folds=5")
+        if self.schema.categorical and not config.model.target_statistics:
+            tried.append("model.target_statistics=true")
+        if len(self.schema.categorical) > 1 and config.model.crosses == "none" and not config.model.cross_columns:
+            tried.append("model.crosses=pairs")
+        if self.schema.numeric and config.model.numeric_encoding == "concat":
+            tried.append("model.numeric_encoding=piecewise")
+        return tried
+
     def _validation_outputs(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
         """Return validation rows and outputs; with folds, all rows, each predicted by the network not trained on it."""
         from pipeline.models import members_of

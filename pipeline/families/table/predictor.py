@@ -103,7 +103,9 @@ class TablePredictor(Predictor):
             "classes": schema.classes,
             "outputs": [column.name for column in self.kind.columns() if column.is_number],
             "columns": layout.features,
-            "missing": layout.missing,
+            "missing": list(layout.format.missing),
+            "missing_numbers": list(layout.format.missing_numbers),
+            "decimal": layout.format.decimal,
             "categorical": [{"name": column.name, "categories": column.categories} for column in schema.categorical],
             "numeric": [{"name": column.name, "mean": column.mean, "std": column.std} for column in schema.numeric],
             "calendars": [
@@ -135,7 +137,7 @@ class TablePredictor(Predictor):
         return self._write(source, output, [id_column] if id_column else [], {self.schema.target: first})
 
     def batches(self, source: Path, size: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        table = self._table(header(source), source.as_posix())
+        table = self._table(header(source, self.schema.layout.format), source.as_posix())
         buffer: dict[str, npt.NDArray[Any]] = {}
         for batch, indices, numbers in stream(source, table):
             new = self._inputs(table, batch.num_rows, indices, numbers)
@@ -250,7 +252,7 @@ class TablePredictor(Predictor):
         return [UNKNOWN, *(f"{value * column.std + column.mean:g}" for value in known)]
 
     def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
-        table = self._table(header(source), source.as_posix())
+        table = self._table(header(source, self.schema.layout.format), source.as_posix())
         names = list(keep) or [ROW]
         first = [(name, pa.string() if keep else pa.int64()) for name in names]
         schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])

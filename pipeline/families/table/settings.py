@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field, PlainValidator
 
 from pipeline.config.sections import Fraction, Name, Positive, Rate, Section, Source, Train
 
@@ -17,6 +17,14 @@ MONITORS_OF: dict[str, dict[str, bool]] = {
 CalendarPart = Literal["year", "month", "day", "weekday", "day_of_year", "week", "hour", "days"]
 NumericEncoding = Literal["none", "concat", "wide", "bin", "piecewise", "periodic"]
 Columns = Annotated[list[str], Field(min_length=1)]
+
+
+def _encoding(name: str) -> str:
+    try:
+        "".encode(name)
+    except LookupError:
+        raise ValueError("must be an encoding that Python knows, such as utf-8, cp1252 or utf-16") from None
+    return name
 
 
 class TableSource(Source):
@@ -54,7 +62,12 @@ class TableData(Section):
     main_file: str
     unlabelled: str | None
     joins: list[Join]
+    separator: Annotated[str, Field(min_length=1, max_length=1)]
+    decimal: Literal[".", ","]
+    encoding: Annotated[str, AfterValidator(_encoding)]
+    header: bool
     missing: list[str]
+    missing_numbers: list[str]
     target: Annotated[str, Field(min_length=1)]
     problem_type: Literal["auto", "binary", "multiclass", "regression"]
     positive_at_least: float | None
@@ -74,7 +87,12 @@ class TableData(Section):
 
     def contradictions(self) -> list[str]:
         """Return a message for each setting that contradicts another."""
-        return [*self._files(), *self._columns(), *self._split()]
+        return [*self._format(), *self._files(), *self._columns(), *self._split()]
+
+    def _format(self) -> list[str]:
+        if self.decimal == self.separator:
+            return [f"decimal: {self.decimal!r} separates the values already (data.separator)"]
+        return []
 
     def _files(self) -> list[str]:
         required = [
@@ -90,7 +108,7 @@ class TableData(Section):
         ]
 
     def _columns(self) -> list[str]:
-        faults = [f"numeric: {name!r} is categorical too" for name in self.numeric if name in self.categorical]
+        faults = []
         for key, names in (("categorical", self.categorical), ("numeric", self.numeric)):
             faults += [f"{key}: {name!r} is listed twice" for name in sorted(set(names)) if names.count(name) > 1]
             if self.target in names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +13,32 @@ import numpy as np
 from pipeline.families.table.data.crossing import read_crosses, with_crosses
 from pipeline.portable.errors import BundleError, list_of
 
+UNIT, BLANKS = "[$€£¥₹%]?", "[ \u00a0\u202f]*"
+EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})")
+"""A date without dashes."""
+
+
+def _number(text: str, decimal: str) -> float:
+    """Read a text as `numbers_of` in pipeline/data/file_format.py does.
+
+    Raises:
+        ValueError: It is not a number.
+    """
+    mark, grouping = (r"\.", ",") if decimal == "." else (",", r"\.")
+    if not (decimal == "," and "." in text) and "_" not in text:  # only Python accepts 1_000
+        try:
+            return float(text.replace(",", ".") if decimal == "," else text)
+        except ValueError:
+            pass
+    grouped = rf"\d{{1,3}}(?:[ \u00a0\u202f'’]\d{{3}})+|\d{{1,3}}(?:{grouping}\d{{3}})+"
+    parts = re.fullmatch(
+        rf"{UNIT}{BLANKS}([+-]?){BLANKS}{UNIT}{BLANKS}(\d+|{grouped}|)((?:{mark}\d*)?){BLANKS}{UNIT}", text, re.ASCII
+    )
+    if parts is None or not re.search(r"\d", text):
+        raise ValueError(text)
+    sign, whole, fraction = parts.groups()
+    return float(sign + re.sub(r"\D", "", whole) + fraction.replace(",", "."))
+
 
 def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
     """Return the date of one text (2013-12-31, or 2013-12-31 23 … if the hour is a part) or of year, month and day."""
@@ -19,7 +46,8 @@ def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
         if len(texts) == 3:
             year, month, day_of_month = (int(text) for text in texts)
             return datetime(year, month, day_of_month)
-        day, hour = texts[0][:10], texts[0][11:13] if "hour" in parts else ""
+        text = "-".join(eight.groups()) if (eight := EIGHT_DIGITS.fullmatch(texts[0])) else texts[0]
+        day, hour = text[:10], text[11:13] if "hour" in parts else ""
         return datetime.strptime(f"{day} {hour or '00'}", "%Y-%m-%d %H")
     except ValueError as error:
         raise BundleError(f"expected a date like 2013-12-31, received {' '.join(texts)!r}") from error
@@ -50,6 +78,7 @@ class RowReader:
         self.classes: list[str] = facts["classes"]
         """Values of the target; empty for a regression."""
         self._missing, self._crosses = set(facts["missing"]), read_crosses(folder)
+        self._missing_numbers = set(facts["missing_numbers"])
         self._codes = [
             (column["name"], {category: code for code, category in enumerate(column["categories"], start=1)})
             for column in facts["categorical"]
@@ -98,7 +127,7 @@ class RowReader:
     def _text(self, value: Any) -> str | None:
         if value is None or (isinstance(value, float) and value != value):
             return None
-        text = str(value).lower() if isinstance(value, bool) else str(value)  # as Arrow writes booleans
+        text = str(value).lower() if isinstance(value, bool) else str(value).strip()  # as Arrow writes booleans
         return None if text in self._missing else text
 
     def _code(self, value: Any, numbers: Mapping[str, int]) -> int:
@@ -111,8 +140,10 @@ class RowReader:
 
     def _number(self, value: Any, name: str) -> float:
         text = self._text(value)
+        if text is None or text in self._missing_numbers:
+            return float("nan")
         try:
-            number = float("nan") if text is None else float(text.replace("_", "?"))  # only Python accepts 1_000
+            number = _number(text, self._facts["decimal"] if isinstance(value, str) else ".")
         except ValueError as error:
             raise BundleError(f"{name}: expected a number, received {value!r}") from error
         return number if np.isfinite(number) else float("nan")

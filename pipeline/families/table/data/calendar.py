@@ -18,6 +18,8 @@ PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "days": lambda times: times.cast(pa.date32()).cast(pa.int32()),
 }
 """Part → kernel over timestamps. Monday is weekday 0; weeks are ISO weeks; `days` counts days since 1970-01-01."""
+YEARS = 1900, 2100
+"""First and last year of dates that are guessed from eight digits."""
 
 
 def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> pa.Array | pa.ChunkedArray:
@@ -25,16 +27,21 @@ def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> p
 
     Args:
         table: A table that holds `columns` as text.
-        columns: One column of dates (ISO 8601), or three columns: year, month, day.
+        columns: One column of dates (ISO 8601, or 20131231), or three columns: year, month, day.
         parts: Keys of `PARTS`.
     """
     if len(columns) == 1:
         column = table[columns[0]].cast(pa.string())
-        return pc.replace_substring(pc.utf8_slice_codeunits(column, 0, 13 if "hour" in parts else 10), "T", " ")
+        return _shortened(column, 13 if "hour" in parts else 10)
     if len(columns) != 3:
         raise DataError(f"data.calendar: expected one date column or year, month, day; received {list(columns)}")
     padded = [pc.utf8_lpad(table[c].cast(pa.string()), width, "0") for c, width in zip(columns, (4, 2, 2), strict=True)]
     return pc.binary_join_element_wise(*padded, "-")
+
+
+def _shortened(texts: pa.Array | pa.ChunkedArray, length: int) -> pa.Array | pa.ChunkedArray:
+    dashed = pc.replace_substring_regex(texts, r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
+    return pc.replace_substring(pc.utf8_slice_codeunits(dashed, 0, length), "T", " ")
 
 
 def timestamps(texts: pa.Array) -> pa.Array:
@@ -53,7 +60,7 @@ def timestamps(texts: pa.Array) -> pa.Array:
 def is_date(text: str) -> bool:
     """Return whether `timestamps` accepts a text."""
     try:
-        timestamps(pc.replace_substring(pc.utf8_slice_codeunits(pa.array([text]), 0, 13), "T", " "))
+        year = timestamps(_shortened(pa.array([text]), 13))[0].as_py().year
     except DataError:
         return False
-    return len(text) >= 10
+    return len(text) >= 10 or (len(text) == 8 and YEARS[0] <= year <= YEARS[1])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.config import no_such
 from pipeline.data import DataError, header, sample
+from pipeline.data.file_format import FileFormat
 from pipeline.families.table.data.audit import Audit
 from pipeline.families.table.data.guessing import Guess, guess
 from pipeline.families.table.data.holdout import Holdout
@@ -15,8 +16,15 @@ from pipeline.families.table.data.schema import Schema
 from pipeline.families.table.data.targets import Target
 from pipeline.families.table.settings import TableData
 
+SAMPLED_CELLS = 500_000
+"""Number of values from which kinds are guessed."""
 CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
 """Calendar features of an inferred date column; `hour` is added if the dates have a time of day."""
+
+
+def format_of(data: TableData) -> FileFormat:
+    """Return how the files are written."""
+    return FileFormat(data.separator, data.decimal, data.encoding, data.header, data.missing, data.missing_numbers)
 
 
 def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
@@ -29,6 +37,7 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
     Raises:
         DataError: No file has a column that the section names, or no feature is left.
     """
+    form = format_of(data)
     derived = [Derived(date.name, date.columns, date.parts) for date in data.calendar]
     dropped = {*data.drop} | {name for date in derived if {*data.drop} & {*date.columns} for name in date.produced}
     categorical = [name for name in data.categorical if name not in dropped]
@@ -41,8 +50,8 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
             for column in _open_columns(data, guesses):
                 _place(column, {*guesses}, categorical, numeric, derived)
     elif data.drop:
-        sides = [join.prefix + name for join in data.joins for name in header(folder / join.file)]
-        known = [*header(folder / data.main_file), *sides, *(name for date in derived for name in date.produced)]
+        sides = [join.prefix + name for join in data.joins for name in header(folder / join.file, form)]
+        known = [*header(folder / data.main_file, form), *sides, *(name for date in derived for name in date.produced)]
         if absent := [name for name in data.drop if name not in known]:
             raise DataError(f"data.drop: {data.main_file} in {folder}: no column {no_such(absent, known)}")
     if not categorical and not numeric:
@@ -56,7 +65,7 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         numeric=numeric,
         labels=[*data.split_by, *([] if is_amount else [data.target])],
         amounts=[data.target] if is_amount else [],
-        missing=data.missing,
+        format=form,
         id=data.id,
         unlabelled=data.unlabelled,
     )
@@ -86,12 +95,13 @@ def guesses_of(data: TableData, folder: Path) -> dict[str, Guess]:
     Raises:
         DataError: No file has a column that the section names.
     """
-    rows = sample(folder / data.main_file, data.missing)
-    guesses = {name: guess(name, rows[name]) for name in rows.column_names}
+    form = format_of(data)
+    rows, _ = sample(folder / data.main_file, form, SAMPLED_CELLS)
+    guesses = {name: guess(name, rows[name], form) for name in rows.column_names}
     for join in data.joins:
-        side = sample(folder / join.file, data.missing)
+        side, _ = sample(folder / join.file, form, SAMPLED_CELLS)
         names = [name for name in side.column_names if name not in join.key]
-        guesses |= {join.prefix + name: guess(join.prefix + name, side[name]) for name in names}
+        guesses |= {join.prefix + name: guess(join.prefix + name, side[name], form) for name in names}
     produced = {name for date in data.calendar for name in Derived(date.name, date.columns, date.parts).produced}
     named = {data.target, *data.drop, *data.categorical, *data.numeric, *([data.id] if data.id else [])}
     absent = sorted(named - produced - set(guesses))
@@ -151,5 +161,5 @@ def _place(
     elif column.kind == "numeric":
         numeric.append(column.name)
     else:
-        reason = "a different value in every row" if column.kind == "id" else "no value"
+        reason = {"id": "a different value in every row", "text": "mostly different texts"}.get(column.kind, "no value")
         print(f"preprocess: column {column.name!r} left out: {reason} in the sample (list it in data.drop to confirm)")

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
+from pipeline.data.file_format import FileFormat, numbers_of
+from pipeline.data.reading import REMEDY
 from pipeline.families.table.data.counting import Index, distinct
 from pipeline.families.table.data.parts import TextPart
 from pipeline.families.table.data.schema import Categorical, Numeric
@@ -98,20 +100,18 @@ def codes_of(values: pa.Array, column: Categorical) -> Codes:
     return np.append(codes, np.int32(0))[places]
 
 
-def floats(values: pa.Array | pa.ChunkedArray, name: str) -> Floats:
-    """Return values as numbers, NaN where missing or infinite.
+def floats(values: pa.Array | pa.ChunkedArray, name: str, form: FileFormat) -> Floats:
+    """Return values as numbers, NaN where missing or infinite; texts are read as in `numbers_of`.
 
     Raises:
         DataError: A text is not a number.
     """
-    try:
-        if pa.types.is_dictionary(values.type):
-            values = values.cast(pa.string())
-        numbers: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid as error:
-        raise DataError(
-            f"column {name!r}: {error}. Move it to data.categorical, or list the value in data.missing."
-        ) from error
+    if not pa.types.is_primitive(values.type):
+        texts = values.cast(pa.string())
+        values, unreadable = numbers_of(texts, form)
+        if pc.any(unreadable).as_py():
+            raise DataError(f"column {name!r}: {texts.filter(unreadable)[0].as_py()!r} is not a number. {REMEDY}")
+    numbers: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
@@ -123,6 +123,7 @@ class Encoder:
         numeric: Columns to encode as numbers.
         parts: Parts that features come from, by name; features of no part are given as numbers of the rows.
         owners: Feature → name of its part.
+        form: How texts are read as numbers.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class Encoder:
         numeric: Sequence[Numeric],
         parts: Mapping[str, TextPart],
         owners: Mapping[str, str],
+        form: FileFormat,
     ) -> None:
         self._widths = len(categorical), len(numeric)
         self._codes: dict[str, tuple[list[int], Codes]] = {}
@@ -149,7 +151,7 @@ class Encoder:
                     chosen,
                     _lookup(
                         [
-                            standardised(floats(part.values(numeric[i].name), numeric[i].name), numeric[i])
+                            standardised(floats(part.values(numeric[i].name), numeric[i].name, form), numeric[i])
                             for i in chosen
                         ],
                         np.float32(np.nan),

@@ -1,18 +1,46 @@
 """Guess the kind of a column from a sample of its values."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.file_format import UNITS, FileFormat, numbers_of
 from pipeline.families.table.data.calendar import is_date
+from pipeline.families.table.data.counting import Counts, counts, distinct
+from pipeline.families.table.data.encoding import Floats
 
 FEW = 32
 """Largest number of distinct whole numbers that are taken as categories, such as grades, months or codes."""
 GAPS = 4
 """Average gap between whole numbers below which they are taken as consecutive row numbers."""
 CHECKED = 200
-"""Number of distinct values that are examined to recognise a date."""
+"""Number of distinct values that are examined to recognise a date, or free text."""
+STRAYS, STRAY_ROWS = 20, 0.1
+"""Number of different texts, and share of the rows, that may be no numbers in a column of numbers."""
+PLACEHOLDERS = {
+    "",
+    "?",
+    "-",
+    "--",
+    ".",
+    "*",
+    "na",
+    "n/a",
+    "#n/a",
+    "nan",
+    "null",
+    "(null)",
+    "none",
+    "nil",
+    "\\n",
+    "missing",
+}
+"""Texts that usually stand for a missing value, in lower case."""
+WORDS = 2
+"""Mean number of words from which on a column of mostly different values is free text."""
 
 
 @dataclass(frozen=True)
@@ -21,13 +49,17 @@ class Guess:
 
     Attributes:
         name: Name of the column.
-        kind: `categorical`, `numeric`, `date`, `id` (a different value in every row) or `empty` (no value at all).
+        kind: `categorical`, `numeric`, `date`, `text` (mostly different texts of several words), `id` (a different
+            value in every row) or `empty` (no value at all).
         distinct: Number of distinct values in the sample.
         missing: Number of rows without a value in the sample.
         rows: Number of rows in the sample.
         examples: The most frequent values.
         has_hours: Whether it is a date with a time of day.
         is_amount: Whether it is a number and not a code: it has many distinct values, or fractions.
+        is_whole: Whether all its values are whole numbers.
+        most_frequent: Share of the rows with a value that have the most frequent one.
+        strays: Text → number of rows, for texts that are no numbers, or no dates, in a column of them.
     """
 
     name: str
@@ -36,47 +68,93 @@ class Guess:
     missing: int
     rows: int
     examples: list[str]
-    has_hours: bool
-    is_amount: bool
+    has_hours: bool = False
+    is_amount: bool = False
+    is_whole: bool = False
+    most_frequent: float = 0.0
+    strays: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def present(self) -> int:
+        """Number of rows with a value."""
+        return self.rows - self.missing
 
 
-def guess(name: str, column: pa.ChunkedArray) -> Guess:
+def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
     """Guess the kind of a column of text."""
-    present = column.drop_null()
-    counts = pc.value_counts(present)
-    counts = counts.take(pc.sort_indices(counts.field("counts"), sort_keys=[("", "descending")]))
-    values = counts.field("values")
-    numbers = _numbers(values)
-    is_amount = numbers is not None and (len(values) > FEW or not _are_whole(numbers))
-    first = values.slice(0, CHECKED).to_pylist()
-    is_dated = numbers is None and bool(first) and all(is_date(text) for text in first)
+    texts, uses, missing = _values(column)
+    rows, present = len(column), len(column) - missing
+    first = texts.slice(0, CHECKED).to_pylist()
+    examples = first[:5]
     if not first:
-        kind = "empty"
-    elif is_dated:
-        kind = "date"
-    elif len(values) == len(column) > FEW and (numbers is None or _are_counted(numbers)):
+        return Guess(name, "empty", 0, missing, rows, examples)
+    most_frequent = float(uses[0] / present)
+    placeholders = {text: int(count) for text, count in zip(first, uses, strict=False) if text.lower() in PLACEHOLDERS}
+    dates = [text for text in first if text not in placeholders]
+    if dates and all(is_date(text) for text in dates):
+        hours = any(len(text) > 12 and text[11:13] != "00" for text in dates)
+        return Guess(
+            name, "date", len(texts), missing, rows, examples, hours, most_frequent=most_frequent, strays=placeholders
+        )
+    numbers, strays = _numbers(texts, uses, form)
+    if numbers is None:
+        kind = "categorical"
+        if len(texts) > max(FEW, present / 2) and np.mean([len(text.split()) for text in first]) >= WORDS:
+            kind = "text"
+        elif len(texts) == rows > FEW:
+            kind = "id"
+        return Guess(name, kind, len(texts), missing, rows, examples, most_frequent=most_frequent)
+    is_whole = bool((numbers == np.rint(numbers)).all())
+    is_amount = len(numbers) > FEW or not is_whole
+    kind = "numeric" if is_amount else "categorical"
+    if len(texts) == rows > FEW and not strays and _are_counted(numbers):
         kind = "id"
-    else:
-        kind = "numeric" if is_amount else "categorical"
-    hours = is_dated and any(len(text) > 12 and text[11:13] != "00" for text in first)
-    return Guess(name, kind, len(values), len(column) - len(present), len(column), first[:5], hours, is_amount)
+    return Guess(
+        name,
+        kind,
+        len(texts),
+        missing,
+        rows,
+        examples,
+        is_amount=is_amount,
+        is_whole=is_whole,
+        most_frequent=most_frequent,
+        strays=strays if is_amount else {},
+    )
 
 
-def _numbers(values: pa.Array) -> pa.Array | None:
+def _values(column: pa.ChunkedArray) -> tuple[pa.Array, Counts, int]:
+    """Return the distinct texts, the most frequent first, the rows of each, and the number of rows without a value."""
+    chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    texts, places = distinct(chunk)
+    uses = counts(places, len(texts))
+    order = np.argsort(-uses, kind="stable")[: int((uses > 0).sum())]
+    return texts.take(pa.array(order)), uses[order], len(chunk) - int(uses.sum())
+
+
+def _numbers(texts: pa.Array, uses: Counts, form: FileFormat) -> tuple[Floats | None, dict[str, int]]:
+    """Return the finite numbers among the texts of a column of numbers, else None; and the texts that are no numbers.
+
+    Few texts may be no numbers. Where most numbers have no unit, those with one count as such: 45% is not 45 then.
+    """
     # 007 is a code, not the number 7.
-    if pc.any(pc.match_substring_regex(values, r"^-?0\d")).as_py():
-        return None
-    try:
-        return values.cast(pa.float64())
-    except pa.ArrowInvalid:
-        return None
+    if pc.any(pc.match_substring_regex(texts, r"^-?0\d")).as_py():
+        return None, {}
+    values, unreadable = numbers_of(texts, form)
+    faulty = unreadable.to_numpy(zero_copy_only=False).astype(bool)
+    with_unit = pc.match_substring_regex(texts, f"[{UNITS}]").to_numpy(zero_copy_only=False).astype(bool)
+    if uses[with_unit].sum() < uses.sum() / 2:
+        faulty |= with_unit
+    strays: dict[str, int] = dict(zip(texts.filter(pa.array(faulty)).to_pylist(), uses[faulty].tolist(), strict=True))
+    numbers = values.fill_null(np.nan).to_numpy(zero_copy_only=False)[~faulty]
+    numbers = numbers[np.isfinite(numbers)]
+    unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
+    if not len(numbers) or len(strays) > STRAYS or unusual > STRAY_ROWS * uses.sum():
+        return None, {}
+    return numbers, strays
 
 
-def _are_counted(numbers: pa.Array) -> bool:
+def _are_counted(numbers: npt.NDArray[np.float64]) -> bool:
     # Numbers that were assigned consecutively; distinct amounts have wider gaps.
-    least, most = pc.min_max(numbers).values()
-    return _are_whole(numbers) and most.as_py() - least.as_py() < GAPS * len(numbers)
-
-
-def _are_whole(numbers: pa.Array) -> bool:
-    return bool(pc.all(pc.equal(numbers, pc.round(numbers))).as_py())
+    is_whole = bool((numbers == np.rint(numbers)).all())
+    return is_whole and float(numbers.max() - numbers.min()) < GAPS * len(numbers)

@@ -66,6 +66,13 @@ class HeldOut:
     fold: Folds
     words: str
 
+    def with_fold(self, number: int) -> Splits:
+        """Return the splits with another fold as the validation split."""
+        split = self.split.copy()
+        learned = self.fold != DROPPED
+        split[learned] = np.where(self.fold[learned] == number, SPLITS.index("val"), SPLITS.index("train"))
+        return split
+
 
 def hold_out(raw: RawRows, known: npt.NDArray[np.bool_], holdout: Holdout) -> HeldOut:
     """Return the group, split and fold of each row.

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
+from pipeline.data.file_format import FileFormat
+
 
 @dataclass(frozen=True)
 class Side:
@@ -40,7 +42,7 @@ class Layout:
         numeric: Features taken as numbers.
         labels: Columns read as text that are not features: group names, a target of classes.
         amounts: Columns read as numbers that are not features: a target that is an amount.
-        missing: Texts that mean null.
+        format: How the files are written.
         id: Name of the column that identifies a row, if there is one; it is not a feature.
         unlabelled: Name of the file of rows without a target, if there is one.
     """
@@ -52,7 +54,7 @@ class Layout:
     numeric: Sequence[str]
     labels: Sequence[str]
     amounts: Sequence[str]
-    missing: Sequence[str]
+    format: FileFormat
     id: str | None
     unlabelled: str | None
 
@@ -60,7 +62,7 @@ class Layout:
     def from_dict(cls, content: Mapping[str, Any]) -> Self:
         """Build a layout from the output of `dataclasses.asdict`."""
         sides, derived = [Side(**s) for s in content["sides"]], [Derived(**d) for d in content["derived"]]
-        return cls(**{**content, "sides": sides, "derived": derived})
+        return cls(**{**content, "sides": sides, "derived": derived, "format": FileFormat(**content["format"])})
 
     @property
     def inputs(self) -> list[str]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.data.reading import header
-from pipeline.data.splits import DROPPED, SPLITS, Splits
+from pipeline.data.splits import DROPPED, SPLITS
 from pipeline.families.table.data.audit import Audit, audit
 from pipeline.families.table.data.counting import Counts, Index, counts
 from pipeline.families.table.data.encoding import Encoder, fit_categorical, fit_numeric
@@ -63,7 +63,7 @@ def prepare(
         DataError: The target has only one class, a split is empty, a column has no values, or a file is corrupt.
     """
     path = folder / layout.main
-    table = Table(layout, folder, header(path), path.as_posix(), labelled=True)
+    table = Table(layout, folder, header(path, layout.format), path.as_posix(), labelled=True)
     with new_folder(out) as scratch:
         raw = RawRows(path, table, scratch / ".columns")
         answers = answers_of(raw, target)
@@ -72,7 +72,7 @@ def prepare(
         group, split = held.group, held.split
         for number in range(holdout.folds):
             fold = number + 1 if holdout.folds > 1 else 0
-            refuse_lost_classes(answers, _with_fold(held, number), fold, target.column, path)
+            refuse_lost_classes(answers, held.with_fold(number), fold, target.column, path)
         # With several folds, each row is a training row of some network.
         learned = split == SPLITS.index("train") if holdout.folds == 1 else held.fold != DROPPED
         categorical, numeric = _fitted(raw, learned, min_count)
@@ -97,18 +97,10 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, held, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
-        report = audit(raw, schema, answers, split, groups, holdout, scratch / ".unlabelled")
+        report = audit(raw, schema, answers, held, groups, holdout, scratch / ".unlabelled")
         for name in (".columns", ".unlabelled"):
             shutil.rmtree(scratch / name, ignore_errors=True)
     return schema, report
-
-
-def _with_fold(held: HeldOut, number: int) -> Splits:
-    """Return the splits with another fold as the validation split."""
-    split = held.split.copy()
-    learned = held.fold != DROPPED
-    split[learned] = np.where(held.fold[learned] == number, SPLITS.index("val"), SPLITS.index("train"))
-    return split
 
 
 def _fitted(raw: RawRows, train: npt.NDArray[np.bool_], min_count: int) -> tuple[list[Categorical], list[Numeric]]:

@@ -63,7 +63,7 @@ class RawRows:
         """Return a column as numbers, one per row, NaN where missing."""
         if name in self.numbers:
             return self.numbers[name].read()
-        numbers: Floats = np.append(floats(self.values(name), name), np.nan)[self.index(name)]
+        numbers: Floats = np.append(floats(self.values(name), name, self.table.layout.format), np.nan)[self.index(name)]
         return numbers
 
     def values(self, name: str) -> pa.Array:
@@ -85,7 +85,7 @@ class RawRows:
         """Return the numbers of the chosen rows: distinct numbers with their counts, or one per row and None."""
         if name in self.numbers:
             return self.numbers[name].read()[chosen], None
-        return floats(self.values(name), name), uses[self.table.owners[name]]
+        return floats(self.values(name), name, self.table.layout.format), uses[self.table.owners[name]]
 
     def block(self, start: int, count: int, order: npt.NDArray[Any]) -> tuple[dict[str, Index], dict[str, Floats]]:
         """Return indices by part and plain numbers by column of a block of rows, in the given order."""

@@ -53,7 +53,7 @@ class Schema(StoredSchema):
         dropped_without_target: Number of rows dropped because they have no target.
     """
 
-    FORMAT: ClassVar[int] = 5
+    FORMAT: ClassVar[int] = 6
     TASK: ClassVar[str] = "table"
     kind: str
     target: str

@@ -66,11 +66,11 @@ class Table:
             RowError: A part rejects a value.
         """
         indices = {key: part.index(batch) for key, part in self.parts.items()}
-        return indices, {name: floats(batch[name], name) for name in self.numbers}
+        return indices, {name: floats(batch[name], name, self.layout.format) for name in self.numbers}
 
     def encoder(self, categorical: Sequence[Any], numeric: Sequence[Any]) -> Encoder:
         """Return an encoder for the indices assigned since the last `reset`."""
-        return Encoder(categorical, numeric, self.parts, self.owners)
+        return Encoder(categorical, numeric, self.parts, self.owners, self.layout.format)
 
 
 def stream(
@@ -81,7 +81,7 @@ def stream(
     used = {*table.columns, *table.keys}
     columns = list(dict.fromkeys([*table.columns, *table.keys, *keep]))
     plain = [name for name in keep if name not in used]
-    for batch in batches(path, columns, set(table.numbers) - set(keep), table.layout.missing, plain):
+    for batch in batches(path, columns, set(table.numbers) - set(keep), table.layout.format, plain):
         try:
             indices, numbers = table.index(batch)
         except RowError as error:
@@ -98,7 +98,7 @@ def _side_parts(
         present = [name for name in wanted if name.startswith(side.prefix) and name in known]
         if joined and (present or not (folder / side.file).is_file()):
             continue
-        columns = header(folder / side.file)
+        columns = header(folder / side.file, layout.format)
         faults = [
             f"{file}: no column {no_such([key], names)}; {side.file} is joined on it"
             for file, names in ((layout.main, known), (side.file, columns))
@@ -118,7 +118,7 @@ def _side_parts(
 
 def _side_part(layout: Layout, folder: Path, side: Side, names: Sequence[str]) -> SidePart:
     numbers = [name for name in names if side.prefix + name in layout.numbers]
-    table = read(folder / side.file, [*side.key, *names], numbers, layout.missing)
+    table = read(folder / side.file, [*side.key, *names], numbers, layout.format)
     table = table.rename_columns([*side.key, *(side.prefix + name for name in names)])
     for date in layout.derived:
         if set(date.columns) <= set(table.column_names):

@@ -4,6 +4,8 @@ export class RowError extends Error {}
 
 const DAY = 86_400_000;
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
+const UNIT = "[$€£¥₹%]?";
+const BLANKS = "[ \\u00a0\\u202f]*";
 
 const PARTS = {
   year: (date) => date.getUTCFullYear(),
@@ -32,10 +34,24 @@ function weekOf(date) {
   return Math.ceil(dayOfYear(midnight(date.getUTCFullYear(), date.getUTCMonth() + 1, days)) / 7);
 }
 
+// As _number of the reader in Python: 1,234.5, € 3 and 45% are numbers; NaN for a text that is none.
+function numberOf(text, decimal) {
+  if (!(decimal === "," && text.includes("."))) {
+    const plain = decimal === "," ? text.replaceAll(",", ".") : text;
+    if (NUMBER.test(plain)) return Number(plain);
+  }
+  const [mark, grouping] = decimal === "." ? ["\\.", ","] : [",", "\\."];
+  const grouped = `\\d{1,3}(?:[ \\u00a0\\u202f'’]\\d{3})+|\\d{1,3}(?:${grouping}\\d{3})+`;
+  const number = `([+-]?)${BLANKS}${UNIT}${BLANKS}(\\d+|${grouped}|)((?:${mark}\\d*)?)`;
+  const parts = new RegExp(`^${UNIT}${BLANKS}${number}${BLANKS}${UNIT}$`).exec(text);
+  if (!parts || !/\d/.test(text)) return NaN;
+  return Number(parts[1] + parts[2].replaceAll(/\D/g, "") + parts[3].replace(",", "."));
+}
+
 function momentOf(texts, parts) {
   const parsed = texts.length === 3
     ? texts.map((text) => /^\s*([+-]?\d+)\s*$/.exec(text)?.[1])
-    : /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10))?.slice(1);
+    : (/^(\d{4})(\d{2})(\d{2})$/.exec(texts[0]) ?? /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10)))?.slice(1);
   const hour = texts.length === 1 && parts.includes("hour") ? texts[0].slice(11, 13) || "0" : "0";
   const [year, month, day] = (parsed ?? []).map(Number);
   const date = midnight(year, month, day);
@@ -53,6 +69,7 @@ export class Rows {
     this.network = networks.network;
     this.facts = facts;
     this.missing = new Set(facts.missing);
+    this.missingNumbers = new Set(facts.missing_numbers);
     this.codes = facts.categorical.map((column) => new Map(column.categories.map((category, index) => [category, index + 1])));
   }
 
@@ -84,17 +101,16 @@ export class Rows {
   }
 
   text(value) {
-    const text = value === undefined || value === null ? null : String(value);
+    const text = value === undefined || value === null ? null : String(value).trim();
     return text === null || this.missing.has(text) ? null : text;
   }
 
   number(value, name) {
     const text = this.text(value);
-    if (text === null) return NaN;
-    if (/^[+-]?(inf(inity)?|nan)$/i.test(text.trim())) return NaN;
-    // Number() would accept 0x10, which Python does not.
-    if (!NUMBER.test(text.trim())) throw new RowError(`${name}: expected a number, received “${text}”.`);
-    const number = Number(text);
+    if (text === null || this.missingNumbers.has(text)) return NaN;
+    if (/^[+-]?(inf(inity)?|nan)$/i.test(text)) return NaN;
+    const number = numberOf(text, typeof value === "string" ? this.facts.decimal : ".");
+    if (Number.isNaN(number)) throw new RowError(`${name}: expected a number, received “${text}”.`);
     return Number.isFinite(number) ? number : NaN;
   }
 }

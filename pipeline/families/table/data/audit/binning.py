@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.file_format import FileFormat
 from pipeline.families.table.data.counting import Index, distinct
 from pipeline.families.table.data.encoding import floats, standardised
 from pipeline.families.table.data.schema import Numeric
@@ -49,14 +50,14 @@ class NumberBinner(Binner):
 
     kind = "numeric"
 
-    def __init__(self, column: Numeric) -> None:
-        self._column = column
+    def __init__(self, column: Numeric, form: FileFormat) -> None:
+        self._column, self._form = column, form
         self._edges = np.unique(np.array(column.quantiles[1:], dtype=np.float32))
         self.size = len(self._edges) + 2
 
     def bin_indices(self, values: pa.Array) -> Index:
         """Return the bin index of each value."""
-        numbers = floats(values, self._column.name)
+        numbers = floats(values, self._column.name, self._form)
         bins = np.searchsorted(self._edges, standardised(numbers, self._column), side="left") + 1
         bins[np.isnan(numbers)] = 0
         return bins.astype(np.int32)

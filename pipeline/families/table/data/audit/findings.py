@@ -6,16 +6,18 @@ from dataclasses import dataclass
 from pipeline.families.table.data.audit.audit import Audit
 from pipeline.families.table.data.audit.columns import ColumnAudit
 
-ALONE = 0.85
-"""AUC of a single column from which on it predicts nearly everything; few legitimate columns do."""
-DETERMINED = 0.99
-"""Share of rows that one column alone predicts correctly, provided that at most a tenth of the errors remain."""
+ALONE = 0.94
+"""AUC of a single column, by the lower end of its interval, from which on it predicts nearly everything."""
+DETERMINED, DETERMINED_AT_LEAST = 0.99, 0.975
+"""Share of rows that one column alone predicts correctly, and the lower end of the share's interval, provided that at
+most a tenth of the errors remain."""
+MOST = 0.5
+"""Share of the rows that have the most frequent value from which on a column does not divide the rows into groups."""
 CONSTANT = 0.5
 """Share of a column's values with one class only, corrected for chance."""
-REPEATED = 30
-"""Values with several rows that a column needs to count as names, of persons or shops.
-
-A column with fewer that predicts the target counts as the target itself.
+REPEATED, REPEATED_ALONE = 30, 100
+"""Values with several rows that a column needs to count as names, of persons or shops: if most have one class each, and
+if they predict the target. A column with fewer counts as the target itself.
 """
 SHARED = 0.2
 """Share of held-out rows whose value occurs in training, from which on such values are a shortcut."""
@@ -31,7 +33,7 @@ class Finding:
     """A warning.
 
     Attributes:
-        kind: One of leak, group, doubles, ids, unseen, drift and constant.
+        kind: One of leak, group, split, doubles, ids, unseen, drift and constant.
         subject: The column, split or file that the warning is about.
         text: The problem and what to do about it.
     """
@@ -45,18 +47,27 @@ def findings(audit: Audit) -> list[Finding]:
     """Return the warnings, the most severe first."""
     warnings = [*_rows(audit)]
     for column in audit.columns:
-        warnings += _column(column, column.name in audit.by_design)
-    order = ["leak", "group", "doubles", "ids", "unseen", "drift", "constant"]
+        warnings += _column(column, audit)
+    order = ["leak", "group", "split", "doubles", "ids", "unseen", "drift", "constant"]
     return sorted(warnings, key=lambda warning: order.index(warning.kind))
 
 
 def _rows(audit: Audit) -> Iterator[Finding]:
-    for split, share in audit.doubles.items():
-        if share >= max(DOUBLES, DOUBLES_BY_CHANCE * audit.doubles_by_chance):
+    for share in {share.part: share for share in reversed(audit.lopsided)}.values():
+        rows = "rows" if share.label is None else f"rows of class {share.label}"
+        yield Finding(
+            "split",
+            share.part,
+            f"{share.rows:,} of {share.total:,} {rows} ({share.rows / share.total:.1%}), asked for were "
+            f"{share.expected / share.total:.1%}: groups or times differ in size. Try another data.split_seed, or name "
+            "finer groups in data.split_by",
+        )
+    for split, part in audit.doubles.items():
+        if part >= max(DOUBLES, DOUBLES_BY_CHANCE * audit.doubles_by_chance):
             yield Finding(
                 "doubles",
                 split,
-                f"{share:.1%} of the {split} rows equal a training row in every feature: the network may have "
+                f"{part:.1%} of the {split} rows equal a training row in every feature: the network may have "
                 "memorised their targets. Remove the duplicates, or split by what they have in common "
                 "(data.split=group)",
             )
@@ -66,16 +77,16 @@ def _rows(audit: Audit) -> Iterator[Finding]:
         )
 
 
-def _column(column: ColumnAudit, differs_by_design: bool) -> Iterator[Finding]:
+def _column(column: ColumnAudit, audit: Audit) -> Iterator[Finding]:
     name, is_feature = column.name, column.kind != "none"
-    group = _group(column)
+    group = _group(column, audit.kind)
     if group:
         yield group
-    elif is_feature:
+    elif is_feature and name not in audit.calendar:  # a date is known beforehand
         yield from _leak(column)
     if not is_feature:
         return
-    if not differs_by_design:
+    if name not in audit.by_design:
         yield from _differences(column)
     if column.most_frequent >= ALWAYS:
         yield Finding(
@@ -101,18 +112,19 @@ def _differences(column: ColumnAudit) -> Iterator[Finding]:
             )
 
 
-def _group(column: ColumnAudit) -> Finding | None:
+def _group(column: ColumnAudit, kind: str) -> Finding | None:
     if column.constant is None or column.constant_by_chance is None:
         return None
-    if column.repeated < REPEATED or column.known < SHARED:
+    if column.repeated < REPEATED or column.known < SHARED or column.most_frequent >= MOST:
         return None
-    beyond = (column.constant - column.constant_by_chance) / max(1 - column.constant_by_chance, 1e-9)
-    if beyond >= CONSTANT:
+    certain = column.constant_low if column.constant_low is not None else 0.0
+    beyond = (certain - column.constant_by_chance) / max(1 - column.constant_by_chance, 1e-9)
+    if beyond >= CONSTANT and (kind != "regression" or column.repeated >= REPEATED_ALONE):
         reason = (
-            f"{column.constant:.0%} of its values with several rows have the same target in all of them (by chance "
-            f"{column.constant_by_chance:.0%})"
+            f"{column.constant:.0%} of its {column.repeated:,} values with several rows have the same target in all of "
+            f"them (by chance {column.constant_by_chance:.0%})"
         )
-    elif column.kind != "numeric" and column.auc is not None and column.auc >= ALONE:
+    elif _predicts_alone(column) and column.kind != "numeric" and column.repeated >= REPEATED_ALONE:
         reason = f"its values predict the target almost on their own (AUC {column.auc:.3f} on the validation rows)"
     else:
         return None
@@ -127,23 +139,29 @@ def _group(column: ColumnAudit) -> Finding | None:
 
 def determines(column: ColumnAudit) -> bool:
     """Return whether a column is the target in another form."""
-    return column.accuracy >= DETERMINED and 1 - column.accuracy <= (1 - column.accuracy_without) / 10
+    if column.accuracy < DETERMINED or column.accuracy_low < DETERMINED_AT_LEAST:
+        return False
+    return 1 - column.accuracy <= (1 - column.accuracy_without) / 10
+
+
+def _predicts_alone(column: ColumnAudit) -> bool:
+    return column.auc_low is not None and column.auc_low >= ALONE
 
 
 def _leak(column: ColumnAudit) -> Iterator[Finding]:
-    alone = column.auc is not None and column.auc >= ALONE
     if determines(column):
         yield Finding(
             "leak",
             column.name,
-            f"determines the target: it alone predicts {column.accuracy:.2%} of the validation rows correctly "
-            f"({column.accuracy_without:.0%} without it). If its value is known only after the target, set "
+            f"determines the target: it alone predicts {column.accuracy:.2%} of the {column.rows:,} validation rows "
+            f"correctly ({column.accuracy_without:.0%} without it). If its value is known only after the target, set "
             f"data.drop=[{column.name}]",
         )
-    elif alone:
+    elif _predicts_alone(column):
         yield Finding(
             "leak",
             column.name,
-            f"predicts the target almost on its own: AUC {column.auc:.3f} on the validation rows. If its value is "
-            f"known only after the target, set data.drop=[{column.name}]",
+            f"predicts the target almost on its own: AUC {column.auc:.3f} ({column.auc_low:.3f} to "
+            f"{column.auc_high:.3f}) on the {column.rows:,} validation rows. If its value is known only after the "
+            f"target, set data.drop=[{column.name}]",
         )

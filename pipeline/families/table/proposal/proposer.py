@@ -1,0 +1,198 @@
+"""Look at an unknown table and propose the configuration that trains on it."""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from pipeline.config import Config, no_such
+from pipeline.data import DataError, header
+from pipeline.families.table.data.guessing import PLACEHOLDERS, Guess
+from pipeline.families.table.data.layout import Derived
+from pipeline.families.table.proposal.network import choose_network
+from pipeline.families.table.proposal.profile import TableProfile
+from pipeline.families.table.proposal.readings import Measure
+from pipeline.families.table.proposal.sample import TableSample, look, with_missing
+from pipeline.families.table.proposal.sniffing import looks_like_table
+from pipeline.families.table.proposal.splitting import choose_split
+from pipeline.families.table.proposal.texts import data_config, experiment_config, hint_of, strays_of, table_of_columns
+from pipeline.families.table.settings import TableData
+from pipeline.tasks import Proposal, Proposer, Request
+
+IS_ID = re.compile(
+    r"(?i)(^|[^a-z])(id|ids|uuid|guid|zip|plz|key)($|[^a-z])"
+    r"|(zip|post|postal|area|product|item|store|shop)[ _-]?(code|no|nr)($|[^a-z])|(?-i:[a-z](ID|Id)$)"
+)
+"""Names of columns of ids and codes."""
+ROWS_PER_CLASS = 2
+"""Mean number of rows of a class below which a column cannot be a target of classes."""
+TEXTS = (".txt", ".md")
+"""Suffixes of files that are texts, unless their lines are rows."""
+
+
+class TableProposer(Proposer):
+    """Proposes a network for a table."""
+
+    options = ("target", "unlabelled", "all")
+    review = "kinds, drop, split"
+
+    def rank(self, files: Sequence[Path], target: str | None) -> int:
+        """Rank any single file; with a target, or if a text is a table, above every other family."""
+        if len(files) != 1:
+            return 0
+        if target:
+            return 3
+        return 3 if files[0].suffix.lower() in TEXTS and looks_like_table(files[0]) else 1
+
+    def propose(self, request: Request) -> Proposal:
+        """Propose configs from a sample of the rows; without a target, only report the columns.
+
+        Raises:
+            DataError: The file cannot be read, or the target cannot be predicted.
+        """
+        (file,) = request.files
+        sample = look(file, request.read_all)
+        if request.target is None:
+            report = table_of_columns(sample.guesses, {}, {})
+            return Proposal(f"{report}\n\nnext: the same command with --target COLUMN, the column to predict")
+        if request.target not in sample.rows.column_names:
+            raise DataError(f"{file}: no column {no_such([request.target], sample.rows.column_names)}")
+        profile = profile_of(sample, request.target)
+        section = profile.section()
+        if request.unlabelled is not None:
+            _require_columns(request.unlabelled, profile)
+        files = {"main_file": file.name, "unlabelled": request.unlabelled.name if request.unlabelled else None}
+        names = [name for name in files.values() if name]
+        source = {"name": "own", "folder": request.folder, "files": dict.fromkeys(names)}
+        expected = TableData.model_validate(section | files | {"source": source})
+
+        def check(config: Config) -> None:
+            if config.data != expected:
+                raise DataError(f"{file}: the names of its columns cannot be written to a config; rename them")
+
+        rows = len(sample.rows)
+        part, advice = ("the first ", " (--all reads every row)") if sample.has_more else ("", "")
+        return Proposal(
+            _report(profile),
+            data_config(request.name, request.folder, request.unlabelled, profile, section),
+            experiment_config(request.name, profile),
+            f"looked at {part}{rows:,} rows{advice}",
+            check,
+        )
+
+
+def profile_of(sample: TableSample, target: str) -> TableProfile:
+    """Decide what the columns of a sample are, which are left out, and how rows are held out.
+
+    Raises:
+        DataError: The target cannot be predicted, nothing is left to predict it from, or the table cannot be split.
+    """
+    sample = _with_target(sample, target)
+    columns = {column.name: column for column in sample.guesses}
+    if invalid := [name for name in columns if "${" in name]:
+        raise DataError(f"column {invalid[0]!r}: in a config, ${{…}} is a reference; rename the column")
+    kind = _kind(columns[target], sample.has_more)
+    rows = sample.thinned()
+    measure = Measure(rows[target].combine_chunks(), kind == "regression", sample.form)
+    readings = {
+        name: measure.reading(guess, rows[name].combine_chunks(), bool(IS_ID.search(name)))
+        for name, guess in columns.items()
+        if name != target
+    }
+    profile = TableProfile(sample, target, kind, readings, notes=list(_lost_rows(columns[target])))
+    ids = [name for name, reading in readings.items() if reading.kind == "id"]
+    profile.id = next((name for name in ids if IS_ID.search(name)), next(iter(ids), None))
+    if not profile.features("categorical", "numeric", "both", "date"):
+        raise DataError(
+            f"{sample.path}: no column to predict {target!r} from: each other one is an id, a text, or always the same"
+        )
+    choose_split(profile)
+    choose_network(profile, measure)
+    return profile
+
+
+def _with_target(sample: TableSample, target: str) -> TableSample:
+    """Return the sample without classes that stand for a missing value; they stay if too few others are left."""
+    column = next(column for column in sample.guesses if column.name == target)
+    if column.is_amount:
+        return sample
+    texts = [text for text in sample.rows[target].combine_chunks().dictionary.to_pylist() if text]
+    absent = [text for text in texts if text.lower() in PLACEHOLDERS]
+    others = [text for text in texts if text not in absent]
+    if "NA" in absent and len(others) > 2 and all(re.fullmatch("[A-Z]{2}", text) for text in others):
+        absent.remove("NA")  # Namibia, or North America
+    return with_missing(sample, absent) if absent and len(others) > 1 else sample
+
+
+def _lost_rows(column: Guess) -> Iterator[str]:
+    texts = sum(column.strays.values())
+    # Strays that mean a missing value everywhere are counted as missing already.
+    lost = max(column.missing, texts)
+    if lost:
+        examples = f" ({strays_of(column)})" if column.strays else ""
+        yield f"{lost:,} of {column.rows:,} rows have no target{examples}; they are left out"
+
+
+def _kind(column: Guess, has_more: bool) -> str:
+    if column.distinct < 2:
+        hint = "; --all reads every row" if has_more else ""
+        raise DataError(
+            f"column {column.name!r}: {column.distinct} different values in {column.rows:,} rows; there is nothing to "
+            f"predict{hint}"
+        )
+    if column.is_amount and column.kind != "id":
+        return "regression"
+    if column.kind in ("id", "date", "text") or column.distinct * ROWS_PER_CLASS > max(
+        column.present, 2 * ROWS_PER_CLASS
+    ):
+        raise DataError(
+            f"column {column.name!r}: {column.distinct:,} different values in {column.present:,} rows, which are "
+            "neither classes nor amounts; choose another column with --target"
+        )
+    return "binary" if column.distinct == 2 else "multiclass"
+
+
+def _require_columns(unlabelled: Path, profile: TableProfile) -> None:
+    section, present = profile.section(), header(unlabelled, profile.sample.form)
+    calendars = [Derived(**calendar) for calendar in section["calendar"]]
+    required = {*section["categorical"], *section["numeric"], *([profile.id] if profile.id else [])}
+    required -= {name for calendar in calendars for name in calendar.produced}
+    required |= {name for calendar in calendars for name in calendar.columns}
+    if absent := sorted(required - {*present}):
+        raise DataError(f"{unlabelled}: no column {no_such(absent, present)}")
+
+
+def _report(profile: TableProfile) -> str:
+    """Return the columns with remarks, and the warnings below them."""
+    columns = {column.name for column in profile.guesses}
+    remarks = {column.name: hint for column in profile.guesses if (hint := hint_of(column))}
+    for column in profile.guesses:
+        if column.name == profile.target:
+            continue
+        if column.strays and column.name not in profile.drop:
+            remarks[column.name] = f"missing: {strays_of(column)}"
+        elif reason := profile.readings[column.name].reason:
+            remarks[column.name] = reason
+    remarks |= {warning.subject: warning.kind for warning in profile.warnings if warning.subject in columns}
+    remarks |= dict.fromkeys(profile.leaks, "leak: left out") | {profile.target: f"target: {profile.kind}"}
+    if profile.group:
+        remarks[profile.group] = "group: held out together"
+    if profile.id:
+        remarks[profile.id] = "id"
+    kinds = {name: reading.kind for name, reading in profile.readings.items()}
+    lines = [table_of_columns(profile.guesses, kinds, remarks)]
+    lines += [f"{warning.kind}: {warning.subject}: {warning.text}" for warning in profile.warnings]
+    form = profile.sample.form
+    if unusual := [
+        f"{name} {value!r}"
+        for name, value, usual in (
+            ("separator", form.separator, ","),
+            ("decimal mark", form.decimal, "."),
+            ("encoding", form.encoding, "utf-8"),
+        )
+        if value != usual
+    ]:
+        lines.append(f"read with {', '.join(unusual)}")
+    if not form.header:
+        lines.append("the first line is a row, not a header: columns are called column_1, column_2, …")
+    lines += [f"{setting}: {reason}" for setting, reason in profile.reasons.items()]
+    return "\n".join([*lines, *profile.notes])

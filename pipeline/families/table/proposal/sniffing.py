@@ -1,0 +1,144 @@
+"""Find out how an unknown CSV file is written: encoding, separator, decimal mark, and whether it has a header."""
+
+import codecs
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import charset_normalizer
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.data.errors import DataError
+from pipeline.data.file_format import FileFormat, numbers_of
+from pipeline.data.reading import SEPARATORS, is_parquet, opened
+
+EXAMINED = 256 * 1024
+"""Bytes of a file that are examined."""
+ROWS = 500
+"""Rows of it that are compared."""
+WESTERN = "cp1252"
+"""The encoding of text that is not Unicode and mostly of ASCII letters."""
+OTHERS = ["cp1251", "cp1253", "cp932", "gb18030", "euc_kr", "big5", "koi8_r"]
+"""Encodings that are considered for text of other letters."""
+MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+"""Byte order marks."""
+DECIMAL_COMMA, DECIMAL_POINT = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$", r"^[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+$"
+
+
+def sniff(path: Path) -> FileFormat:
+    """Return the format of a file, from its first rows; a Parquet file has none to find.
+
+    Raises:
+        DataError: The file does not exist, is empty, or is not text.
+    """
+    if is_parquet(path):
+        return FileFormat()
+    try:
+        with opened(path) as stream:
+            start = stream.read(EXAMINED)
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if not start.strip():
+        raise DataError(f"{path}: the file is empty; expected a header line and rows")
+    encoding = _encoding(path, start)
+    text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(start)
+    if len(start) == EXAMINED:  # the last line may be cut
+        text = text[: text.rfind("\n") + 1] or text
+    separator = max(SEPARATORS, key=lambda mark: _fit(_rows(text, mark)))
+    rows = _rows(text, separator)
+    form = FileFormat(separator=separator, encoding=encoding)
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
+    form = replace(form, decimal=_decimal(columns, separator))
+    return replace(form, header=_has_header([cell.strip() for cell in rows[0]], columns, form))
+
+
+def looks_like_table(path: Path) -> bool:
+    """Return whether the lines of a text file have the same number of separated values, two at least."""
+    form = sniff(path)
+    with opened(path) as stream:
+        text = stream.read(EXAMINED).decode(form.encoding, "replace")
+    if len(text) == EXAMINED:
+        text = text[: text.rfind("\n") + 1] or text
+    widths = {len(row) for row in _rows(text, form.separator)}
+    return len(widths) == 1 and widths.pop() > 1
+
+
+def _encoding(path: Path, start: bytes) -> str:
+    for mark, name in MARKS.items():
+        if start.startswith(mark):
+            return name
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        if b"\0" in start:
+            raise DataError(f"{path}: not a text file; expected a table (.csv, .csv.gz, .zip or .parquet)") from None
+        # Letters with accents stand alone; those of other scripts follow each other.
+        high = np.frombuffer(start, np.uint8) >= 0x80
+        if (high[1:] & high[:-1]).sum() < high.sum() / 2:
+            return WESTERN
+        best = charset_normalizer.from_bytes(start, cp_isolation=OTHERS).best()
+        return best.encoding if best else WESTERN
+    return "utf-8"
+
+
+def _rows(text: str, separator: str) -> list[list[str]]:
+    rows = []
+    try:
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
+            if row:
+                rows.append(row)
+            if len(rows) == ROWS:
+                break
+    except csv.Error:  # a value longer than Python reads
+        pass
+    return rows
+
+
+def _fit(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
+    """Return the share of the rows with the usual number of values, and that number; no share for one value a row."""
+    if not rows:
+        return 0.0, 0
+    width, count = Counter(map(len, rows)).most_common(1)[0]
+    return (count / len(rows) if width > 1 and len(rows[0]) == width else 0.0), width
+
+
+def _decimal(columns: Sequence[Sequence[str]], separator: str) -> str:
+    if separator == ",":  # unless each of them is quoted, values with commas would be two
+        return "."
+    values = pa.array([value for column in columns for value in column], pa.string())
+    commas, points = (
+        pc.sum(pc.match_substring_regex(values, kind)).as_py() or 0 for kind in (DECIMAL_COMMA, DECIMAL_POINT)
+    )
+    return "," if commas > points else "."
+
+
+def _has_header(first: Sequence[str], columns: Sequence[Sequence[str]], form: FileFormat) -> bool:
+    """Return whether the first row differs from the others in kind.
+
+    It is one of them if it has numbers wherever they have, and values that occur again wherever values are repeated.
+    """
+    if not columns or not columns[0] or len(first) != len(columns):
+        return True
+    alike = []
+    for cell, column in zip(first, columns, strict=True):
+        numbers, _ = numbers_of(pa.array([cell, *column], pa.string()), form)
+        present = [value for value in column if value]
+        if not present or not cell:
+            continue
+        if len(numbers) - 1 - numbers[1:].null_count >= 0.9 * len(present):
+            alike.append(numbers[0].is_valid)
+        elif len(set(present)) <= len(present) / 2:
+            alike.append(cell in present)
+    if not alike or not all(alike):
+        return True
+    whole = [int(cell) for cell in first if cell.isdigit()]
+    return len(whole) > 1 and all(
+        after - before == 1 for before, after in pairwise(whole)
+    )  # 2013, 2014: names of years
