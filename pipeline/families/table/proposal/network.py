@@ -14,6 +14,8 @@ from pipeline.families.table.data.counting import distinct
 from pipeline.families.table.proposal.profile import MIN_COUNT, TableProfile
 from pipeline.families.table.proposal.readings import CERTAIN, FOLDS, MEASURABLE, Measure, Outputs, linear, pieces_of
 
+PIECES = 8
+"""Linear pieces of an amount's effect."""
 SHRINKAGE = 5.0
 MOST_COLUMNS = 12
 """Number of categorical columns from which on pairs are too many."""
@@ -38,7 +40,7 @@ def choose_network(profile: TableProfile, measure: Measure) -> None:
     if not codes or int(measure.known.sum()) < MEASURABLE // 2:
         return
     numbers = [
-        pieces_of(measure.numbers(rows[column.name].combine_chunks()))[:, :-1]
+        pieces_of(measure.numbers(rows[column.name].combine_chunks()), PIECES)[:, :-1]
         for column in profile.features("numeric", "both")
     ]
     model = _Additive(np.hstack([np.ones((int(measure.known.sum()), 1)), *numbers]), measure)

@@ -191,14 +191,14 @@ def _numbers(texts: pa.Array, places: Index, form: FileFormat) -> Outputs:
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 
-def pieces_of(numbers: Outputs) -> Outputs:
+def pieces_of(numbers: Outputs, most: int = PIECES) -> Outputs:
     """Return the features of a piecewise-linear function over quantiles, shape (rows, pieces + 2).
 
-    The last two are a flag for a missing number, and a constant.
+    The last two are a flag for a missing number, and a constant. There are about `most` pieces at most.
     """
     present = numbers[np.isfinite(numbers)]
     values = np.unique(present)
-    count = int(np.clip(min(len(values) // VALUES_PER_PIECE, len(present) // ROWS_PER_PIECE), 1, PIECES))
+    count = int(np.clip(min(len(values) // VALUES_PER_PIECE, len(present) // ROWS_PER_PIECE), 1, most))
     if len(values) < 2:
         edges = np.array([0.0, 1.0]) + (values[0] if len(values) else 0.0)
     else:  # of the rows and of the different values: where most rows share one value, the others have pieces, too
