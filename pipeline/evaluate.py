@@ -84,16 +84,18 @@ def better_model(task: EvaluationTask, config: Config, evaluation: Evaluation) -
         gains = {
             name: sign * (archive[name] - network) for name in archive.files if archive[name].shape == network.shape
         }
-    better = {name: gain for name, gain in gains.items() if interval(gain, config.evaluate.confidence)[0] > 0}
+    # Of several models the best is named: each interval is wider, so that they hold together (Bonferroni).
+    confidence = 1 - (1 - config.evaluate.confidence) / max(len(gains), 1)
+    better = {name: gain for name, gain in gains.items() if interval(gain, confidence)[0] > 0}
     if not better:
         return ""
     name = max(better, key=lambda each: float(np.nanmean(better[each])))
-    gain, ends = np.nanmean(better[name]), interval(better[name], config.evaluate.confidence)
+    gain, ends = np.nanmean(better[name]), interval(better[name], confidence)
     low, high = map(format_score, ends)
     tries = [f"dvc exp run -S experiment={config.name} -S {setting}" for setting in task.suggestions()[:2]]
     if (CONF / "sweep" / f"{config.task}.yaml").is_file():
         tries.append(f"python -m pipeline.train --multirun +sweep={config.task} experiment={config.name}")
-    advice = f"; try {' or '.join(f'`{command}`' for command in tries)}" if tries else ""
+    advice = f"; try {' or '.join(f'`{each}`' for each in tries)}" if tries else ""
     return f"\n  {name} is better than this network: {task.headline} by {format_score(gain)} ({low} to {high}){advice}"
 
 

@@ -58,6 +58,8 @@ def new(given: argparse.Namespace) -> None:
     if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
         known = ", ".join(f"--{option}" for option in proposer.options) or "no options"
         raise PipelineError(f"{', '.join(foreign)}: not for these files; {type(proposer).__name__} takes {known}")
+    if given.unlabelled in given.files:
+        raise PipelineError(f"--unlabelled: {given.unlabelled} is the table itself; expected rows without the target")
     places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
     folder = places[given.files[0]].parent.as_posix()
     request = Request(name, given.files, folder, given.target, given.unlabelled, given.all)
@@ -151,7 +153,7 @@ def _check(name: str, texts: dict[Path, str], proposal: Proposal) -> None:
 def _place(path: Path, name: str) -> Path:
     """Return the path at which the stages will find a file: its own path if it is in data/own, else that of a copy."""
     if not path.is_file():
-        raise PipelineError(f"{path}: no such file")
+        raise PipelineError(f"{path}: {'a folder; expected a file' if path.is_dir() else 'no such file'}")
     if path.resolve().is_relative_to((PROJECT / OWN).resolve()):
         return path.resolve().relative_to(PROJECT.resolve())
     return OWN / name / path.name

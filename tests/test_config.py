@@ -57,7 +57,6 @@ def test_all_faults_come_at_once() -> None:
         ("data.split=random", "data.split_by: split=random takes none, received ['year', 'month', 'day']"),
         ("data.validation_fraction=0.8", "test and validation leave nothing to train on (0.2 + 0.8)"),
         ("data.numeric=[arr_delay]", "data.numeric: holds the target 'arr_delay'"),
-        ("data.decimal=','", "data.decimal: ',' separates the values already"),
         ("data.encoding=latin99", "data.encoding: must be an encoding that Python knows"),
         ("data.numeric=[distance,distance]", "data.numeric: 'distance' is listed twice"),
         ("data.split=time", "data.split_by: split=time takes one column, received ['year', 'month', 'day']"),

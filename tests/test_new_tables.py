@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from test_new import proposed
 
+from pipeline.data.reading import read
 from pipeline.families.table.data.columns import prepare_section
 from pipeline.families.table.proposal.profile import TableProfile
 from pipeline.families.table.proposal.proposer import profile_of
@@ -200,18 +201,28 @@ def run(name: str, file: Path, target: str | None, unlabelled: Path | None = Non
 
 
 BROKEN: dict[str, tuple[str, str]] = {
-    "one row": ("a,target\n1,x\n", "column 'target': 1 different values in 1 rows; there is nothing to predict"),
+    "one row": ("a,target\n1,x\n", "column 'target': the only value is 'x'; there is nothing to predict"),
     "no row": ("a,target\n", "no rows"),
     "empty": ("", "the file is empty"),
-    "one column": ("target\n" + "x\ny\n" * 50, "no column to predict 'target' from"),
-    "one class": ("a,target\n" + "1,x\n2,x\n" * 50, "column 'target': 1 different values in 100 rows"),
+    "one column": ("target\n" + "x\ny\n" * 50, "no column to predict 'target' from: the file has no other column"),
+    "one class": (
+        "a,target\n" + "1,x\n2,x\n" * 50,
+        "column 'target': the only value is 'x'; there is nothing to predict",
+    ),
     "an id": ("a,target\n" + "".join(f"{i % 3},n{i}\n" for i in range(90)), "neither classes nor amounts"),
     "almost an id": ("a,target\n" + "".join(f"{i % 3},n{i % 80}\n" for i in range(90)), "neither classes nor amounts"),
-    "constant columns": ("a,b,target\n" + "1,,x\n1,,y\n" * 50, "no column to predict 'target' from"),
+    "constant columns": (
+        "a,b,target\n" + "1,,x\n1,,y\n" * 50,
+        "no column to predict 'target' from: left out are a (always 1), b (no value)",
+    ),
     "ragged": ("a,b,target\n" + "1,2,x\n2,y\n" * 50, "line 3: 2 values, expected 3"),
     "a reference": ("${a},target\n" + "1,x\n2,y\n" * 50, "column '${a}': in a config, ${…} is a reference; rename"),
     "two columns of one name": ("a,a,target\n" + "1,2,x\n" * 9, "several columns have the same name"),
-    "a rare class": ("a,target\n" + "1,x\n2,y\n" * 4 + "3,z\n", "class"),
+    "a rare class": ("a,target\n" + "1,x\n2,y\n" * 4 + "3,z\n", "rows are too few"),
+    "rare classes": (
+        "a,target\n" + "1,x\n2,y\n" * 40 + "".join(f"3,z{i}\n" for i in range(30)),
+        "class 'z0' has 1; merge",
+    ),
     "a picture": ("\x89PNG\0", "not a text file"),
 }
 
@@ -321,6 +332,85 @@ def test_what_is_written_is_read_back(names: list[str], data: some.DataObject, c
     assert {*tree["categorical"], *tree["numeric"], *tree["drop"]} <= {name.strip() for name in names}
     schema, _ = prepare_section(TableData.model_validate(tree), clone / "data/own/mine", clone / "processed", "table")
     assert schema.target == names[-1].strip()
+
+
+def test_a_date_that_determines_the_target_is_left_out(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    target = random.integers(0, 2, 1500)
+    days = (np.datetime64("2020-01-01") + random.integers(0, 300, 1500)).astype(str)
+    columns = {"cancelled": np.where(target, days, ""), "size": random.normal(size=1500), "target": target}
+    profile = profiled(tmp_path / "rows.csv", columns)
+    assert (profile.leaks, profile.section()["calendar"]) == (["cancelled"], [])
+
+
+def test_a_country_called_na_is_not_missing(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    heights = [f"{value:.1f}" if row % 20 else "NA" for row, value in enumerate(random.normal(170, 9, 500))]
+    columns = {"country": random.choice(["NA", "DE", "FR", "JP"], 500), "height": heights}
+    profile = profiled(tmp_path / "rows.csv", columns | {"target": random.integers(0, 2, 500)})
+    assert (list(profile.sample.form.missing), list(profile.sample.form.missing_numbers)) == ([""], ["NA"])
+
+
+def test_rare_categories_do_not_count_where_groups_are_held_out(tmp_path: Path) -> None:
+    """Persons of a household share its target; a new household has new persons."""
+    random = np.random.default_rng(0)
+    household = np.repeat(np.arange(400), 6)
+    person = household * 3 + np.tile([0, 0, 1, 1, 2, 2], 400)
+    columns = {"household": [f"h{i}" for i in household], "person": [f"p{i}" for i in person]}
+    target = np.repeat(random.integers(0, 2, 400), 6)
+    profile = profiled(tmp_path / "rows.csv", columns | {"size": random.normal(size=2400), "target": target})
+    assert (profile.group, profile.min_count, profile.crosses) == ("household", 5, "none")
+
+
+def test_ids_of_several_rows_are_named_where_the_split_is_random(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    effects = random.normal(0, 1, 300)
+    user = random.integers(0, 300, 3000)
+    profile = profiled(tmp_path / "rows.csv", {"user_id": user, "target": binary(effects[user], random)})
+    assert profile.group is None
+    assert "rows of one user_id are in several parts of the split" in profile.notes[0]
+    assert "data.split=group data.split_by=[user_id]" in profile.notes[0]
+
+
+def test_a_reading_never_explains_less_than_a_cheaper_one(tmp_path: Path) -> None:
+    for seed in range(8):
+        random = np.random.default_rng(seed)
+        number = random.integers(0, 200, 1500)
+        profile = profiled(tmp_path / "rows.csv", {"number": number, "target": binary(number / 100 - 1, random)})
+        assert kinds(profile)["number"] == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("texts", "decimal", "first"),
+    [
+        (["943", "6,010", "18,714"], ".", 943.0),
+        (["623,790", "1,475,010", "12"], ".", 623790.0),
+        (["623,79", "12,5", "1.234,5"], ",", 623.79),
+        (["0,125", "0,250", "0,375"], ",", 0.125),
+    ],
+)
+@pytest.mark.parametrize("separator", [";", ","])
+def test_commas_group_digits_or_are_decimal(
+    separator: str, texts: list[str], decimal: str, first: float, tmp_path: Path
+) -> None:
+    quote = '"' if separator == "," else ""
+    columns = {"amount": [f"{quote}{text}{quote}" for text in texts * 40], "target": ["a", "b", "a"] * 40}
+    sample = look(write(tmp_path / "rows.csv", columns, separator), read_all=False)
+    assert (sample.form.separator, sample.form.decimal) == (separator, decimal)
+    read_back = read(sample.path, ["amount"], ["amount"], sample.form)
+    assert read_back["amount"][0].as_py() == first
+
+
+def test_rows_to_predict_are_checked_and_other_rows(clone: Path) -> None:
+    random = np.random.default_rng(0)
+    columns: dict[str, Any] = {"age": random.normal(size=200), "target": random.integers(0, 2, 200)}
+    path = write(clone.parent / "rows.csv", columns)
+    with pytest.raises(PipelineError, match=r"--unlabelled: .*rows\.csv is the table itself"):
+        run("mine", path, "target", path)
+    other = write(clone.parent / "new.csv", {"age": ["1", "old"]})
+    with pytest.raises(PipelineError, match=r"new\.csv: line 3: column 'age': 'old' is not a number"):
+        run("mine", path, "target", other)
+    assert not (clone / "conf" / "data" / "mine.yaml").exists()
 
 
 def test_names_of_any_length_keep_their_comment(clone: Path) -> None:

@@ -112,7 +112,11 @@ def test_what_is_listed_is_taken_as_said(raw: Path) -> None:
         ([f"{i}.5" for i in range(40)] + ["?", "n/a", "1,234.5", "12,5"] * 1, "numeric"),
         ([f"€ {i}.5" for i in range(40)], "numeric"),
         ([str(i) for i in range(40)] * 2 + ["gone"] * 60, "numeric"),
-        ([str(i) for i in range(40)] * 2 + ["left"] * 60, "categorical"),
+        ([str(i) for i in range(40)] * 2 + ["left"] * 60, "numeric"),  # one word that means a missing value
+        ([str(i) for i in range(40)] * 2 + ["left"] * 100, "categorical"),
+        ([f"{i}" for i in range(40)] * 2 + ["a", "b", "c", "d"] * 5, "categorical"),
+        ([f"{i}.5" for i in range(400)] + ["05"], "numeric"),
+        ([f"2013/07/{i:02}" for i in range(1, 31)], "date"),
         (["20130704", "20130705"] * 40, "date"),
         (["20130704", "20139905"] * 40, "categorical"),
         ([f"Mr. {i} Smith" for i in range(40)], "text"),

@@ -44,7 +44,7 @@ def header(path: Path, form: FileFormat) -> list[str]:
     """
     if is_parquet(path):
         with _parquet(path) as file:
-            return list(file.schema_arrow.names)
+            return _distinct(path, "", list(file.schema_arrow.names))
     with _named(path, form), _opened(path, form) as stream:
         _, record = next(_records(io.BufferedReader(stream)), (1, b""))
         first = record.decode("utf-8-sig")
@@ -58,10 +58,13 @@ def header(path: Path, form: FileFormat) -> list[str]:
             f"{form.separator!r}; set data.separator"
         )
     names = [(name.strip() if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)]
-    duplicates = sorted({name for name in names if names.count(name) > 1})
-    if duplicates:
+    return _distinct(path, "line 1: ", names)
+
+
+def _distinct(path: Path, place: str, names: list[str]) -> list[str]:
+    if duplicates := sorted({name for name in names if names.count(name) > 1}):
         raise DataError(
-            f"{path}: line 1: {', '.join(map(repr, duplicates))}: several columns have the same name; rename them"
+            f"{path}: {place}{', '.join(map(repr, duplicates))}: several columns have the same name; rename them"
         )
     return names
 

@@ -87,12 +87,7 @@ class TableData(Section):
 
     def contradictions(self) -> list[str]:
         """Return a message for each setting that contradicts another."""
-        return [*self._format(), *self._files(), *self._columns(), *self._split()]
-
-    def _format(self) -> list[str]:
-        if self.decimal == self.separator:
-            return [f"decimal: {self.decimal!r} separates the values already (data.separator)"]
-        return []
+        return [*self._files(), *self._columns(), *self._split()]
 
     def _files(self) -> list[str]:
         required = [

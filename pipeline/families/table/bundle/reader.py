@@ -14,8 +14,8 @@ from pipeline.families.table.data.crossing import read_crosses, with_crosses
 from pipeline.portable.errors import BundleError, list_of
 
 UNIT, BLANKS = "[$€£¥₹%]?", "[ \u00a0\u202f]*"
-EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})")
-"""A date without dashes."""
+WITHOUT_DASHES = re.compile(r"^(\d{4})(\d{2})(\d{2})$|^(\d{4})/(\d{2})/(\d{2})", re.ASCII)
+"""A date like 20131231 or 2013/12/31."""
 
 
 def _number(text: str, decimal: str) -> float:
@@ -46,7 +46,7 @@ def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
         if len(texts) == 3:
             year, month, day_of_month = (int(text) for text in texts)
             return datetime(year, month, day_of_month)
-        text = "-".join(eight.groups()) if (eight := EIGHT_DIGITS.fullmatch(texts[0])) else texts[0]
+        text = WITHOUT_DASHES.sub(r"\1\4-\2\5-\3\6", texts[0])
         day, hour = text[:10], text[11:13] if "hour" in parts else ""
         return datetime.strptime(f"{day} {hour or '00'}", "%Y-%m-%d %H")
     except ValueError as error:

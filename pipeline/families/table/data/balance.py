@@ -11,7 +11,7 @@ from pipeline.families.table.data.holdout import HeldOut, Holdout
 from pipeline.families.table.data.targets import Answers
 
 FACTOR = 1.5
-"""Factor from which on a part is too large or too small."""
+"""Factor beyond which a part is too large or too small."""
 DEVIATIONS = 2.0
 """Standard deviations of a random draw by which the rows of a class may differ in any case."""
 

@@ -27,7 +27,7 @@ def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> p
 
     Args:
         table: A table that holds `columns` as text.
-        columns: One column of dates (ISO 8601, or 20131231), or three columns: year, month, day.
+        columns: One column of dates (ISO 8601, 20131231 or 2013/12/31), or three columns: year, month, day.
         parts: Keys of `PARTS`.
     """
     if len(columns) == 1:
@@ -40,7 +40,7 @@ def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> p
 
 
 def _shortened(texts: pa.Array | pa.ChunkedArray, length: int) -> pa.Array | pa.ChunkedArray:
-    dashed = pc.replace_substring_regex(texts, r"^(\d{4})(\d{2})(\d{2})$", r"\1-\2-\3")
+    dashed = pc.replace_substring_regex(texts, r"^(\d{4})(\d{2})(\d{2})$|^(\d{4})/(\d{2})/(\d{2})", r"\1\4-\2\5-\3\6")
     return pc.replace_substring(pc.utf8_slice_codeunits(dashed, 0, length), "T", " ")
 
 

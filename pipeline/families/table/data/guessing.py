@@ -18,8 +18,12 @@ GAPS = 4
 """Average gap between whole numbers below which they are taken as consecutive row numbers."""
 CHECKED = 200
 """Number of distinct values that are examined to recognise a date, or free text."""
-STRAYS, STRAY_ROWS = 20, 0.1
+STRAYS, STRAY_ROWS = 100, 0.1
 """Number of different texts, and share of the rows, that may be no numbers in a column of numbers."""
+WORDS_FOR_MISSING, WORD_ROWS = 3, 0.5
+"""The same for columns in which few words, such as `unknown`, stand for a missing value."""
+LEADING_ZEROS = 0.005
+"""Share of the rows with numbers like 007 from which on a column is one of codes."""
 PLACEHOLDERS = {
     "",
     "?",
@@ -138,7 +142,8 @@ def _numbers(texts: pa.Array, uses: Counts, form: FileFormat) -> tuple[Floats | 
     Few texts may be no numbers. Where most numbers have no unit, those with one count as such: 45% is not 45 then.
     """
     # 007 is a code, not the number 7.
-    if pc.any(pc.match_substring_regex(texts, r"^-?0\d")).as_py():
+    has_zero = pc.match_substring_regex(texts, r"^-?0\d").to_numpy(zero_copy_only=False).astype(bool)
+    if uses[has_zero].sum() > LEADING_ZEROS * uses.sum():
         return None, {}
     values, unreadable = numbers_of(texts, form)
     faulty = unreadable.to_numpy(zero_copy_only=False).astype(bool)
@@ -149,7 +154,8 @@ def _numbers(texts: pa.Array, uses: Counts, form: FileFormat) -> tuple[Floats | 
     numbers = values.fill_null(np.nan).to_numpy(zero_copy_only=False)[~faulty]
     numbers = numbers[np.isfinite(numbers)]
     unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
-    if not len(numbers) or len(strays) > STRAYS or unusual > STRAY_ROWS * uses.sum():
+    share = WORD_ROWS if len(strays) <= WORDS_FOR_MISSING else STRAY_ROWS
+    if not len(numbers) or len(strays) > STRAYS or unusual > share * uses.sum():
         return None, {}
     return numbers, strays
 

@@ -1,7 +1,8 @@
 """Decide by measurement whether rare categories and pairs of columns are worth their embeddings.
 
 The fast model is a ridge regression on all columns at once: amounts are piecewise linear, and a category counts as the
-shrunken mean target of the other training rows that have it. It is scored on rows that it was not fitted on.
+shrunken mean target of the other training rows that have it. It is scored on rows that it was not fitted on. Of several
+classes, the most frequent one is predicted.
 """
 
 from collections.abc import Sequence
@@ -35,6 +36,8 @@ def choose_network(profile: TableProfile, measure: Measure) -> None:
         measure: The target of the thinned rows of its sample.
     """
     rows = profile.sample.thinned()
+    if profile.group:
+        measure.hold_out_together(rows[profile.group].combine_chunks())
     columns = [column.name for column in profile.features("categorical", "both")]
     codes = [distinct(rows[name].combine_chunks())[1][measure.known].astype(np.int64) + 1 for name in columns]
     if not codes or int(measure.known.sum()) < MEASURABLE // 2:
@@ -92,6 +95,8 @@ class _Additive:
 
     def is_better(self, errors: Outputs, others: Outputs, relevant: float, rest: float = 0.0) -> bool:
         """Return whether a model is better by more than chance, and by relevant shares of what is explained or not."""
+        if errors.sum() > (self._target**2).sum():
+            return False
         gain = others - errors
         explained = (self._target**2).sum() - others.sum()
         certain = gain.mean() > CERTAIN * gain.std() / np.sqrt(len(gain))

@@ -4,17 +4,29 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.config import Config, no_such
 from pipeline.data import DataError, header
-from pipeline.families.table.data.guessing import PLACEHOLDERS, Guess
+from pipeline.data.file_format import numbers_of
+from pipeline.data.reading import batches
+from pipeline.families.table.data.counting import distinct
+from pipeline.families.table.data.guessing import FEW, PLACEHOLDERS, Guess
 from pipeline.families.table.data.layout import Derived
 from pipeline.families.table.proposal.network import choose_network
 from pipeline.families.table.proposal.profile import TableProfile
 from pipeline.families.table.proposal.readings import Measure
-from pipeline.families.table.proposal.sample import TableSample, look, with_missing
+from pipeline.families.table.proposal.sample import TableSample, is_code_of_two_letters, look, with_missing
 from pipeline.families.table.proposal.sniffing import looks_like_table
 from pipeline.families.table.proposal.splitting import choose_split
-from pipeline.families.table.proposal.texts import data_config, experiment_config, hint_of, strays_of, table_of_columns
+from pipeline.families.table.proposal.texts import (
+    data_config,
+    experiment_config,
+    hint_of,
+    reason_of,
+    strays_of,
+    table_of_columns,
+)
 from pipeline.families.table.settings import TableData
 from pipeline.tasks import Proposal, Proposer, Request
 
@@ -25,6 +37,8 @@ IS_ID = re.compile(
 """Names of columns of ids and codes."""
 ROWS_PER_CLASS = 2
 """Mean number of rows of a class below which a column cannot be a target of classes."""
+SHOWN = 5
+"""Maximum number of columns that a message names."""
 TEXTS = (".txt", ".md")
 """Suffixes of files that are texts, unless their lines are rows."""
 
@@ -33,7 +47,7 @@ class TableProposer(Proposer):
     """Proposes a network for a table."""
 
     options = ("target", "unlabelled", "all")
-    review = "kinds, drop, split"
+    review = "categorical, numeric, drop, split"
 
     def rank(self, files: Sequence[Path], target: str | None) -> int:
         """Rank any single file; with a target, or if a text is a table, above every other family."""
@@ -55,7 +69,8 @@ class TableProposer(Proposer):
             report = table_of_columns(sample.guesses, {}, {})
             return Proposal(f"{report}\n\nnext: the same command with --target COLUMN, the column to predict")
         if request.target not in sample.rows.column_names:
-            raise DataError(f"{file}: no column {no_such([request.target], sample.rows.column_names)}")
+            hint = "" if sample.form.header else "; the first line looks like a row, so columns have no names"
+            raise DataError(f"{file}: no column {no_such([request.target], sample.rows.column_names)}{hint}")
         profile = profile_of(sample, request.target)
         section = profile.section()
         if request.unlabelled is not None:
@@ -98,16 +113,38 @@ def profile_of(sample: TableSample, target: str) -> TableProfile:
         for name, guess in columns.items()
         if name != target
     }
-    profile = TableProfile(sample, target, kind, readings, notes=list(_lost_rows(columns[target])))
+    profile = TableProfile(sample, target, kind, readings, notes=list(_lost_rows(sample, columns[target])))
     ids = [name for name, reading in readings.items() if reading.kind == "id"]
     profile.id = next((name for name in ids if IS_ID.search(name)), next(iter(ids), None))
-    if not profile.features("categorical", "numeric", "both", "date"):
-        raise DataError(
-            f"{sample.path}: no column to predict {target!r} from: each other one is an id, a text, or always the same"
-        )
+    _require_features(profile)
     choose_split(profile)
+    _require_features(profile)
     choose_network(profile, measure)
+    profile.notes += _shared_ids(profile)
     return profile
+
+
+def _require_features(profile: TableProfile) -> None:
+    if profile.features("categorical", "numeric", "both", "date"):
+        return
+    dropped = [column for column in profile.guesses if column.name in profile.drop]
+    others = [f"{column.name} ({reason_of(column, profile)})" for column in dropped[:SHOWN]]
+    reason = f"left out are {', '.join(others)}" if others else "the file has no other column"
+    raise DataError(f"{profile.sample.path}: no column to predict {profile.target!r} from: {reason}")
+
+
+def _shared_ids(profile: TableProfile) -> Iterator[str]:
+    """Yield a note on ids of several rows each, whose rows a random split divides."""
+    names = [
+        column.name
+        for column in profile.features("categorical", "both")
+        if IS_ID.search(column.name) and FEW < column.distinct <= column.present / 2
+    ]
+    if names and not profile.group:
+        yield (
+            f"rows of one {names[0]} are in several parts of the split: scores hold for known values of "
+            f"{', '.join(names[:SHOWN])}. To score on new ones: data.split=group data.split_by=[{names[0]}]"
+        )
 
 
 def _with_target(sample: TableSample, target: str) -> TableSample:
@@ -118,15 +155,17 @@ def _with_target(sample: TableSample, target: str) -> TableSample:
     texts = [text for text in sample.rows[target].combine_chunks().dictionary.to_pylist() if text]
     absent = [text for text in texts if text.lower() in PLACEHOLDERS]
     others = [text for text in texts if text not in absent]
-    if "NA" in absent and len(others) > 2 and all(re.fullmatch("[A-Z]{2}", text) for text in others):
-        absent.remove("NA")  # Namibia, or North America
+    if is_code_of_two_letters(texts):
+        absent.remove("NA")
     return with_missing(sample, absent) if absent and len(others) > 1 else sample
 
 
-def _lost_rows(column: Guess) -> Iterator[str]:
-    texts = sum(column.strays.values())
-    # Strays that mean a missing value everywhere are counted as missing already.
-    lost = max(column.missing, texts)
+def _lost_rows(sample: TableSample, column: Guess) -> Iterator[str]:
+    texts, places = distinct(sample.rows[column.name].combine_chunks())
+    known = np.ones(len(texts), dtype=bool)
+    if column.is_amount:
+        known = np.isfinite(numbers_of(texts, sample.form)[0].fill_null(np.nan).to_numpy(zero_copy_only=False))
+    lost = int((~np.append(known, False)[places]).sum())
     if lost:
         examples = f" ({strays_of(column)})" if column.strays else ""
         yield f"{lost:,} of {column.rows:,} rows have no target{examples}; they are left out"
@@ -135,10 +174,8 @@ def _lost_rows(column: Guess) -> Iterator[str]:
 def _kind(column: Guess, has_more: bool) -> str:
     if column.distinct < 2:
         hint = "; --all reads every row" if has_more else ""
-        raise DataError(
-            f"column {column.name!r}: {column.distinct} different values in {column.rows:,} rows; there is nothing to "
-            f"predict{hint}"
-        )
+        found = f"the only value is {column.examples[0]!r}" if column.examples else "no row has a value"
+        raise DataError(f"column {column.name!r}: {found}; there is nothing to predict{hint}")
     if column.is_amount and column.kind != "id":
         return "regression"
     if column.kind in ("id", "date", "text") or column.distinct * ROWS_PER_CLASS > max(
@@ -159,28 +196,33 @@ def _require_columns(unlabelled: Path, profile: TableProfile) -> None:
     required |= {name for calendar in calendars for name in calendar.columns}
     if absent := sorted(required - {*present}):
         raise DataError(f"{unlabelled}: no column {no_such(absent, present)}")
+    numbers = [column.name for column in profile.features("numeric")]
+    next(batches(unlabelled, [*present], numbers, profile.sample.form))  # refuses texts among the numbers
 
 
 def _report(profile: TableProfile) -> str:
     """Return the columns with remarks, and the warnings below them."""
-    columns = {column.name for column in profile.guesses}
+    columns, dropped = {column.name for column in profile.guesses}, profile.drop
     remarks = {column.name: hint for column in profile.guesses if (hint := hint_of(column))}
     for column in profile.guesses:
         if column.name == profile.target:
             continue
-        if column.strays and column.name not in profile.drop:
+        if column.name in dropped:
+            remarks[column.name] = f"left out: {reason_of(column, profile)}"
+        elif column.strays:
             remarks[column.name] = f"missing: {strays_of(column)}"
         elif reason := profile.readings[column.name].reason:
             remarks[column.name] = reason
-    remarks |= {warning.subject: warning.kind for warning in profile.warnings if warning.subject in columns}
-    remarks |= dict.fromkeys(profile.leaks, "leak: left out") | {profile.target: f"target: {profile.kind}"}
+    named = [warning for warning in profile.warnings if warning.subject not in profile.leaks]
+    remarks |= {warning.subject: warning.kind for warning in named if warning.subject in columns}
+    remarks |= {profile.target: f"target: {profile.kind}"}
     if profile.group:
         remarks[profile.group] = "group: held out together"
     if profile.id:
         remarks[profile.id] = "id"
     kinds = {name: reading.kind for name, reading in profile.readings.items()}
     lines = [table_of_columns(profile.guesses, kinds, remarks)]
-    lines += [f"{warning.kind}: {warning.subject}: {warning.text}" for warning in profile.warnings]
+    lines += [f"{warning.kind}: {warning.subject}: {warning.text}" for warning in named]
     form = profile.sample.form
     if unusual := [
         f"{name} {value!r}"

@@ -32,7 +32,7 @@ CERTAIN = 3.0
 RELEVANT = 0.05
 """Share by which it has to explain more, or to leave less unexplained."""
 MEASURABLE = 1000
-"""Rows with a value below which little can be measured; then names and looks decide."""
+"""Rows with a value below which a small difference is not trusted; then names and looks decide."""
 KINDS = ("numeric", "categorical", "both")
 """Readings of whole numbers, the cheapest first."""
 
@@ -84,6 +84,12 @@ class Measure:
         self.outputs: Outputs = outputs
         self.fold = np.random.default_rng(0).permutation(len(outputs)) % FOLDS
         self._constant = self._squared(lambda train: np.broadcast_to(outputs[train].mean(axis=0), outputs.shape))
+
+    def hold_out_together(self, groups: pa.Array) -> None:
+        """Hold out the rows of one group in the same fold."""
+        _, places = distinct(groups)
+        _, group = np.unique(places[self.known], return_inverse=True)
+        self.fold = (np.random.default_rng(0).permutation(int(group.max(initial=0)) + 1) % FOLDS)[group]
 
     def numbers(self, values: pa.Array) -> Outputs:
         """Return the texts of a column as numbers, NaN where missing, of the rows with a target."""
@@ -165,12 +171,14 @@ class Measure:
         return errors if errors.sum() < self._constant.sum() else self._constant
 
     def _chosen(self, errors: dict[str, Outputs]) -> str:
-        """Return the cheapest reading to which no other is better."""
-        return next(
-            kind
-            for place, kind in enumerate(errors)
-            if not any(self._is_better(errors[other], errors[kind]) for other in list(errors)[place + 1 :])
-        )
+        """Return the cheapest reading to which the best one is not better, and which no cheaper one surpasses."""
+        best = min(errors, key=lambda kind: float(errors[kind].sum()))
+        least = np.inf
+        for kind, each in errors.items():
+            if each.sum() <= least and not self._is_better(errors[best], each):
+                return kind
+            least = min(least, float(each.sum()))
+        return best
 
     def _is_better(self, errors: Outputs, others: Outputs) -> bool:
         gain = others - errors
@@ -205,7 +213,9 @@ def pieces_of(numbers: Outputs, most: int = PIECES) -> Outputs:
         steps = np.linspace(0, 1, count // 2 + 2)
         edges = np.unique(np.append(np.quantile(present, steps), np.quantile(values, steps)))
     filled = np.where(np.isfinite(numbers), numbers, edges[0])
-    inside = np.clip((filled[:, None] - edges[None, :-1]) / np.diff(edges)[None], 0, 1)
+    widths = np.diff(edges)
+    widths[widths == 0] = 1.0  # of numbers so large that the next one is more than 1 away
+    inside = np.clip((filled[:, None] - edges[None, :-1]) / widths, 0, 1)
     return np.hstack([inside, np.isnan(numbers)[:, None], np.ones((len(numbers), 1))])
 
 

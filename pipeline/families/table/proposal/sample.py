@@ -1,5 +1,7 @@
 """Read the first rows of an unknown table, and guess what its columns are."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -62,9 +64,21 @@ def look(path: Path, read_all: bool) -> TableSample:
     rows, has_more = sample(path, form, None if read_all else CELLS)
     guesses = [guess(name, rows[name], form) for name in rows.column_names]
     strays = sorted({text for column in guesses for text in column.strays})
-    missing = [text for text in strays if text.lower() in PLACEHOLDERS]
+    missing = [text for text in strays if text.lower() in PLACEHOLDERS and not _is_code(text, rows, guesses)]
     form = replace(form, missing_numbers=[text for text in strays if text not in missing])
     return with_missing(TableSample(path, form, rows, guesses, has_more), missing)
+
+
+def _is_code(text: str, rows: pa.Table, guesses: list[Guess]) -> bool:
+    """Return whether a column holds codes of two letters, one of which is NA: Namibia, or North America."""
+    columns = [column.name for column in guesses if text == "NA" and column.kind == "categorical"]
+    return any(is_code_of_two_letters(rows[name].combine_chunks().dictionary.to_pylist()) for name in columns)
+
+
+def is_code_of_two_letters(texts: Sequence[str | None]) -> bool:
+    """Return whether NA is one of several codes of two letters, and not a missing value."""
+    others = [text for text in texts if text not in ("NA", "", None)]
+    return "NA" in texts and len(others) > 2 and all(re.fullmatch("[A-Z]{2}", str(text)) for text in others)
 
 
 def with_missing(sample: TableSample, texts: list[str]) -> TableSample:

@@ -28,7 +28,9 @@ OTHERS = ["cp1251", "cp1253", "cp932", "gb18030", "euc_kr", "big5", "koi8_r"]
 """Encodings that are considered for text of other letters."""
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks."""
-DECIMAL_COMMA, DECIMAL_POINT = r"^[+-]?(\d{1,3}(\.\d{3})+|\d*),\d+$", r"^[+-]?(\d{1,3}(,\d{3})+|\d*)\.\d+$"
+DECIMAL = r"^[+-]?(\d{1,3}(%s\d{3})+%s\d+|\d*%s(\d{1,2}|\d{4,})|0?%s\d+)$"
+GROUPED = r"^[+-]?\d{1,3}(%s\d{3}){2,}$"
+"""Numbers in which a mark is certainly decimal, or groups digits; 1,234 may be either."""
 
 
 def sniff(path: Path) -> FileFormat:
@@ -55,7 +57,7 @@ def sniff(path: Path) -> FileFormat:
     form = FileFormat(separator=separator, encoding=encoding)
     width = Counter(map(len, rows)).most_common(1)[0][0]
     columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
-    form = replace(form, decimal=_decimal(columns, separator))
+    form = replace(form, decimal=_decimal(columns))
     return replace(form, header=_has_header([cell.strip() for cell in rows[0]], columns, form))
 
 
@@ -74,11 +76,14 @@ def _encoding(path: Path, start: bytes) -> str:
     for mark, name in MARKS.items():
         if start.startswith(mark):
             return name
+    if b"\0" in start:
+        raise DataError(
+            f"{path}: not a text file; expected a table (.csv, .csv.gz, .zip or .parquet), in UTF-16 with a byte order "
+            "mark"
+        )
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:
-        if b"\0" in start:
-            raise DataError(f"{path}: not a text file; expected a table (.csv, .csv.gz, .zip or .parquet)") from None
         # Letters with accents stand alone; those of other scripts follow each other.
         high = np.frombuffer(start, np.uint8) >= 0x80
         if (high[1:] & high[:-1]).sum() < high.sum() / 2:
@@ -109,13 +114,15 @@ def _fit(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
     return (count / len(rows) if width > 1 and len(rows[0]) == width else 0.0), width
 
 
-def _decimal(columns: Sequence[Sequence[str]], separator: str) -> str:
-    if separator == ",":  # unless each of them is quoted, values with commas would be two
-        return "."
+def _decimal(columns: Sequence[Sequence[str]]) -> str:
     values = pa.array([value for column in columns for value in column], pa.string())
-    commas, points = (
-        pc.sum(pc.match_substring_regex(values, kind)).as_py() or 0 for kind in (DECIMAL_COMMA, DECIMAL_POINT)
-    )
+
+    def count(pattern: str) -> int:
+        return pc.sum(pc.match_substring_regex(values, pattern)).as_py() or 0
+
+    comma, point = ",", r"\."
+    commas = count(DECIMAL % (point, comma, comma, comma)) + count(GROUPED % point)
+    points = count(DECIMAL % (comma, point, point, point)) + count(GROUPED % comma)
     return "," if commas > points else "."
 
 

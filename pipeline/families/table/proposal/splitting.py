@@ -15,7 +15,7 @@ from pipeline.families.table.data.audit import Audit, Finding, determines, findi
 from pipeline.families.table.data.balance import FACTOR, lopsided, shares
 from pipeline.families.table.data.columns import prepare_section
 from pipeline.families.table.data.holdout import HeldOut, Holdout, hold_out
-from pipeline.families.table.data.layout import Layout
+from pipeline.families.table.data.layout import Derived, Layout
 from pipeline.families.table.data.rows import RawRows
 from pipeline.families.table.data.tables import Table
 from pipeline.families.table.data.targets import Answers, Target, answers_of, refuse_lost_classes
@@ -27,6 +27,11 @@ FOLDS, MEDIUM = 5, 50_000
 """Number of folds proposed for a table of fewer than `MEDIUM` rows."""
 SEEDS = 100
 """Number of seeds that are tried."""
+UNEVEN = "no draw gives parts of the right sizes"
+LEAST_ROWS = 20
+"""Number of rows below which it is not the classes that are too few."""
+SCORED = 30
+"""Number of rows of a class below which its scores are mostly chance."""
 COMPARED = 0.4
 """Share of the rows on which leaks are looked for."""
 
@@ -42,7 +47,11 @@ def choose_split(profile: TableProfile) -> None:
     """
     folds = FOLDS if len(profile.sample.rows) < MEDIUM else 1
     with _drawn(profile, None) as draws:
-        profile.seed, profile.folds = draws.chosen(folds)
+        try:
+            profile.seed, profile.folds = draws.chosen(folds)
+        except DataError as error:
+            raise DataError(f"{profile.sample.path}: {draws.reason}") from error
+        profile.notes += draws.rare_classes()
     audit = _audited(profile)
     if audit is None:
         return
@@ -52,21 +61,29 @@ def choose_split(profile: TableProfile) -> None:
     amounts = {name for name in groups if profile.readings[name].kind == "numeric" or profile.readings[name].is_ordered}
     groups -= amounts
     profile.warnings = [warning for warning in profile.warnings if warning.subject not in amounts]
-    profile.leaks = [column.name for column in audit.columns if determines(column) and column.name not in groups]
+    dates = {name: date["columns"][0] for date in profile.section()["calendar"] for name in _produced(date)}
+    leaks = [column.name for column in audit.columns if determines(column) and column.name not in groups]
+    profile.leaks = list(dict.fromkeys(dates.get(name, name) for name in leaks))
     for column in sorted((column for column in audit.columns if column.name in groups), key=lambda c: c.values or 0):
         with _drawn(profile, column.name) as draws:
             try:
                 seed, number = draws.chosen(folds)
             except DataError as error:
+                reason = str(error) if error.args[0].startswith(UNEVEN) else draws.reason
                 profile.notes.append(
-                    f"{column.name}: its rows mostly share one target, but {error}. The split is random instead: "
+                    f"{column.name}: its rows mostly share one target, but {reason}. The split is random instead: "
                     f"scores hold for rows of a known {column.name} only"
                 )
+                profile.warnings = [warning for warning in profile.warnings if warning.subject != column.name]
                 continue
         profile.group, profile.seed, profile.folds = column.name, seed, number
         if again := _audited(profile):
             profile.warnings = _leaks_and_groups(again)
         break
+
+
+def _produced(calendar: dict[str, Any]) -> list[str]:
+    return Derived(**calendar).produced
 
 
 def _leaks_and_groups(audit: Audit) -> list[Finding]:
@@ -110,7 +127,7 @@ class _Draws:
         Raises:
             DataError: No seed gives parts of about the right sizes.
         """
-        fault = DataError("no seed")
+        fault = DataError(UNEVEN)
         for number in dict.fromkeys([folds, 1]):
             acceptable = None
             for seed in range(1, SEEDS + 1):
@@ -130,11 +147,42 @@ class _Draws:
                 if not (uneven := lopsided(self._answers, held, holdout)):
                     acceptable = acceptable or seed
                 elif acceptable is None:
-                    rows = f"{uneven[0].rows:,} of {uneven[0].total:,}"
-                    fault = DataError(f"no draw gives parts of the right sizes ({uneven[0].part}: {rows} rows)")
+                    label = f" of class {uneven[0].label}" if uneven[0].label is not None else ""
+                    rows = f"{uneven[0].rows:,} of {uneven[0].total:,} rows{label}"
+                    fault = DataError(f"{UNEVEN} ({uneven[0].part}: {rows})")
             if acceptable is not None:
                 return acceptable, number
         raise fault
+
+    @property
+    def reason(self) -> str:
+        """Why the rows cannot be split, if they cannot."""
+        rows = int(self._known.sum())
+        counts = self._class_counts()
+        if rows < LEAST_ROWS or not counts:
+            return f"{rows:,} rows are too few to hold out some for validation and test; provide more"
+        label = min(counts, key=lambda each: counts[each])
+        return (
+            f"the rows cannot be divided so that each part has every class: class {label!r} has {counts[label]}; "
+            "merge or remove rare classes"
+        )
+
+    def rare_classes(self) -> list[str]:
+        """Return a note on classes that are too rare to be scored."""
+        rare = {label: count for label, count in self._class_counts().items() if count < SCORED}
+        if not rare:
+            return []
+        shown = ", ".join(f"{label!r} {count}" for label, count in list(rare.items())[:5])
+        more = f" and {len(rare) - 5} more classes" if len(rare) > 5 else ""
+        return [f"few rows of some classes, whose scores are mostly chance: {shown}{more}"]
+
+    def _class_counts(self) -> dict[str, int]:
+        values = self._answers.values[self._known].astype(np.int64)
+        if not self._answers.classes:
+            return {}
+        return dict(
+            zip(self._answers.classes, np.bincount(values, minlength=len(self._answers.classes)).tolist(), strict=True)
+        )
 
     def _holdout(self, seed: int, folds: int) -> Holdout:
         settings = self._settings

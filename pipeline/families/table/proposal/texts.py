@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.families.table.data.audit import Finding
-from pipeline.families.table.data.guessing import Guess
+from pipeline.families.table.data.guessing import FEW, Guess
 from pipeline.families.table.proposal.profile import TableProfile
 
 SHOWN = 28
@@ -71,7 +71,7 @@ def data_config(name: str, folder: str, unlabelled: Path | None, profile: TableP
             return _line(f"{key}: []", comment)
         return "\n".join([_line(f"{key}:", comment), *(_item(name, guesses, warnings, profile) for name in names)])
 
-    reasons = {column: _reason(guesses[column], profile) for column in profile.drop}
+    reasons = {column: reason_of(guesses[column], profile) for column in profile.drop}
     drop = [_line("drop:" if reasons else "drop: []", "columns that are not used as features")]
     drop += [_line(f"  - {_quoted(column)}", reason) for column, reason in reasons.items()]
     calendar = [
@@ -130,7 +130,9 @@ def _texts(texts: Sequence[str]) -> str:
 def strays_of(column: Guess) -> str:
     """Return the texts among the numbers of a column, with their numbers of rows."""
     texts = sorted(column.strays.items(), key=lambda pair: -pair[1])
-    shown = ", ".join(f"{_shortened(text)!r} {count:,} times" for text, count in texts[:SHOWN_STRAYS])
+    shown = ", ".join(
+        f"{_shortened(text)!r} {'once' if count == 1 else f'{count:,} times'}" for text, count in texts[:SHOWN_STRAYS]
+    )
     return shown + (f" and {len(texts) - SHOWN_STRAYS} more" if len(texts) > SHOWN_STRAYS else "")
 
 
@@ -154,11 +156,12 @@ def _split(profile: TableProfile) -> Iterator[str]:
 
 
 def _folds(profile: TableProfile) -> Iterator[str]:
-    # Source of the numbers: docs/experiments.md, "Several networks for one".
     if profile.folds > 1:
         yield _line(f"folds: {profile.folds}", "few rows, and scores on a tenth of them are noisy: five networks, each")
-        yield _line("", "validated on a different fifth (validation_fraction is then not used);")
-        yield _line("", "+.005 to +.02 AUC on few flights, at four times the work")
+        yield _line("", "validated on a different fifth (validation_fraction is then not used),")
+        yield _line("", "at four times the work; see docs/experiments.md, Several networks for one")
+    elif len(profile.sample.rows) < MEDIUM:
+        yield _line("folds: 1", "five folds would not all have each class, or not the right sizes")
     else:
         yield _line("folds: 1", "5: five networks, each validated on a different fifth: four times the work")
 
@@ -167,6 +170,8 @@ def _item(name: str, guesses: dict[str, Guess], warnings: dict[str, Finding], pr
     comment = "derived from a date"
     if name in guesses:
         comment = _examples(guesses[name])
+        if hint := hint_of(guesses[name]):
+            comment += f"; {hint}"
         if guesses[name].missing:
             comment += f"; missing in {guesses[name].missing:,} rows"
     if name in guesses and profile.readings[name].reason:
@@ -174,23 +179,24 @@ def _item(name: str, guesses: dict[str, Guess], warnings: dict[str, Finding], pr
     if name in warnings:
         comment += {
             "leak": "; LEAK? it predicts the target almost on its own",
-            "group": "; GROUP? see reports/audit.md",
+            "group": "; GROUP? its rows mostly share one target",
         }[warnings[name].kind]
     return _line(f"  - {_quoted(name)}", comment)
 
 
-def _reason(column: Guess, profile: TableProfile) -> str:
+def reason_of(column: Guess, profile: TableProfile) -> str:
+    """Return why a column is left out."""
     if column.name in profile.leaks:
-        return f"LEAK? determines {_shortened(profile.target)}; remove it from this list if it is known beforehand"
+        return f"LEAK? determines {_shortened(profile.target)}; keep it only if it is known beforehand"
     reading = profile.readings[column.name]
     if column.distinct < 2:
         return f"always {_shortened(column.examples[0])}" if column.examples else "no value"
+    if hint := hint_of(column):
+        return hint
     if reading.reason:
         return reading.reason
     if reading.kind == "text":
-        return (
-            f"text: {column.distinct:,} different values in {column.present:,} rows; a network of words could read it"
-        )
+        return f"text: {column.distinct:,} different values in {column.present:,} rows"
     return "a different value in every row"
 
 
@@ -221,9 +227,12 @@ def experiment_config(name: str, profile: TableProfile) -> str:
 
 def hint_of(column: Guess) -> str:
     """Return a remark on a column whose kind may be guessed wrong; empty if there is none."""
-    first = column.examples[0] if column.examples else ""
-    if column.kind in ("categorical", "id") and re.fullmatch(r"\d{1,2}[./]\d{1,2}[./]\d{2,4}.*", first):
-        return "a date? expected 2013-12-31"
+    if column.kind not in ("categorical", "id", "text") or column.distinct < 2:
+        return ""
+    if all(re.match(r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}", text) for text in column.examples):
+        return f"a date? expected 2013-12-31, received {_shortened(column.examples[0])}"
+    if column.distinct > FEW and all(re.match(r"[(+-]?\d+[.,]?\d* ?\D", text) for text in column.examples):
+        return f"numbers? expected 1234.5, received {_shortened(column.examples[0])}"
     return ""
 
 

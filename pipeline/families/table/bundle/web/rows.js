@@ -51,7 +51,7 @@ function numberOf(text, decimal) {
 function momentOf(texts, parts) {
   const parsed = texts.length === 3
     ? texts.map((text) => /^\s*([+-]?\d+)\s*$/.exec(text)?.[1])
-    : (/^(\d{4})(\d{2})(\d{2})$/.exec(texts[0]) ?? /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10)))?.slice(1);
+    : (/^(\d{4})(\d{2})(\d{2})$/.exec(texts[0]) ?? /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10).replace(/^(\d{4})\/(\d{2})\/(\d{2})$/, "$1-$2-$3")))?.slice(1);
   const hour = texts.length === 1 && parts.includes("hour") ? texts[0].slice(11, 13) || "0" : "0";
   const [year, month, day] = (parsed ?? []).map(Number);
   const date = midnight(year, month, day);

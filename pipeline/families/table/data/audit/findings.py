@@ -83,7 +83,7 @@ def _column(column: ColumnAudit, audit: Audit) -> Iterator[Finding]:
     if group:
         yield group
     elif is_feature and name not in audit.calendar:  # a date is known beforehand
-        yield from _leak(column)
+        yield from _leak(column, audit.kind)
     if not is_feature:
         return
     if name not in audit.by_design:
@@ -148,7 +148,8 @@ def _predicts_alone(column: ColumnAudit) -> bool:
     return column.auc_low is not None and column.auc_low >= ALONE
 
 
-def _leak(column: ColumnAudit) -> Iterator[Finding]:
+def _leak(column: ColumnAudit, kind: str) -> Iterator[Finding]:
+    halves = " for the upper half of the amounts" if kind == "regression" else ""
     if determines(column):
         yield Finding(
             "leak",
@@ -162,6 +163,6 @@ def _leak(column: ColumnAudit) -> Iterator[Finding]:
             "leak",
             column.name,
             f"predicts the target almost on its own: AUC {column.auc:.3f} ({column.auc_low:.3f} to "
-            f"{column.auc_high:.3f}) on the {column.rows:,} validation rows. If its value is known only after the "
-            f"target, set data.drop=[{column.name}]",
+            f"{column.auc_high:.3f}){halves} on the {column.rows:,} validation rows. If its value is known only after "
+            f"the target, set data.drop=[{column.name}]",
         )
