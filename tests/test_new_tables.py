@@ -112,6 +112,13 @@ def test_texts_among_numbers_are_listed_as_missing(tmp_path: Path) -> None:
     assert amount.strays["?"] == 2
 
 
+def test_few_numbers_and_other_texts_are_categories(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    hours = random.choice(["1", "2", "3", "4", "5+"], 2000)
+    profile = profiled(tmp_path / "rows.csv", {"hours": hours, "target": random.integers(0, 2, 2000)})
+    assert kinds(profile) == {"hours": "categorical"}
+
+
 def test_a_missing_word_is_a_category_where_no_number_is_missing(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     country = random.choice(["NA", "DE", "FR", "JP"], 500)

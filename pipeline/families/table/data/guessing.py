@@ -110,6 +110,7 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
         return Guess(name, kind, len(texts), missing, rows, examples, most_frequent=most_frequent)
     is_whole = bool((numbers == np.rint(numbers)).all())
     is_amount = len(numbers) > FEW or not is_whole
+    is_whole &= is_amount or not strays  # few numbers and other texts are categories
     kind = "numeric" if is_amount else "categorical"
     if len(texts) == rows > FEW and not strays and _are_counted(numbers):
         kind = "id"
@@ -154,7 +155,8 @@ def _numbers(texts: pa.Array, uses: Counts, form: FileFormat) -> tuple[Floats | 
     numbers = values.fill_null(np.nan).to_numpy(zero_copy_only=False)[~faulty]
     numbers = numbers[np.isfinite(numbers)]
     unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
-    share = WORD_ROWS if len(strays) <= WORDS_FOR_MISSING else STRAY_ROWS
+    are_words = len(strays) <= WORDS_FOR_MISSING and not any(map(str.isdigit, "".join(strays)))
+    share = WORD_ROWS if are_words else STRAY_ROWS
     if not len(numbers) or len(strays) > STRAYS or unusual > share * uses.sum():
         return None, {}
     return numbers, strays

@@ -22,6 +22,9 @@ SMALL, MEDIUM = 5_000, 50_000
 """Numbers of rows below which batches are smaller and epochs more: a small table, too, needs a few hundred steps."""
 MANY = 100
 """Number of categories of a column from which on target statistics are worth their cost."""
+DATE = r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}"
+NUMBER = r"[(+-]?\d+[.,]?\d*( ?\D|$)"
+"""Texts that may be dates, or numbers with marks that are not read."""
 DATA = """\
 # {name}: {file}, proposed by `python -m pipeline.new` from {rows} rows. The keys are explained in base/table.yaml.
 source:
@@ -229,10 +232,13 @@ def hint_of(column: Guess) -> str:
     """Return a remark on a column whose kind may be guessed wrong; empty if there is none."""
     if column.kind not in ("categorical", "id", "text") or column.distinct < 2:
         return ""
-    if all(re.match(r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}", text) for text in column.examples):
-        return f"a date? expected 2013-12-31, received {_shortened(column.examples[0])}"
-    if column.distinct > FEW and all(re.match(r"[(+-]?\d+[.,]?\d* ?\D", text) for text in column.examples):
-        return f"numbers? expected 1234.5, received {_shortened(column.examples[0])}"
+    for pattern, usual, hint in (
+        (DATE, r"\d{4}-\d\d-\d\d", "a date? expected 2013-12-31"),
+        (NUMBER, r"[+-]?\d+(\.\d+)?", "numbers? expected 1234.5"),
+    ):
+        if all(re.match(pattern, text) for text in column.examples) and (pattern == DATE or column.distinct > FEW):
+            odd = next((text for text in column.examples if not re.fullmatch(usual, text)), "")
+            return f"{hint}, received {_shortened(odd)}" if odd else f"{hint} in every row"
     return ""
 
 
