@@ -84,6 +84,15 @@ def test_other_formats_are_read(tmp_path: Path) -> None:
     assert (len(rows), has_more) == (5, False)
 
 
+def test_a_quote_that_is_not_closed_does_not_hide_the_rows_after_it(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('a,b\n1,"x\n2,y\n3,z\n', encoding="utf-8")
+    with pytest.raises(DataError, match=r"rows\.csv: line 2: a quote is opened and not closed"):
+        read(path, ["a", "b"], ["a"], FileFormat())
+    path.write_text('a,b\n1,5" pipe\n2,y\n3,"z."\n4,q\n', encoding="utf-8")  # an ordinary character
+    assert read(path, ["b"], [], FileFormat())["b"].to_pylist() == ['5" pipe', "y", "z.", "q"]
+
+
 def test_a_text_among_numbers_of_another_format_is_named(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text("a;b\n1,5;x\n1.5;y\n", encoding="utf-8")

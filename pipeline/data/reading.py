@@ -4,6 +4,7 @@ import codecs
 import csv as python_csv
 import io
 import os
+import re
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -142,7 +143,7 @@ def _from_csv(path: Path, known: Sequence[str], types: dict[str, pa.DataType], f
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
-        for block in _blocks(stream, form.header):
+        for block in _blocks(stream, form):
             pending.append(pool.submit(parser, block))
             if len(pending) > PARSERS:
                 yield pending.popleft().result()
@@ -212,10 +213,12 @@ def _trimmed_codes(texts: pa.DictionaryArray, form: FileFormat) -> pa.Dictionary
     return pa.DictionaryArray.from_arrays(trimmed.indices.take(texts.indices), trimmed.dictionary).cast(TEXT)
 
 
-def _blocks(stream: Any, header: bool) -> Iterator[bytes]:
+def _blocks(stream: Any, form: FileFormat) -> Iterator[bytes]:
     """Divide a file into blocks of whole lines, without the header."""
     lines, carried = io.BufferedReader(stream), b""
-    if header:
+    # A value that begins with a quote, which nothing closes.
+    unclosed = re.compile(rb"(?:^|" + re.escape(form.separator).encode() + rb')"(?:[^"]|"")*\Z', re.MULTILINE)
+    if form.header:
         next(_records(lines), None)
     else:
         carried = lines.read(len(BYTE_ORDER_MARK)).removeprefix(BYTE_ORDER_MARK)
@@ -230,7 +233,10 @@ def _blocks(stream: Any, header: bool) -> Iterator[bytes]:
             quotes, length = quotes + line.count(b'"'), length + len(line)
         kept = 1 if quotes % 2 else len(rest)  # not closed nearby: an ordinary character, or an error
         carried = b"".join(rest[kept:])
-        yield block + b"".join(rest[:kept])
+        whole = block + b"".join(rest[:kept])
+        if quotes % 2 and not carried and unclosed.search(whole):  # Arrow would take the rest of the file as one value
+            raise pa.ArrowInvalid("a quote is opened and not closed")
+        yield whole
 
 
 def _with(path: Path, columns: Sequence[str], form: FileFormat) -> list[str]:
