@@ -190,14 +190,15 @@ class _Parser:
             return _trimmed(column, self._form)
         if self._types[name] == TEXT:
             return pa.chunked_array([_trimmed_codes(chunk, self._form) for chunk in column.chunks], TEXT)
-        return pa.chunked_array([self._converted(name, chunk) for chunk in column.chunks], NUMBER)
+        place = f"In CSV column #{self._known.index(name)}: "
+        return pa.chunked_array([_converted(chunk, self._form, place) for chunk in column.chunks], NUMBER)
 
-    def _converted(self, name: str, texts: pa.DictionaryArray) -> pa.Array:
-        values, unreadable = numbers_of(texts.dictionary, self._form)
-        if pc.any(unreadable).as_py():
-            wrong = texts.dictionary.filter(unreadable)[0].as_py()
-            raise pa.ArrowInvalid(f"In CSV column #{self._known.index(name)}: {wrong!r} is not a number")
-        return values.take(texts.indices)
+
+def _converted(texts: pa.DictionaryArray, form: FileFormat, place: str = "") -> pa.Array:
+    values, unreadable = numbers_of(texts.dictionary, form)
+    if pc.any(unreadable).as_py():
+        raise pa.ArrowInvalid(f"{place}{texts.dictionary.filter(unreadable)[0].as_py()!r} is not a number")
+    return values.take(texts.indices)
 
 
 def _trimmed(texts: pa.ChunkedArray, form: FileFormat) -> pa.ChunkedArray:
@@ -209,8 +210,13 @@ def _trimmed_codes(texts: pa.DictionaryArray, form: FileFormat) -> pa.Dictionary
     """Remove blanks at the ends of texts; only few files have some."""
     if pc.all(pc.equal(pc.utf8_trim_whitespace(texts.dictionary), texts.dictionary)).as_py():
         return texts
-    trimmed = _trimmed(texts.dictionary, form).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(trimmed.indices.take(texts.indices), trimmed.dictionary).cast(TEXT)
+    return _recoded(texts, form).cast(TEXT)
+
+
+def _recoded(texts: pa.DictionaryArray, form: FileFormat) -> pa.DictionaryArray:
+    """Return texts without blanks at their ends, null where they mean: no value."""
+    known = _trimmed(texts.dictionary, form).dictionary_encode()
+    return pa.DictionaryArray.from_arrays(known.indices.take(texts.indices), known.dictionary)
 
 
 def _blocks(stream: Any, form: FileFormat) -> Iterator[bytes]:
@@ -263,14 +269,7 @@ def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, form: FileFo
         if kind == NUMBER and pa.types.is_primitive(column.type):
             return column.cast(NUMBER)
         encoded = column.cast(pa.string()).dictionary_encode()
-        if kind != NUMBER:
-            known = _trimmed(encoded.dictionary, form).dictionary_encode()
-            texts = pa.DictionaryArray.from_arrays(known.indices.take(encoded.indices), known.dictionary)
-            return texts.cast(kind)
-        values, unreadable = numbers_of(encoded.dictionary, form)
-        if pc.any(unreadable).as_py():
-            raise pa.ArrowInvalid(f"{encoded.dictionary.filter(unreadable)[0].as_py()!r} is not a number")
-        return values.take(encoded.indices)
+        return _converted(encoded, form) if kind == NUMBER else _recoded(encoded, form).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise DataError(f"{path}: column {name!r}: {error}. {REMEDY}") from error
 

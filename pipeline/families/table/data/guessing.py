@@ -62,7 +62,6 @@ class Guess:
         has_hours: Whether it is a date with a time of day.
         is_amount: Whether it is a number and not a code: it has many distinct values, or fractions.
         is_whole: Whether all its values are whole numbers.
-        most_frequent: Share of the rows with a value that have the most frequent one.
         strays: Text → number of rows, for texts that are no numbers, or no dates, in a column of them.
     """
 
@@ -75,7 +74,6 @@ class Guess:
     has_hours: bool = False
     is_amount: bool = False
     is_whole: bool = False
-    most_frequent: float = 0.0
     strays: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -92,14 +90,11 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
     examples = first[:5]
     if not first:
         return Guess(name, "empty", 0, missing, rows, examples)
-    most_frequent = float(uses[0] / present)
     placeholders = {text: int(count) for text, count in zip(first, uses, strict=False) if text.lower() in PLACEHOLDERS}
     dates = [text for text in first if text not in placeholders]
     if dates and all(is_date(text) for text in dates):
         hours = any(len(text) > 12 and text[11:13] != "00" for text in dates)
-        return Guess(
-            name, "date", len(texts), missing, rows, examples, hours, most_frequent=most_frequent, strays=placeholders
-        )
+        return Guess(name, "date", len(texts), missing, rows, examples, hours, strays=placeholders)
     numbers, strays = _numbers(texts, uses, form)
     if numbers is None:
         kind = "categorical"
@@ -107,7 +102,7 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
             kind = "text"
         elif len(texts) == rows > FEW:
             kind = "id"
-        return Guess(name, kind, len(texts), missing, rows, examples, most_frequent=most_frequent)
+        return Guess(name, kind, len(texts), missing, rows, examples)
     is_whole = bool((numbers == np.rint(numbers)).all())
     is_amount = len(numbers) > FEW or not is_whole
     is_whole &= is_amount or not strays  # few numbers and other texts are categories
@@ -123,7 +118,6 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
         examples,
         is_amount=is_amount,
         is_whole=is_whole,
-        most_frequent=most_frequent,
         strays=strays if is_amount else {},
     )
 

@@ -13,7 +13,16 @@ import numpy.typing as npt
 
 from pipeline.families.table.data.counting import distinct
 from pipeline.families.table.proposal.profile import MIN_COUNT, TableProfile
-from pipeline.families.table.proposal.readings import CERTAIN, FOLDS, MEASURABLE, Measure, Outputs, linear, pieces_of
+from pipeline.families.table.proposal.readings import (
+    MEASURABLE,
+    Measure,
+    Outputs,
+    is_certain,
+    linear,
+    pieces_of,
+    share,
+    squared,
+)
 
 PIECES = 8
 """Linear pieces of an amount's effect."""
@@ -35,7 +44,7 @@ def choose_network(profile: TableProfile, measure: Measure) -> None:
         profile: The columns and the split.
         measure: The target of the thinned rows of its sample.
     """
-    rows = profile.sample.thinned()
+    rows = profile.sample.thinned
     if profile.group:
         measure.hold_out_together(rows[profile.group].combine_chunks())
     columns = [column.name for column in profile.features("categorical", "both")]
@@ -68,17 +77,16 @@ class _Additive:
     def __init__(self, amounts: Outputs, measure: Measure) -> None:
         self._amounts, self._fold = amounts, measure.fold
         self._target = measure.outputs[:, 0] - measure.outputs[:, 0].mean()
+        self._total = float((self._target**2).sum())
 
     def errors(self, codes: Sequence[Codes], min_count: int) -> Outputs:
         """Return the squared error of each row."""
-        errors = np.empty(len(self._target))
-        for number in range(FOLDS):
-            train = self._fold != number
+
+        def fit(train: npt.NDArray[np.bool_]) -> Outputs:
             effects = [self._effects(column, train, min_count)[:, None] for column in codes]
-            features = np.hstack([*effects, self._amounts])
-            predicted = linear(features, self._target[:, None], train)[:, 0]
-            errors[~train] = (self._target[~train] - predicted[~train]) ** 2
-        return errors
+            return linear(np.hstack([*effects, self._amounts]), self._target[:, None], train)
+
+        return squared(self._target[:, None], self._fold, fit)
 
     def _effects(self, codes: Codes, train: npt.NDArray[np.bool_], min_count: int) -> Outputs:
         """Return the shrunken mean of each row's category; of a training row, without its own target."""
@@ -95,13 +103,12 @@ class _Additive:
 
     def is_better(self, errors: Outputs, others: Outputs, relevant: float, rest: float = 0.0) -> bool:
         """Return whether a model is better by more than chance, and by relevant shares of what is explained or not."""
-        if errors.sum() > (self._target**2).sum():
+        if errors.sum() > self._total:
             return False
         gain = others - errors
-        explained = (self._target**2).sum() - others.sum()
-        certain = gain.mean() > CERTAIN * gain.std() / np.sqrt(len(gain))
-        return bool(certain and gain.sum() > relevant * max(explained, 0) and gain.sum() > rest * others.sum())
+        explained = self._total - others.sum()
+        return bool(is_certain(gain) and gain.sum() > relevant * max(explained, 0) and gain.sum() > rest * others.sum())
 
     def share(self, errors: Outputs) -> str:
         """Return the share of the target's variance that a model explains."""
-        return f"{max(1 - float(errors.sum() / (self._target**2).sum()), 0):.1%}"
+        return share(errors, self._total)

@@ -10,6 +10,9 @@ from pipeline.families.table.proposal.readings import Reading
 from pipeline.families.table.proposal.sample import TableSample
 
 MIN_COUNT = 5
+SMALL, MEDIUM = 5_000, 50_000
+"""Numbers of rows below which batches are smaller and epochs more: a small table, too, needs a few hundred steps. Below
+`MEDIUM`, folds are proposed."""
 
 
 @dataclass

@@ -8,14 +8,13 @@ import numpy as np
 
 from pipeline.config import Config, no_such
 from pipeline.data import DataError, header
-from pipeline.data.file_format import numbers_of
 from pipeline.data.reading import batches
-from pipeline.families.table.data.counting import distinct
+from pipeline.families.table.data.counting import MISSING, distinct
 from pipeline.families.table.data.guessing import FEW, PLACEHOLDERS, Guess
 from pipeline.families.table.data.layout import Derived
 from pipeline.families.table.proposal.network import choose_network
 from pipeline.families.table.proposal.profile import TableProfile
-from pipeline.families.table.proposal.readings import Measure
+from pipeline.families.table.proposal.readings import Measure, numbers_by_row
 from pipeline.families.table.proposal.sample import TableSample, is_code_of_two_letters, look, with_missing
 from pipeline.families.table.proposal.sniffing import looks_like_table
 from pipeline.families.table.proposal.splitting import choose_split
@@ -106,7 +105,7 @@ def profile_of(sample: TableSample, target: str) -> TableProfile:
     if invalid := [name for name in columns if "${" in name]:
         raise DataError(f"column {invalid[0]!r}: in a config, ${{…}} is a reference; rename the column")
     kind = _kind(columns[target], sample.has_more)
-    rows = sample.thinned()
+    rows = sample.thinned
     measure = Measure(rows[target].combine_chunks(), kind == "regression", sample.form)
     readings = {
         name: measure.reading(guess, rows[name].combine_chunks(), bool(IS_ID.search(name)))
@@ -162,10 +161,8 @@ def _with_target(sample: TableSample, target: str) -> TableSample:
 
 def _lost_rows(sample: TableSample, column: Guess) -> Iterator[str]:
     texts, places = distinct(sample.rows[column.name].combine_chunks())
-    known = np.ones(len(texts), dtype=bool)
-    if column.is_amount:
-        known = np.isfinite(numbers_of(texts, sample.form)[0].fill_null(np.nan).to_numpy(zero_copy_only=False))
-    lost = int((~np.append(known, False)[places]).sum())
+    known = np.isfinite(numbers_by_row(texts, places, sample.form)) if column.is_amount else places != MISSING
+    lost = int((~known).sum())
     if lost:
         examples = f" ({strays_of(column)})" if column.strays else ""
         yield f"{lost:,} of {column.rows:,} rows have no target{examples}; they are left out"

@@ -18,6 +18,8 @@ from pipeline.families.table.data.counting import Index, distinct
 from pipeline.families.table.data.guessing import Guess
 
 Outputs = npt.NDArray[np.float64]
+Fit = Callable[[npt.NDArray[np.bool_]], Outputs]
+"""Fits a model to the rows of a mask; returns its predictions of all rows."""
 FOLDS = 5
 CLASSES = 6
 """Classes that are distinguished, the most frequent first."""
@@ -70,7 +72,7 @@ class Measure:
         self._form = form
         texts, places = distinct(target)
         if is_amount:
-            values = _numbers(texts, places, form)
+            values = numbers_by_row(texts, places, form)
             self.known = np.isfinite(values)
             rank = np.argsort(np.argsort(values[self.known], kind="stable"), kind="stable")
             # Equal amounts get the mean of their ranks.
@@ -94,7 +96,7 @@ class Measure:
     def numbers(self, values: pa.Array) -> Outputs:
         """Return the texts of a column as numbers, NaN where missing, of the rows with a target."""
         texts, places = distinct(values)
-        return _numbers(texts, places[self.known], self._form)
+        return numbers_by_row(texts, places[self.known], self._form)
 
     def reading(self, column: Guess, values: pa.Array, is_named_id: bool) -> Reading:
         """Decide how a column is used.
@@ -107,7 +109,7 @@ class Measure:
         texts, places = distinct(values)
         places = places[self.known]
         if column.is_whole and column.kind in ("numeric", "categorical") and column.distinct > 2:
-            numbers = _numbers(texts, places, self._form)
+            numbers = numbers_by_row(texts, places, self._form)
             # A category of its own in most rows would be learned from one row; at most an id is one.
             kinds = KINDS if column.distinct <= column.present / 2 or is_named_id else KINDS[:1]
             return self._of_whole_numbers(column, numbers, places, is_named_id, kinds)
@@ -159,12 +161,8 @@ class Measure:
         candidates = [self._squared(partial(predicted, shrinkage)) for shrinkage in SHRINKAGE]
         return min(candidates, key=lambda errors: float(errors.sum()))
 
-    def _squared(self, fit: Callable[[npt.NDArray[np.bool_]], Outputs]) -> Outputs:
-        errors = np.empty(len(self.outputs))
-        for number in range(FOLDS):
-            held = self.fold == number
-            errors[held] = ((self.outputs[held] - fit(~held)[held]) ** 2).sum(axis=1)
-        return errors
+    def _squared(self, fit: Fit) -> Outputs:
+        return squared(self.outputs, self.fold, fit)
 
     def _at_most_constant(self, errors: Outputs) -> Outputs:
         # A reading that predicts worse than the mean says nothing; another is better only if it says something.
@@ -182,18 +180,36 @@ class Measure:
 
     def _is_better(self, errors: Outputs, others: Outputs) -> bool:
         gain = others - errors
-        error = gain.std() / np.sqrt(len(gain))
         rest = errors.sum()
         explained = self._constant.sum() - rest
         is_relevant = gain.sum() > RELEVANT * min(explained, rest)
-        return bool(explained > 0 and gain.mean() > CERTAIN * error and is_relevant)
+        return bool(explained > 0 and is_certain(gain) and is_relevant)
 
     def _share(self, errors: Outputs) -> str:
-        total = float(self._constant.sum())
-        return f"{max(1 - float(errors.sum()) / total, 0.0) if total else 0.0:.1%}"
+        return share(errors, float(self._constant.sum()))
 
 
-def _numbers(texts: pa.Array, places: Index, form: FileFormat) -> Outputs:
+def squared(outputs: Outputs, fold: npt.NDArray[np.int64], fit: Fit) -> Outputs:
+    """Return the squared error of each row, predicted by the fit on the rows of the other folds."""
+    errors = np.empty(len(outputs))
+    for number in range(FOLDS):
+        held = fold == number
+        errors[held] = ((outputs[held] - fit(~held)[held]) ** 2).sum(axis=1)
+    return errors
+
+
+def is_certain(gain: Outputs) -> bool:
+    """Return whether the mean gain of the rows is positive by more than chance."""
+    return bool(gain.mean() > CERTAIN * gain.std() / np.sqrt(len(gain)))
+
+
+def share(errors: Outputs, total: float) -> str:
+    """Return the share of the target's variance that is explained, given the total squared error of a constant."""
+    return f"{max(1 - float(errors.sum()) / total, 0.0) if total else 0.0:.1%}"
+
+
+def numbers_by_row(texts: pa.Array, places: Index, form: FileFormat) -> Outputs:
+    """Return the number of each row, NaN where missing or not finite, given distinct texts and each row's place."""
     values = numbers_of(texts, form)[0].fill_null(np.nan).to_numpy(zero_copy_only=False)
     numbers: Outputs = np.append(values, np.nan)[places]
     return np.where(np.isfinite(numbers), numbers, np.nan)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,9 @@ class TableSample:
     guesses: list[Guess]
     has_more: bool
 
+    @cached_property
     def thinned(self) -> pa.Table:
-        """Return blocks of rows from all over the sample: neighbours may belong together."""
+        """Blocks of rows from all over the sample: neighbours may belong together."""
         if len(self.rows) <= MEASURED:
             return self.rows
         size = MEASURED // BLOCKS
@@ -70,7 +72,7 @@ def look(path: Path, read_all: bool) -> TableSample:
 
 
 def _is_code(text: str, rows: pa.Table, guesses: list[Guess]) -> bool:
-    """Return whether a column holds codes of two letters, one of which is NA: Namibia, or North America."""
+    """Return whether a column holds codes of two letters, and NA is one of them: Namibia, or North America."""
     columns = [column.name for column in guesses if text == "NA" and column.kind == "categorical"]
     return any(is_code_of_two_letters(rows[name].combine_chunks().dictionary.to_pylist()) for name in columns)
 

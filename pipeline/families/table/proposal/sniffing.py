@@ -41,6 +41,25 @@ def sniff(path: Path) -> FileFormat:
     """
     if is_parquet(path):
         return FileFormat()
+    text, encoding = _start(path)
+    separator = _separator(text)
+    rows = _rows(text, separator)
+    form = FileFormat(separator=separator, encoding=encoding)
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
+    form = replace(form, decimal=_decimal(columns))
+    return replace(form, header=_has_header([cell.strip() for cell in rows[0]], columns, form))
+
+
+def looks_like_table(path: Path) -> bool:
+    """Return whether the lines of a text file have the same number of separated values, two at least."""
+    text, _ = _start(path)
+    widths = {len(row) for row in _rows(text, _separator(text))}
+    return len(widths) == 1 and widths.pop() > 1
+
+
+def _start(path: Path) -> tuple[str, str]:
+    """Return the first lines of a file and its encoding."""
     try:
         with opened(path) as stream:
             start = stream.read(EXAMINED)
@@ -52,24 +71,11 @@ def sniff(path: Path) -> FileFormat:
     text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(start)
     if len(start) == EXAMINED:  # the last line may be cut
         text = text[: text.rfind("\n") + 1] or text
-    separator = max(SEPARATORS, key=lambda mark: _fit(_rows(text, mark)))
-    rows = _rows(text, separator)
-    form = FileFormat(separator=separator, encoding=encoding)
-    width = Counter(map(len, rows)).most_common(1)[0][0]
-    columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
-    form = replace(form, decimal=_decimal(columns))
-    return replace(form, header=_has_header([cell.strip() for cell in rows[0]], columns, form))
+    return text, encoding
 
 
-def looks_like_table(path: Path) -> bool:
-    """Return whether the lines of a text file have the same number of separated values, two at least."""
-    form = sniff(path)
-    with opened(path) as stream:
-        text = stream.read(EXAMINED).decode(form.encoding, "replace")
-    if len(text) == EXAMINED:
-        text = text[: text.rfind("\n") + 1] or text
-    widths = {len(row) for row in _rows(text, form.separator)}
-    return len(widths) == 1 and widths.pop() > 1
+def _separator(text: str) -> str:
+    return max(SEPARATORS, key=lambda mark: _fit(_rows(text, mark)))
 
 
 def _encoding(path: Path, start: bytes) -> str:

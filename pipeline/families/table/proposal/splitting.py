@@ -19,11 +19,11 @@ from pipeline.families.table.data.layout import Derived, Layout
 from pipeline.families.table.data.rows import RawRows
 from pipeline.families.table.data.tables import Table
 from pipeline.families.table.data.targets import Answers, Target, answers_of, refuse_lost_classes
-from pipeline.families.table.proposal.profile import TableProfile
+from pipeline.families.table.proposal.profile import MEDIUM, TableProfile
 from pipeline.families.table.settings import TableData
 
 ROWS = "rows.parquet"
-FOLDS, MEDIUM = 5, 50_000
+FOLDS = 5
 """Number of folds proposed for a table of fewer than `MEDIUM` rows."""
 SEEDS = 100
 """Number of seeds that are tried."""
@@ -92,7 +92,7 @@ def _leaks_and_groups(audit: Audit) -> list[Finding]:
 
 def _audited(profile: TableProfile) -> Audit | None:
     """Prepare rows of the sample as the stages would, and audit them; None if these rows lack something."""
-    rows = profile.sample.thinned()
+    rows = profile.sample.thinned
     section = profile.section()
     files = {"source": {"name": "own", "folder": ".", "files": {ROWS: None}}, "main_file": ROWS, "unlabelled": None}
     many_compared = {"validation_fraction": COMPARED, "folds": 1}

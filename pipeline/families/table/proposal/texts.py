@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.families.table.data.audit import Finding
 from pipeline.families.table.data.guessing import FEW, Guess
-from pipeline.families.table.proposal.profile import TableProfile
+from pipeline.families.table.proposal.profile import MEDIUM, SMALL, TableProfile
 
 SHOWN = 28
 """Maximum number of characters to show of a column's examples."""
@@ -18,8 +18,6 @@ SHOWN_STRAYS = 5
 """Maximum number of texts among numbers to show."""
 WIDTH = 25
 """Column at which comments begin, unless what is before them is longer."""
-SMALL, MEDIUM = 5_000, 50_000
-"""Numbers of rows below which batches are smaller and epochs more: a small table, too, needs a few hundred steps."""
 MANY = 100
 """Number of categories of a column from which on target statistics are worth their cost."""
 DATE = r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}"
