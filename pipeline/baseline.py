@@ -9,8 +9,11 @@ from pipeline.storage import REPORTS, new_file, write_json
 from pipeline.tasks import BaselineTask
 
 BASELINE = REPORTS / "baseline.json"
-SAMPLES = REPORTS / "baseline.npz"
-"""The headline of each bootstrap sample, by model: evaluation compares the network's with them."""
+ARRAYS = REPORTS / "baseline.npz"
+"""Arrays that evaluation compares the network with: those of `SAMPLES` and of `VALIDATION` for each model."""
+SAMPLES, VALIDATION = "samples/", "validation/"
+"""Prefixes of a model's name: its headline in each bootstrap sample of the test rows; its outputs for the validation
+rows."""
 
 
 @command
@@ -18,18 +21,19 @@ def main(config: Config) -> None:
     """Fit and score the models, and write reports/baseline.json and reports/baseline.npz."""
     task: BaselineTask = config.family.load("baseline")(config)
     task.require_prepared()
-    scores, samples, began = {}, {}, time.monotonic()
+    scores, arrays, began = {}, {}, time.monotonic()
     for name, result in task.scores():
         scores[name] = result.flat()
-        samples[name] = result.samples[task.headline]
+        arrays[f"{SAMPLES}{name}"] = result.samples[task.headline]
         seconds, began = time.monotonic() - began, time.monotonic()
         print(
             f"baseline: {name}: test {task.headline} {format_score(result.values[task.headline])} ({seconds:.0f} s)",
             flush=True,
         )
     write_json(BASELINE, scores)
-    with new_file(SAMPLES) as stream:
-        np.savez(stream, **samples)  # type: ignore[arg-type]
+    arrays |= {f"{VALIDATION}{name}": outputs for name, outputs in task.validation_outputs.items()}
+    with new_file(ARRAYS) as stream:
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 if __name__ == "__main__":

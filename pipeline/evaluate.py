@@ -2,11 +2,13 @@
 
 import json
 import shlex
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.baseline import BASELINE, SAMPLES
+from pipeline.baseline import ARRAYS, BASELINE, SAMPLES, VALIDATION
 from pipeline.config import Config, changes, command, format_score
 from pipeline.storage import (
     AUDIT,
@@ -28,9 +30,16 @@ from pipeline.tasks import Evaluation, EvaluationTask, require_trained_model
 from pipeline.tasks.training import NOT_DECISIVE
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from pipeline.metrics import Importance
     from pipeline.tracking import Run
 
 PLOTS = REPORTS / "plots"
+BOOSTING = "lightgbm"
+"""The baseline whose outputs are averaged with those of the network."""
+SHOWN = 5
+"""Number of important columns in the summary."""
 Baseline = dict[str, dict[str, float]]
 
 
@@ -47,7 +56,7 @@ def main(config: Config) -> None:
     baseline = read_baseline()
     write(task, config, evaluation, baseline)
     with evaluation_run(config, identity(config, baseline)) as (run, lacks_training):
-        record(run, config, evaluation, baseline, lacks_training)
+        record(run, task, config, evaluation, baseline, lacks_training)
         print(summary(task, config, evaluation, baseline, run), flush=True)
 
 
@@ -77,26 +86,61 @@ def better_model(task: EvaluationTask, config: Config, evaluation: Evaluation) -
     from pipeline.metrics import interval
 
     network = evaluation.scores["test"].samples.get(task.headline)
-    if network is None or not SAMPLES.is_file():
+    if network is None:
         return ""
     sign = 1 if config.family.monitors[task.headline] else -1
-    with np.load(SAMPLES, allow_pickle=False) as archive:
-        gains = {
-            name: sign * (archive[name] - network) for name in archive.files if archive[name].shape == network.shape
-        }
+    gains = {
+        name: sign * (samples - network)
+        for name, samples in baseline_arrays(SAMPLES).items()
+        if samples.shape == network.shape
+    }
     # Of several models the best is named: each interval is wider, so that they hold together (Bonferroni).
     confidence = 1 - (1 - config.evaluate.confidence) / max(len(gains), 1)
     better = {name: gain for name, gain in gains.items() if interval(gain, confidence)[0] > 0}
     if not better:
         return ""
     name = max(better, key=lambda each: float(np.nanmean(better[each])))
-    gain, ends = np.nanmean(better[name]), interval(better[name], confidence)
+    gain, ends = float(np.nanmean(better[name])), interval(better[name], confidence)
     low, high = map(format_score, ends)
     tries = [f"dvc exp run -S experiment={config.name} -S {setting}" for setting in task.suggestions()[:2]]
     if (CONF / "sweep" / f"{config.task}.yaml").is_file():
         tries.append(f"python -m pipeline.train --multirun +sweep={config.task} experiment={config.name}")
     advice = f"; try {' or '.join(f'`{each}`' for each in tries)}" if tries else ""
     return f"\n  {name} is better than this network: {task.headline} by {format_score(gain)} ({low} to {high}){advice}"
+
+
+def baseline_arrays(prefix: str) -> "dict[str, npt.NDArray[Any]]":
+    """Return the arrays of each model of the baseline stage, of the kind `SAMPLES` or `VALIDATION`."""
+    if not ARRAYS.is_file():
+        return {}
+    with np.load(ARRAYS, allow_pickle=False) as archive:
+        return {name.removeprefix(prefix): archive[name] for name in archive.files if name.startswith(prefix)}
+
+
+def better_together(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
+    """Return a line on the mean of the network's outputs and gradient boosting's if it is better than both, or nothing.
+
+    All three are scored on the validation rows, which neither model was trained on, on the same bootstrap samples; the
+    mean has to be better than each by more than chance. The test rows decide nothing.
+    """
+    from pipeline.metrics import interval
+
+    outputs, score = evaluation.validation_outputs, evaluation.score_validation
+    boosting = baseline_arrays(VALIDATION).get(BOOSTING)
+    if outputs is None or score is None or boosting is None or boosting.shape != outputs.shape:
+        return ""
+    sign = 1 if config.family.monitors[task.headline] else -1
+    mean, other = score((outputs + boosting) / 2), score(boosting)
+    samples = [each.samples[task.headline] for each in (mean, other, evaluation.scores["val"])]
+    gains = [sign * (samples[0] - of_one) for of_one in samples[1:]]
+    # Better than both: each interval holds by itself, so no correction is needed.
+    if any(interval(gain, config.evaluate.confidence)[0] <= 0 for gain in gains):
+        return ""
+    values = [format_score(each.values[task.headline]) for each in (mean, other, evaluation.scores["val"])]
+    return (
+        f"\n  the mean of this network's outputs and {BOOSTING}'s would be better than either: on the validation rows, "
+        f"{task.headline} {values[0]}; {BOOSTING} {values[1]}, this network {values[2]}"
+    )
 
 
 def read_audit() -> list[dict[str, str]]:
@@ -120,6 +164,8 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
         if evaluation.curves:
             title = f"{config.name}: test {headline(task, config, evaluation)}"
             plots.overview(title, evaluation.curves, evaluation.diagonals).savefig(scratch / "overview.png", dpi=100)
+        if evaluation.importances:
+            write_importances(evaluation.importances, title_of_importances(task, config), scratch)
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
@@ -128,13 +174,35 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
     write_json(METRICS, merged(evaluation, baseline))
 
 
+def write_importances(importances: "Sequence[Importance]", title: str, folder: Path) -> None:
+    """Write importance.csv and importance.png."""
+    from pipeline.metrics import plots
+    from pipeline.metrics.importance import HEADER
+
+    text = csv_text(HEADER, (each.row for each in importances))
+    (folder / "importance.csv").write_text(text, encoding="utf-8", newline="")
+    plots.importance(title, importances).savefig(folder / "importance.png", dpi=100)
+
+
+def title_of_importances(task: EvaluationTask, config: Config) -> str:
+    """Return the title of the plot."""
+    return f"{config.name}: importance of columns for {task.headline}, validation rows"
+
+
 def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
     """Return the scores by split, together with those of the baselines."""
     scores = {split: scores.flat() for split, scores in evaluation.scores.items()}
     return {**scores, "baseline": baseline} if baseline else scores
 
 
-def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
+def record(
+    run: "Run",
+    task: EvaluationTask,
+    config: Config,
+    evaluation: Evaluation,
+    baseline: Baseline,
+    lacks_training: bool,
+) -> None:
     """Log the evaluation; a run without a training also gets the settings, data and history of the training."""
     from pipeline.metrics import plots
     from pipeline.tracking import EVALUATED_WITH
@@ -151,6 +219,9 @@ def record(run: "Run", config: Config, evaluation: Evaluation, baseline: Baselin
         run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in evaluation.diagonals), f"plots/{name}.png")
+    if evaluation.importances:
+        title = title_of_importances(task, config)
+        run.log_figure(plots.importance(title, evaluation.importances), "plots/importance.png")
     for name, text in evaluation.notes.items():
         run.tag(f"onehot.{name}", text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
@@ -191,10 +262,15 @@ def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseli
         words = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in overrides.items())
         longer = f"\n  dvc exp run -S experiment={config.name} {words}   train longer"
     notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
+    if important := [each for each in evaluation.importances if each.low > 0][:SHOWN]:
+        listed = ", ".join(f"{each.name} {format_score(each.loss)}" for each in important)
+        notes += f"  most important columns ({task.headline} lost without them): {listed}\n"
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
-        f"  make ui   the MLflow record, run {run.id}{longer}" + better_model(task, config, evaluation)
+        f"  make ui   the MLflow record, run {run.id}{longer}"
+        + better_model(task, config, evaluation)
+        + better_together(task, config, evaluation)
     )
 
 

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.config import PARAMS, Config, guarded, load, no_such
+from pipeline.evaluate import title_of_importances, write_importances
 from pipeline.predict import folder_of
 from pipeline.storage import MODELS, REPORTS, PipelineError, csv_text, new_folder
-from pipeline.tasks import Embedding, Predictor, TrainingTask, matches, predictor_for
+from pipeline.tasks import (
+    Embedding,
+    EvaluationTask,
+    Predictor,
+    TrainingTask,
+    matches,
+    predictor_for,
+    require_trained_model,
+)
 
 if TYPE_CHECKING:
     from pipeline.models import EmbeddingDense
@@ -71,6 +80,12 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--embedding", action="append", metavar="COLUMN", help="column whose embeddings to write, repeatable"
     )
+    parser.add_argument(
+        "--importance",
+        action="store_true",
+        help="write how much worse the trained network scores on the validation rows in data/processed when the values "
+        "of a column are shuffled",
+    )
     parser.add_argument("--neighbours", type=int, help="number of neighbours of each category; default: 10")
     parser.add_argument("--seed", type=int, default=1, help="seed of the dropout in the train phase; default: 1")
     return parser
@@ -90,6 +105,8 @@ def inspect(given: argparse.Namespace) -> None:
             if by_hand := predictor.by_hand(given.input):
                 (scratch / "by_hand.txt").write_text(f"{by_hand}\n", encoding="utf-8")
                 text = f"{text}\n\n{by_hand}"
+        if given.importance:
+            write_column_importances(given.model, scratch)
         for embedding in embeddings:
             write_embedding(embedding, settings["neighbours"], scratch / "embeddings")
         written = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
@@ -105,6 +122,10 @@ def refuse(given: argparse.Namespace) -> None:
     faults = []
     if given.overrides and given.model:
         faults.append("OVERRIDES build an untrained network and --model names a trained one; give only one of them")
+    if given.overrides and given.importance:
+        faults.append(
+            "--importance: OVERRIDES build an untrained network, which no column matters for; remove one of them"
+        )
     for needed, names in (("input", ("layer", "phase", "batch", "rows", "format")), ("embedding", ("neighbours",))):
         unused = [f"--{name}" for name in names if getattr(given, name) is not None]
         if unused and not getattr(given, needed):
@@ -257,6 +278,23 @@ def write_outputs(
         raise PipelineError(f"{source}: no rows")
     more = " (--rows raises the limit)" if done == rows else ""
     print(f"the first {done:,} rows of {source}{more}, {phase} phase, {batch} at a time")
+
+
+def write_column_importances(model: str | None, folder: Path) -> None:
+    """Write the importance of each column for a trained network, as a table and as a plot.
+
+    Raises:
+        PipelineError: The network was trained on other data than that in data/processed, or it reads no columns.
+    """
+    config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
+    task: EvaluationTask = config.family.load("evaluation")(config)
+    task.require_prepared()
+    trained_in = folder_of(model) if model is not None else MODELS
+    require_trained_model(trained_in, config)
+    importances = task.importances(trained_in)
+    if not importances:
+        raise PipelineError(f"--importance: networks of the family {config.task} read no columns; remove the option")
+    write_importances(importances, title_of_importances(task, config), folder)
 
 
 def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None:

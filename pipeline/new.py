@@ -36,6 +36,17 @@ def main() -> None:
     parser.add_argument(
         "--all", action="store_true", help="read the whole table instead of its first 30 million values"
     )
+    effort = parser.add_mutually_exclusive_group()
+    effort.add_argument(
+        "--quick", action="store_const", const="quick", dest="effort", help="propose one small network: a first score"
+    )
+    effort.add_argument(
+        "--best",
+        action="store_const",
+        const="best",
+        dest="effort",
+        help="propose a large ensemble, which takes about ten times as long as usual",
+    )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     given = parser.parse_args()
     guarded(lambda: new(given))
@@ -54,7 +65,8 @@ def new(given: argparse.Namespace) -> None:
             "letter, and no YAML keyword"
         )
     proposer = proposer_for(given.files, given.target)
-    options = (("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all))
+    options = [("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all)]
+    options += [(given.effort, True)] if given.effort else []
     if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
         known = ", ".join(f"--{option}" for option in proposer.options) or "no options"
         raise PipelineError(f"{', '.join(foreign)}: not for these files; {type(proposer).__name__} takes {known}")
@@ -62,7 +74,8 @@ def new(given: argparse.Namespace) -> None:
         raise PipelineError(f"--unlabelled: {given.unlabelled} is the table itself; expected rows without the target")
     places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
     folder = places[given.files[0]].parent.as_posix()
-    request = Request(name, given.files, folder, given.target, given.unlabelled, given.all)
+    effort = given.effort or "usual"
+    request = Request(name, given.files, folder, given.target, given.unlabelled, given.all, effort)
     if given.target or "target" not in proposer.options:
         _refuse_taken(name, places, given.force)
     proposal = proposer.propose(request)

@@ -10,11 +10,13 @@ from conftest import write_tiny
 from stages import Stages
 from tiny import tiny
 
-from pipeline.baseline import SAMPLES
-from pipeline.evaluate import better_model
+from pipeline.baseline import ARRAYS, SAMPLES, VALIDATION
+from pipeline.evaluate import better_model, better_together
 from pipeline.families.table import baseline as table_baselines
 from pipeline.families.table.data.arrays import Arrays
-from pipeline.storage import RAW, new_file
+from pipeline.families.table.data.training_rows import rows_of_folds
+from pipeline.families.table.metrics.binary import BinaryScores, binary_scores
+from pipeline.storage import PROCESSED, RAW, new_file
 from pipeline.tasks import Evaluation, Scores
 
 
@@ -47,8 +49,8 @@ def test_a_better_baseline_is_said_with_what_to_try(workspace: Path) -> None:
     task = Stages(tiny())
     task.preprocess()
     scores = {name: found.samples["auc"] for name, found in task.baselines()}
-    with new_file(SAMPLES) as stream:
-        np.savez(stream, **scores)
+    with new_file(ARRAYS) as stream:
+        np.savez(stream, **{f"{SAMPLES}{name}": samples for name, samples in scores.items()})
     evaluating = task.config.family.load("evaluation")(task.config)
 
     def said(network: Any) -> str:
@@ -64,6 +66,50 @@ def test_a_better_baseline_is_said_with_what_to_try(workspace: Path) -> None:
     # As good on average, and better only by chance.
     assert said(scores["linear"] - np.random.default_rng(0).normal(0, 0.02, len(scores["linear"]))) == ""
     assert said(scores["constant"][:-1]) == ""  # other samples, which cannot be compared
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_every_baseline_predicts_the_validation_rows(workspace: Path, folds: int) -> None:
+    write_tiny(RAW)
+    task = Stages(tiny(data__folds=folds))
+    task.preprocess()
+    baselines = task.config.family.load("baseline")(task.config)
+    names = [name for name, _ in baselines.scores()]
+    assert list(baselines.validation_outputs) == names
+    rows = rows_of_folds() if folds > 1 else Arrays.load(PROCESSED / "val")
+    for name in ("linear", "lightgbm"):
+        # Better than chance on rows that the model of their fold was not fitted on.
+        assert binary_scores(rows.target, baselines.validation_outputs[name][:, 0])["auc"] > 0.65
+
+
+def test_a_mean_of_two_models_is_named_if_it_is_better_than_both(workspace: Path) -> None:
+    task, random = Stages(tiny()), np.random.default_rng(0)
+    write_tiny(RAW)
+    task.preprocess()
+    evaluating = task.config.family.load("evaluation")(task.config)
+    target = random.integers(0, 2, 2000)
+
+    def outputs(noise: float) -> Any:
+        return 1 / (1 + np.exp(-(target - 0.5 + random.normal(0, noise, len(target)))[:, None]))
+
+    def score(output: Any) -> Scores:
+        return Scores.resampled(BinaryScores(target, output[:, 0]), np.arange(len(target)), task.config.evaluate)
+
+    def said(network: Any, boosting: Any) -> str:
+        with new_file(ARRAYS) as stream:
+            np.savez(stream, **{f"{VALIDATION}lightgbm": boosting})
+        found = Evaluation({"val": score(network)}, {}, {}, validation_outputs=network, score_validation=score)
+        return better_together(evaluating, task.config, found)
+
+    one, other = outputs(1.0), outputs(1.0)  # equally good, with errors of their own
+    values = [score(output).values["auc"] for output in ((one + other) / 2, other, one)]
+    assert said(one, other) == (
+        "\n  the mean of this network's outputs and lightgbm's would be better than either: on the validation rows, "
+        "auc {:.4f}; lightgbm {:.4f}, this network {:.4f}".format(*values)
+    )
+    assert said(one, one) == ""
+    assert said(one, outputs(20.0)) == ""  # the mean is worse than the network
+    assert said(one, other[:-1]) == ""  # other rows
 
 
 def test_without_lightgbm_the_others_remain(
@@ -84,5 +130,5 @@ def test_columns_of_one_kind_are_enough() -> None:
         schema = SimpleNamespace(
             kind="binary", classes=["0", "1"], cardinalities=sizes, target_mean=0.0, target_std=1.0
         )
-        probability = table_baselines.linear(splits, schema)  # type: ignore[arg-type]
+        probability = table_baselines.linear(splits, schema)["test"]  # type: ignore[arg-type]
         assert (probability[:, 0] > 0.5).tolist() == [False, True, False, True]

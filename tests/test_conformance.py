@@ -53,7 +53,7 @@ TABLE = {
     "model__numeric_encoding": "periodic",
     "model__batch_norm": True,
     "train__class_weights": "balanced",
-    "train__ensemble_size": 2,
+    "model__ensemble": 3,
     "model__crosses": "triples",
     "model__target_statistics": True,
 }

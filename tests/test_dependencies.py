@@ -72,13 +72,14 @@ def test_comments_and_docstrings_do_not_count_and_code_does(tmp_path: Path, monk
     assert digests[0] == digests[1] != digests[2]
 
 
-def edited(project: Project, path: str, text: str) -> str:
-    """Add a line to a file; return what `dvc status` says then, and take the line away again."""
-    file = project.folder / path
-    before = file.read_text(encoding="utf-8")
-    file.write_text(before + text, encoding="utf-8")
+def edited(project: Project, *paths: str) -> str:
+    """Add a comment to files; return what `dvc status` says then, and take the comment away again."""
+    texts = {project.folder / path: (project.folder / path).read_text(encoding="utf-8") for path in paths}
+    for file, text in texts.items():
+        file.write_text(f"{text}# a remark\n", encoding="utf-8")
     said = project.run("dvc", "status")
-    file.write_text(before, encoding="utf-8")
+    for file, text in texts.items():
+        file.write_text(text, encoding="utf-8")
     return said
 
 
@@ -92,16 +93,16 @@ def test_edits_run_exactly_the_stages_that_they_can_change(tmp_path: Path) -> No
     project.run("dvc", "repro")
     clean = project.run("dvc", "status")
     assert "up to date" in clean
-    for path in (
+    others = (
         "pipeline/families/text/models/char_rnn.py",
         "pipeline/families/table/data/guessing.py",
         "pipeline/families/translation/proposal.py",
         "pipeline/new.py",
         "pipeline/config/entry.py",
         "pipeline/tracking/redaction.py",
-    ):
-        assert edited(project, path, "# a remark\n") == clean, path
-    said = edited(project, "pipeline/exporting/graph.py", "# a remark\n")
+    )
+    assert edited(project, *others) == clean
+    said = edited(project, "pipeline/exporting/graph.py")
     assert [line for line in said.splitlines() if line.endswith(":") and not line.startswith("\t")] == ["export:"]
     # A comment in a layer makes DVC run the training again, which finds its checkpoint and ends at once.
     layer = project.folder / "pipeline/families/threshold/models/tanh_mlp.py"

@@ -40,9 +40,12 @@ PIECES = {"data__tokenizer": {"nr": "whitespace", "en": "bpe"}, "data__vocabular
 TOLD = {"model__target_statistics": True}
 FAMILIES: dict[str, tuple[str, Callable[[], Stages]]] = {
     "row": ("row", lambda: Stages(tiny(train__ensemble_size=2, model__numeric_encoding="piecewise"))),
-    "row, crossed": ("row", lambda: Stages(tiny(model__crosses="pairs", **TOLD))),
+    "row, crossed": ("row", lambda: Stages(tiny(model__crosses="pairs", model__ensemble=3, **TOLD))),
     "row of codes": ("row", lambda: Stages(tiny(data__numeric=[], model__numeric_encoding="none"))),
-    "row of numbers": ("row", lambda: Stages(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"]))),
+    "row of numbers": (
+        "row",
+        lambda: Stages(tiny(data__categorical=[], data__calendar=[], data__drop=["shop"], model__ensemble=3)),
+    ),
     "row, amount": ("row", lambda: Stages(tiny(data__target="price", data__numeric=["shop_size"], **TOLD))),
     "row, classes": (
         "row",

@@ -18,7 +18,7 @@ from pipeline.families.table.models.numeric import (
     ValueCodes,
     bin_edges,
 )
-from pipeline.models import EmbeddingDense, auto_dim, load_model, members_of, save_model, to_float32
+from pipeline.models import EmbeddingDense, auto_dim, before_mean, load_model, members_of, save_model, to_float32
 
 SIZES = [3, 3, 4]
 HEAD = Binary(["no", "yes"], 0.5, 0.5)
@@ -251,3 +251,33 @@ def test_smoothed_and_weighted_losses_are_those_of_their_definition() -> None:
     output = np.array([[0.7, 0.2, 0.1]], "float32")
     expected = -0.7 * np.log(0.2) - 0.3 * np.mean(np.log([0.7, 0.2, 0.1]))
     assert float(Multiclass(["a", "b", "c"]).loss(0.3)(target[:1], output)) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("layers", [0, 1, 2])
+def test_members_that_share_weights_are_networks_of_their_own(layers: int) -> None:
+    ensemble, given = network(ensemble=3, hidden_layers=layers), inputs()
+    single = network(hidden_layers=layers)
+    first = "hidden_1" if layers else "output"
+    shared, alone = ensemble.get_layer(first), single.get_layer(first)
+    shared.bias.assign(np.random.default_rng(1).normal(size=shared.bias.shape))
+    assert set(np.unique(np.asarray(shared.scale))) == {-1.0, 1.0}
+    of_members = np.asarray(before_mean(ensemble)(given))
+    assert of_members.shape == (64, 3, 1)
+    alone.tables["4"].assign(shared.tables["4"])
+    for name in [f"hidden_{number}" for number in range(2, layers + 1)]:
+        single.get_layer(name).set_weights(ensemble.get_layer(name).get_weights())
+    for member in range(3):
+        alone.kernel.assign(np.asarray(shared.kernel) * np.asarray(shared.scale)[:, member, None])
+        alone.bias.assign(np.asarray(shared.bias)[member])
+        if layers:
+            single.get_layer("output").set_weights(
+                [weight[member] for weight in ensemble.get_layer("output").get_weights()]
+            )
+        np.testing.assert_allclose(of_members[:, member], np.asarray(single(given)), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(ensemble(given)), of_members.mean(axis=1), atol=1e-6)
+    assert len(np.unique(of_members.round(6), axis=1)[0]) == 3  # they differ from the start
+
+
+def test_a_network_without_members_is_trained_as_it_is() -> None:
+    model = network()
+    assert before_mean(model) is model

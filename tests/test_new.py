@@ -30,12 +30,22 @@ def clone(clone: Path) -> Path:
     return clone
 
 
-def new(name: str, file: Path, target: str | None, unlabelled: Path | None, *, whole: bool, force: bool) -> None:
-    run_new(Namespace(name=name, files=[file], target=target, unlabelled=unlabelled, all=whole, force=force))
+def new(
+    name: str,
+    file: Path,
+    target: str | None,
+    unlabelled: Path | None,
+    *,
+    whole: bool,
+    force: bool,
+    effort: str | None = None,
+) -> None:
+    given = {"target": target, "unlabelled": unlabelled, "all": whole, "force": force, "effort": effort}
+    run_new(Namespace(name=name, files=[file], **given))
 
 
 def sentences(name: str, *files: Path, **options: Any) -> None:
-    given = {"target": None, "unlabelled": None, "all": False, "force": False, **options}
+    given = {"target": None, "unlabelled": None, "all": False, "force": False, "effort": None, **options}
     run_new(Namespace(name=name, files=list(files), **given))
 
 
@@ -277,7 +287,20 @@ def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, key
     new("keys", clone / "keys.csv", "bought", None, whole=True, force=False)
     assert proposed(clone, "keys")["model"]["target_statistics"] is told
     written = (clone / "conf/experiment/keys.yaml").read_text(encoding="utf-8")
-    assert ("# target_statistics: key has 200 values in the sample" in written) is told
+    assert ("target_statistics: true # key has 200 values in the sample" in written) is told
+
+
+def test_quick_and_best_are_smaller_and_larger_networks(clone: Path) -> None:
+    sizes = []
+    for effort in ("quick", "usual", "best"):
+        option = None if effort == "usual" else effort
+        new(effort, clone.parent / "houses.csv", "price", None, whole=True, force=False, effort=option)
+        tree = proposed(clone, effort)
+        sizes.append((tree["data"]["folds"], tree["model"]["ensemble"]))
+        assert tree["model"]["numeric_encoding"] == "piecewise"
+    assert sizes == [(1, 1), (5, 8), (10, 32)]
+    written = (clone / "conf/experiment/best.yaml").read_text(encoding="utf-8")
+    assert "proposed by `python -m pipeline.new --best`" in written
 
 
 @pytest.mark.parametrize(("every", "folds"), [(3, 5), (100, 1)])  # of 4 rows of a class
@@ -287,7 +310,7 @@ def test_folds_are_proposed_where_rows_are_few_and_each_has_every_class(clone: P
     new("visits", clone / "visits.csv", "bought", None, whole=True, force=False)
     assert proposed(clone, "visits")["data"]["folds"] == folds
     written = (clone / "conf/data/visits.yaml").read_text(encoding="utf-8")
-    assert ("# few rows, and scores on a tenth" in written) is (folds > 1)
+    assert ("# scores on a tenth of the rows are noisy" in written) is (folds > 1)
 
 
 def test_two_commands_train_a_network_and_an_edited_cell_trains_another(tmp_path: Path) -> None:

@@ -204,7 +204,9 @@ def test_groups_of_different_sizes_are_held_out_in_the_right_shares(tmp_path: Pa
 
 
 def run(name: str, file: Path, target: str | None, unlabelled: Path | None = None) -> None:
-    run_new(Namespace(name=name, files=[file], target=target, unlabelled=unlabelled, all=False, force=False))
+    run_new(
+        Namespace(name=name, files=[file], target=target, unlabelled=unlabelled, all=False, force=False, effort=None)
+    )
 
 
 BROKEN: dict[str, tuple[str, str]] = {
@@ -333,7 +335,11 @@ def test_what_is_written_is_read_back(names: list[str], data: some.DataObject, c
         csv.writer(stream).writerows([names, *rows])
     for file in ("data", "experiment"):
         (clone / "conf" / file / "mine.yaml").unlink(missing_ok=True)
-    run_new(Namespace(name="mine", files=[path], target=names[-1].strip(), unlabelled=None, all=False, force=True))
+    run_new(
+        Namespace(
+            name="mine", files=[path], target=names[-1].strip(), unlabelled=None, all=False, force=True, effort=None
+        )
+    )
     tree = proposed(clone, "mine")["data"]
     assert tree["target"] == names[-1].strip()
     assert {*tree["categorical"], *tree["numeric"], *tree["drop"]} <= {name.strip() for name in names}

@@ -183,6 +183,7 @@ def test_tables(merge: str, kind: str) -> None:
     quantiles = [np.linspace(-2, 2, 257).tolist(), [0.5] * 257]
     features = Features([3, 50, 7], quantiles, [[-1.0, 0.0, 1.5], [0.5]])
     changes = {"numeric_encoding": merge, "batch_norm": merge == "concat", "hidden_layers": 2, "embedding_dim": "auto"}
+    changes |= {"ensemble": 1 if merge in ("wide", "piecewise") else 3}
     model = embedding_mlp(
         features,
         KINDS[kind](["a", "b", "c"], 10.0, 4.0),
@@ -193,6 +194,18 @@ def test_tables(merge: str, kind: str) -> None:
     numeric = random.choice([-9.0, -1.0, 0.0, 0.5, 0.7, 1.5, 9.0, np.nan], size=(40, 2)).astype(np.float32)
     codes = np.stack([random.integers(size, size=40) for size in features.cardinalities], axis=1).astype(np.int32)
     compared(shaken(model, 1), categorical=codes, numeric=numeric)
+
+
+@pytest.mark.parametrize("layers", [0, 2])
+def test_members_without_categories(layers: int) -> None:
+    make_deterministic(1)
+    features = Features([], [np.linspace(-2, 2, 257).tolist()] * 2, [[]] * 2)
+    model = embedding_mlp(
+        features,
+        KINDS["binary"](["a", "b"], 0.0, 1.0),
+        mlp(ensemble=3, hidden_layers=layers, numeric_encoding="piecewise"),
+    )
+    compared(shaken(model, 1), numeric=np.random.default_rng(0).normal(size=(8, 2)).astype(np.float32))
 
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [

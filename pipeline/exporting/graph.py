@@ -14,6 +14,8 @@ from pipeline.models.structure import nodes_of
 from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.layers import LAYERS
 
+MEMBERS = "bmi,miu->bmu"
+"""The equation of a dense layer per member of an ensemble: batch, members, inputs; members, inputs, units."""
 Arrays = dict[str, npt.NDArray[Any]]
 Described = tuple[dict[str, Any], dict[str, Any]]
 """Settings and weights of a layer, in the form that the runtime expects."""
@@ -197,12 +199,30 @@ def _block(layer: Any) -> Described:
 def _embedding_dense(layer: EmbeddingDense) -> Described:
     settings = {"dims": layer.dims, "offsets": layer.offsets.tolist(), "columns": layer.columns.tolist()}
     tables = {f"table_{dim}": table for dim, table in layer.tables.items()}
-    return settings, {**tables, **_held(layer, "kernel", "bias")}
+    return settings, {**tables, **_held(layer, "kernel", "scale", "bias")}
 
 
 def _piecewise(layer: Any) -> Described:
     grid = {"starts": layer._starts, "widths": layer._widths, "low": layer._low, "high": layer._high}
     return {}, {**_held(layer, "kernel", "bias", "missing"), **grid}
+
+
+def _einsum_dense(layer: Any) -> Described:
+    if layer.equation != MEMBERS or _activation(layer.activation) != "linear":
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime supports EinsumDense only as {MEMBERS} without activation, not "
+            f"{layer.equation}"
+        )
+    return {}, _held(layer, "kernel", "bias")
+
+
+def _pooling(layer: Any) -> Described:
+    if layer.data_format != "channels_last" or layer.keepdims:
+        raise ExportError(
+            f"layer {layer.name}: the NumPy runtime supports GlobalAveragePooling1D only with channels_last, without "
+            "keepdims"
+        )
+    return {}, {}
 
 
 def _no_settings(_layer: Any) -> Described:
@@ -222,12 +242,15 @@ DESCRIBED: dict[str, Callable[[Any], Described]] = {
     "DecoderBlock": _block,
     "Dense": _dense,
     "Dropout": _no_settings,
+    "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
     "EmbeddingDense": _embedding_dense,
     "EncoderBlock": _block,
     "GRU": _recurrent,
+    "GlobalAveragePooling1D": _pooling,
     "LSTM": _recurrent,
     "LayerNormalization": _layer_normalization,
+    "MembersDense": lambda layer: ({}, _held(layer, "kernel", "scale", "bias")),
     "NotPadding": _no_settings,
     "Nothing": lambda layer: ({"width": layer.width}, {}),
     "OneHot": lambda layer: ({"size": layer.size}, {}),

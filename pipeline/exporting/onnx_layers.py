@@ -245,8 +245,21 @@ def _embedding_dense(g: Graph, s: Settings, w: Weights, codes: Value, beside: Va
         offsets = np.array([s["offsets"][column] for column in columns], np.int32)
         embedded = g.value(w[f"table_{dim}"]).rows(codes.rows(np.array(columns), axis=1) + offsets)
         features.append(embedded.reshaped(0, len(columns) * dim))
-    output: Value = g.concatenated([*features, *([] if beside is None else [beside])]) @ w["kernel"] + w["bias"]
+    together = g.concatenated([*features, *([] if beside is None else [beside])])
+    if "scale" in w:
+        return _members_dense(g, s, w, together)
+    output: Value = together @ w["kernel"] + w["bias"]
     return output
+
+
+def _members_dense(_g: Graph, _s: Settings, w: Weights, x: Value) -> Value:
+    output: Value = (x.with_axis(1) * w["scale"].T) @ w["kernel"] + w["bias"]
+    return output
+
+
+def _einsum_dense(g: Graph, _s: Settings, w: Weights, x: Value) -> Value:
+    product: Value = g.op("Einsum", x, w["kernel"], equation="bmi,miu->bmu") + w["bias"]
+    return product
 
 
 def _value_and_flag(g: Graph, _s: Settings, _w: Weights, values: Value) -> Value:
@@ -303,12 +316,15 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "DecoderBlock": _decoder_block,
     "Dense": _dense,
     "Dropout": lambda _g, _s, _w, x: x,
+    "EinsumDense": _einsum_dense,
     "Embedding": lambda g, _s, w, numbers: g.value(w["embeddings"]).rows(numbers),
     "EmbeddingDense": _embedding_dense,
     "EncoderBlock": _encoder_block,
     "GRU": _recurrent,
+    "GlobalAveragePooling1D": lambda g, _s, _w, x: g.op("ReduceMean", x, np.array([1]), keepdims=0),
     "LSTM": _recurrent,
     "LayerNormalization": lambda g, s, w, x: _normalised(g, w, s["epsilon"], x),
+    "MembersDense": _members_dense,
     "NotPadding": _not_padding,
     "Nothing": _nothing,
     "OneHot": _one_hot,

@@ -10,6 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.metrics.curve import Curve
+from pipeline.metrics.importance import Importance
+
+MOST_BARS = 30
+"""Largest number of columns in a plot of importances."""
 
 
 def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:
@@ -45,6 +49,21 @@ def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(across)), across, rotation=60, ha="right")
     axes.set_yticks(range(len(down)), down)
+    return figure
+
+
+def importance(title: str, importances: Sequence[Importance]) -> Figure:
+    """Plot the loss of each column, or set of related columns, as a bar with its interval, most important on top."""
+    shown = importances[:MOST_BARS]
+    figure = Figure(figsize=(7, 1.2 + 0.3 * len(shown)), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="how much worse the score is without the column")
+    losses = [each.loss for each in shown]
+    ends = [[each.loss - each.low for each in shown], [each.high - each.loss for each in shown]]
+    axes.barh(range(len(shown)), losses, xerr=np.maximum(ends, 0), color="#33536b", ecolor="0.5")
+    # A dollar sign would start a formula.
+    axes.set_yticks(range(len(shown)), [each.name.replace("$", r"\$") for each in shown], fontsize=8)
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
     return figure
 
 

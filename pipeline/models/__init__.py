@@ -3,7 +3,7 @@
 import pipeline.models.backend  # noqa: F401  (must come first: loads Keras without its start-up messages)
 from pipeline.models.embedding import EmbeddingDense, auto_dim, dims_of
 from pipeline.models.layer_files import LayerFiles
-from pipeline.models.members import averaged, members_of
+from pipeline.models.members import averaged, before_mean, members_of
 from pipeline.models.picture import figure as model_figure
 from pipeline.models.picture import write_pictures
 from pipeline.models.precision import resolved, to_float32
@@ -21,6 +21,7 @@ __all__ = [
     "SequenceLSTM",
     "auto_dim",
     "averaged",
+    "before_mean",
     "dims_of",
     "layers_of",
     "load_model",

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import keras
 import numpy as np
 import numpy.typing as npt
 from keras import ops
+
+from pipeline.models.members import random_signs
 
 ONE_HOT = 2
 """Columns with at most this many categories per embedding dimension are multiplied as one-hot rows."""
@@ -48,24 +50,34 @@ class EmbeddingDense(keras.layers.Layer):
     Columns with many categories are looked up.
 
     Input: codes of shape (batch, columns), column `c` in `0 … cardinalities[c] - 1`, and optional other features of
-    shape (batch, features). Output: shape (batch, units).
+    shape (batch, features). Output: shape (batch, units); with several members, (batch, members, units).
+
+    The members of an ensemble share the tables and the kernel. Each has its own factor for each embedding dimension and
+    other feature, and its own biases; source: Gorishniy, Kotelnikov, Babenko: TabM (2024), there TabM-mini.
 
     Args:
         cardinalities: The number of codes of each column.
         dims: The embedding width of each column.
         units: The width of the output.
         dropout: The share of embeddings dropped in training, drawn once per row and column.
+        members: The number of members.
 
     Attributes:
         columns: The columns in the order of the kernel's rows: by width, then by size. The other features come last.
     """
 
     def __init__(
-        self, cardinalities: Sequence[int], dims: Sequence[int], units: int, dropout: float, **kwargs: Any
+        self,
+        cardinalities: Sequence[int],
+        dims: Sequence[int],
+        units: int,
+        dropout: float,
+        members: int = 1,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.cardinalities, self.dims = [int(n) for n in cardinalities], [int(n) for n in dims]
-        self.units, self.dropout = units, dropout
+        self.units, self.dropout, self.members = units, dropout, members
         self.seeds = keras.random.SeedGenerator()
         sizes, widths = np.array(self.cardinalities), np.array(self.dims)
         # Columns that are multiplied together must be adjacent.
@@ -80,7 +92,7 @@ class EmbeddingDense(keras.layers.Layer):
             self._blocks += _blocks(sizes[self.columns[begin : begin + len(chosen)]], begin, dim)
 
     def build(self, codes_shape: Any, beside_shape: Any = None) -> None:
-        """Create the tables `table_DIM` of shape (sum of cardinalities, dim), the kernel and the bias."""
+        """Create the tables `table_DIM` of shape (sum of cardinalities, dim), the kernel, factors and biases."""
         # The same initializers as in Keras: uniform in ±0.05 for an Embedding, Glorot for a Dense layer.
         self.tables = {
             str(dim): self.add_weight(
@@ -93,24 +105,40 @@ class EmbeddingDense(keras.layers.Layer):
         }
         width = sum(self.dims) + (beside_shape[-1] if beside_shape else 0)
         self.kernel = self.add_weight(shape=(width, self.units), initializer="glorot_uniform", name="kernel")
-        self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        self.scale = None
+        if self.members == 1:
+            self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
+        else:
+            self.scale = self.add_weight(shape=(width, self.members), initializer=random_signs, name="scale")
+            self.bias = self.add_weight(shape=(self.members, self.units), initializer="uniform", name="bias")
         self.built = True
 
     def call(self, codes: Any, beside: Any = None, training: bool | None = None) -> Any:
         """Embed the codes, apply dropout and multiply by the kernel."""
-        cuts = np.cumsum([block.width for block in self._blocks])
-        kernels = ops.split(self.kernel, [int(cut) for cut in cuts])
+        kernels = ops.split(self._kernel(), list(accumulate(block.width for block in self._blocks)))
         codes = ops.take(codes, self.columns, axis=1)
         dropout_mask = self._dropout_mask(codes, training)
         # Summed in float32 even if the products are shorter: many low-precision sums would lose accuracy.
-        total = ops.cast(self.bias, "float32")
+        total = ops.reshape(ops.cast(self.bias, "float32"), (-1,))
         for block, kernel in zip(self._blocks, kernels, strict=False):
             mask = None if dropout_mask is None else dropout_mask[:, block.part]
             multiply = self._looked_up if block.is_looked_up else self._one_hot
             total = total + ops.cast(multiply(codes[:, block.part], mask, kernel, block), "float32")
         if beside is not None:
             total = total + ops.cast(ops.matmul(beside, kernels[-1]), "float32")
+        if self.members > 1:
+            total = ops.reshape(total, (-1, self.members, self.units))
         return ops.cast(total, self.compute_dtype)
+
+    def _kernel(self) -> Any:
+        """Return the kernels of all members side by side, shape (features, members · units).
+
+        A factor for each feature scales a row of the kernel: one wide product serves all members.
+        """
+        if self.scale is None:
+            return self.kernel
+        scaled = ops.expand_dims(self.kernel, 1) * ops.expand_dims(self.scale, 2)
+        return ops.reshape(scaled, (-1, self.members * self.units))
 
     def embed(self, codes: Any, training: bool = False) -> Any:
         """Return the embeddings, shape (batch, sum of dims), with the columns in their original order."""
@@ -150,11 +178,11 @@ class EmbeddingDense(keras.layers.Layer):
             np.arange(size), np.array(self.cardinalities)[columns][:, None] - 1
         )
         embedded = self._rows(rows.astype("int32"), block)
-        products = ops.matmul(embedded, ops.reshape(kernel, (len(columns), block.dim, self.units)))
+        products = ops.matmul(embedded, ops.reshape(kernel, (len(columns), block.dim, self.members * self.units)))
         hot = ops.one_hot(codes, size, dtype=self.compute_dtype)
         hot = hot if mask is None else hot * mask
         width = len(columns) * size
-        return ops.matmul(ops.reshape(hot, (-1, width)), ops.reshape(products, (width, self.units)))
+        return ops.matmul(ops.reshape(hot, (-1, width)), ops.reshape(products, (width, self.members * self.units)))
 
     def _looked_up(self, codes: Any, mask: Any, kernel: Any, block: _Block) -> Any:
         embedded = self._rows(codes + self.offsets[self.columns[block.part]], block)
@@ -166,8 +194,8 @@ class EmbeddingDense(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Return the configuration for `from_config`."""
-        settings = {"cardinalities": self.cardinalities, "dims": self.dims}
-        return {**super().get_config(), **settings, "units": self.units, "dropout": self.dropout}
+        settings = {"cardinalities": self.cardinalities, "dims": self.dims, "units": self.units}
+        return {**super().get_config(), **settings, "dropout": self.dropout, "members": self.members}
 
 
 def dims_of(embedding_dim: int | str, cardinalities: Sequence[int]) -> list[int]:

@@ -251,8 +251,18 @@ def _counter(_s: Settings, _w: Weights, number: Any, words: Any) -> Any:
 
 def _embedding_dense(s: Settings, w: Weights, codes: Any, beside: Any = None) -> Any:
     parts = [w[f"table_{s['dims'][c]}"][codes[:, c] + s["offsets"][c]] for c in s["columns"]]
-    features = parts if beside is None else [*parts, beside]
-    return np.concatenate(features, axis=1) @ w["kernel"] + w["bias"]
+    features = np.concatenate(parts if beside is None else [*parts, beside], axis=1)
+    return _members_dense(s, w, features) if "scale" in w else features @ w["kernel"] + w["bias"]
+
+
+def _members_dense(_s: Settings, w: Weights, x: Any) -> Any:
+    # Each member of an ensemble has its own factors, shape (batch, members, features).
+    return (x[:, None] * w["scale"].T) @ w["kernel"] + w["bias"]
+
+
+def _einsum_dense(_s: Settings, w: Weights, x: Any) -> Any:
+    # A dense layer of its own for each member.
+    return (x.transpose(1, 0, 2) @ w["kernel"]).transpose(1, 0, 2) + w["bias"]
 
 
 def _value_and_flag(_s: Settings, _w: Weights, values: Any) -> Any:
@@ -302,12 +312,15 @@ LAYERS: dict[str, Callable[..., Any]] = {
     "DecoderBlock": _decoder_block,
     "Dense": _dense,
     "Dropout": _identity,
+    "EinsumDense": _einsum_dense,
     "Embedding": _embedding,
     "EmbeddingDense": _embedding_dense,
     "EncoderBlock": _encoder_block,
     "GRU": _gru,
+    "GlobalAveragePooling1D": lambda s, w, x: x.mean(axis=1),
     "LSTM": _lstm,
     "LayerNormalization": _layer_normalization,
+    "MembersDense": _members_dense,
     "NotPadding": _not_padding,
     "Nothing": _nothing,
     "OneHot": _one_hot,

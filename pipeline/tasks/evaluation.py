@@ -15,7 +15,7 @@ from pipeline.tasks.task import Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.metrics import Curve, Score
+    from pipeline.metrics import Curve, Importance, Score
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,10 @@ class Evaluation:
         write_extras: Writes the family's additional files to the folder of predictions, after the predictions, and
             returns a line that names them.
         diagonals: Names of the curves that are drawn with the diagonal from (0, 0) to (1, 1).
+        validation_outputs: Outputs for the validation rows, shape (rows, units), each by a network that was not trained
+            on the row; None if they cannot be averaged with those of another model.
+        score_validation: Scores other outputs for the validation rows, shape (rows, units).
+        importances: Importance of the columns for the headline score on the validation rows, most important first.
     """
 
     scores: dict[str, Scores]
@@ -77,6 +81,9 @@ class Evaluation:
     notes: dict[str, str] = field(default_factory=dict)
     write_extras: Callable[[Path], str] | None = None
     diagonals: Sequence[str] = ()
+    validation_outputs: "npt.NDArray[Any] | None" = None
+    score_validation: "Callable[[npt.NDArray[Any]], Scores] | None" = None
+    importances: "Sequence[Importance]" = ()
 
 
 class EvaluationTask(Task, ABC):
@@ -89,3 +96,7 @@ class EvaluationTask(Task, ABC):
     @abstractmethod
     def evaluate(self, folder: Path) -> Evaluation:
         """Score a saved network on the test and validation splits."""
+
+    def importances(self, folder: Path) -> "list[Importance]":
+        """Return the importance of each column of a saved network on the validation rows; empty without columns."""
+        return []

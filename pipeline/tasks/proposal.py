@@ -19,6 +19,7 @@ class Request:
         target: The column to predict, if there is one.
         unlabelled: A table without the target, to be predicted, if there is one.
         read_all: Whether to read the whole file, however large.
+        effort: How long the proposed training may take: `quick`, `usual`, or `best`.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Request:
     target: str | None = None
     unlabelled: Path | None = None
     read_all: bool = False
+    effort: str = "usual"
 
 
 @dataclass(frozen=True)

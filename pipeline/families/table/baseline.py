@@ -9,14 +9,17 @@ import numpy.typing as npt
 
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.schema import Schema
-from pipeline.families.table.data.training_rows import splits_of_folds
+from pipeline.families.table.data.training_rows import rows_of_folds, splits_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.storage import PROCESSED
 from pipeline.tasks import BaselineTask, Scores
 
 Output = npt.NDArray[np.float64]
-Baseline = Callable[[Mapping[str, Arrays], Schema], Output]
-"""Fits on train (and selects on val); returns outputs for the test rows, shape (rows, units)."""
+HELD_OUT = ("val", "test")
+Outputs = dict[str, Output]
+"""Outputs for each split in `HELD_OUT`, shape (rows, units)."""
+Baseline = Callable[[Mapping[str, Arrays], Schema], Outputs]
+"""Fits on train, selects on val, and returns the outputs for the held-out splits."""
 STRENGTHS = (1.0, 0.1, 0.01)
 """Inverse regularisation strengths of the linear model; the best on the validation rows is kept."""
 BOOSTING = {
@@ -30,25 +33,26 @@ BOOSTING = {
 ROUNDS, PATIENCE = 2000, 50
 
 
-def constant(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+def constant(splits: Mapping[str, Arrays], schema: Schema) -> Outputs:
     """Predict the mean, or the class frequencies, of the training rows."""
-    return kind_of(schema).constant(splits["train"].target, len(splits["test"]))
+    return {split: kind_of(schema).constant(splits["train"].target, len(splits[split])) for split in HELD_OUT}
 
 
-def linear(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+def linear(splits: Mapping[str, Arrays], schema: Schema) -> Outputs:
     """Predict with logistic or ridge regression on one-hot categories, numbers and missing flags."""
     kind = kind_of(schema)
     features = {name: one_hot(arrays, schema.cardinalities) for name, arrays in splits.items()}
-    best, output = -np.inf, constant(splits, schema)
+    best, outputs = -np.inf, constant(splits, schema)
     for strength in STRENGTHS:
         predict = kind.linear(strength, features["train"], splits["train"].target)
-        score = kind.quality(splits["val"].target, predict(features["val"]))
+        val = predict(features["val"])
+        score = kind.quality(splits["val"].target, val)
         if score > best:
-            best, output = score, predict(features["test"])
-    return output
+            best, outputs = score, {"val": val, "test": predict(features["test"])}
+    return outputs
 
 
-def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Output:
+def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Outputs:
     """Predict with gradient boosting, stopped early on the validation rows."""
     import lightgbm as library
 
@@ -62,8 +66,8 @@ def lightgbm(splits: Mapping[str, Arrays], schema: Schema) -> Output:
     classes = {"num_class": kind.units} if kind.units > 1 else {}
     params = {**BOOSTING, **kind.boosting, **classes}
     model = library.train(params, train, ROUNDS, valid_sets=[val], callbacks=[stop])
-    output: Output = np.asarray(model.predict(features["test"]))
-    return output if output.ndim == 2 else output[:, None]
+    outputs = {split: np.asarray(model.predict(features[split])) for split in HELD_OUT}
+    return {split: output if output.ndim == 2 else output[:, None] for split, output in outputs.items()}
 
 
 def available() -> dict[str, Baseline]:
@@ -100,5 +104,16 @@ class TableBaselines(BaselineTask):
         test, kind = Arrays.load(PROCESSED / "test"), kind_of(self.schema)
         for name, baseline in available().items():
             outputs = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
-            score = kind.score(test.target, np.mean(outputs, axis=0))
+            self.validation_outputs[name] = self._out_of_fold([fold["val"] for fold in outputs])
+            score = kind.score(test.target, np.mean([fold["test"] for fold in outputs], axis=0))
             yield name, Scores.resampled(score, test.group, self.config.evaluate)
+
+    def _out_of_fold(self, outputs: Sequence[Output]) -> Output:
+        """Return each row's output by the model that was not trained on it, in the order of `rows_of_folds`."""
+        if len(outputs) == 1:
+            return outputs[0]
+        folds = rows_of_folds().fold
+        together = np.empty((len(folds), outputs[0].shape[1]))
+        for fold, output in enumerate(outputs):
+            together[folds == fold] = output
+        return together

@@ -1,16 +1,17 @@
 """Evaluate a network on the held-out rows of a table."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.config import format_score
 from pipeline.families.table.data.arrays import Arrays
-from pipeline.families.table.data.crossing import Cross
 from pipeline.families.table.data.training_rows import fold_name, rows_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, inputs_with, outputs
@@ -19,11 +20,15 @@ from pipeline.storage import PROCESSED, RAW
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
 if TYPE_CHECKING:
-    import keras
+    from pipeline.metrics import Importance, Score
 
 SUBMISSION = "submission.csv"
 DIAGONALS = ("roc", "calibration", "predicted_and_observed")
 """Curves that are drawn with the diagonal: that of chance, or of perfect predictions."""
+MOST_ROWS = 10_000
+"""Largest number of validation rows on which the importance of columns is measured; of more, a random sample."""
+Inputs = tuple[list[int], list[int]]
+"""Positions of the categorical and of the numeric inputs that come from one column."""
 FOLD = "fold"
 """Column of the out-of-fold predictions: the row's fold, from 1, whose network was not trained on the row."""
 
@@ -34,16 +39,16 @@ class EvaluateTable(EvaluationTask):
     def evaluate(self, folder: Path) -> Evaluation:
         """Score the test and validation rows."""
         predictor, kind = TablePredictor.load(folder), kind_of(self.schema)
-        test = Arrays.load(PROCESSED / "test")
+        test, val = Arrays.load(PROCESSED / "test"), self._validation_rows()
         results = {
             "test": (test, outputs(predictor.model, inputs_with(predictor.crosses, test))),
-            "val": self._validation_outputs(predictor.model, predictor.crosses),
+            "val": (val, self._validation_outputs(predictor, val)),
         }
         scores, tables = {}, {}
         for split, (rows, output) in results.items():
             samples = self.config.evaluate.bootstrap_samples
             print(f"evaluate: {split}: {len(rows):,} rows, {samples} resamples", flush=True)
-            scores[split] = Scores.resampled(kind.score(rows.target, output), rows.group, self.config.evaluate)
+            scores[split] = self._scores(rows, output)
             tables[split] = self._table(rows, output, has_folds=split == "val" and self.config.data.folds > 1)
         return Evaluation(
             scores,
@@ -52,7 +57,14 @@ class EvaluateTable(EvaluationTask):
             self._notes(scores["val"]),
             partial(self._write_submission, predictor) if self.config.data.unlabelled else None,
             DIAGONALS,
+            validation_outputs=results["val"][1],
+            score_validation=partial(self._scores, results["val"][0]),
+            importances=self._importances(predictor, val),
         )
+
+    def importances(self, folder: Path) -> "list[Importance]":
+        """Return the importance of each column of the file on the validation rows."""
+        return self._importances(TablePredictor.load(folder), self._validation_rows())
 
     def suggestions(self) -> list[str]:
         """Return settings that often help; see docs/experiments.md."""
@@ -67,21 +79,63 @@ class EvaluateTable(EvaluationTask):
             tried.append("model.numeric_encoding=piecewise")
         return tried
 
-    def _validation_outputs(self, model: "keras.Model", crosses: Sequence[Cross]) -> tuple[Arrays, Output]:
-        """Return validation rows and outputs; with folds, all rows, each predicted by the network not trained on it."""
+    def _importances(self, predictor: TablePredictor, rows: Arrays) -> "list[Importance]":
+        from pipeline.metrics import permutation_importance
+
+        if len(rows) > MOST_ROWS:
+            rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False))]
+        kind, inputs = kind_of(self.schema), self._inputs()
+
+        def score_with(names: Sequence[str], order: npt.NDArray[np.int64]) -> "Score":
+            categorical, numeric = np.array(rows.categorical), np.array(rows.numeric)
+            for codes, numbers in (inputs[name] for name in names):
+                categorical[:, codes], numeric[:, numbers] = categorical[order][:, codes], numeric[order][:, numbers]
+            shuffled = replace(rows, categorical=categorical, numeric=numeric)
+            return kind.score(rows.target, self._validation_outputs(predictor, shuffled))
+
+        # A column with several inputs, such as a date, is compared with others by its number, or by its first codes.
+        values = {
+            name: rows.numeric[:, numbers[0]] if numbers else rows.categorical[:, codes[0]]
+            for name, (codes, numbers) in inputs.items()
+        }
+        return permutation_importance(
+            score_with,
+            values,
+            rows.group,
+            self.headline,
+            self.config.evaluate.confidence,
+            higher_is_better=self.config.family.monitors[self.headline],
+        )
+
+    def _inputs(self) -> dict[str, Inputs]:
+        """Return the inputs of the network that come from each column of the file; a date has several."""
+        source = {name: derived.name for derived in self.schema.layout.derived for name in derived.produced}
+        inputs: dict[str, Inputs] = {}
+        for place, columns in enumerate((self.schema.categorical, self.schema.numeric)):
+            for number, column in enumerate(columns):
+                inputs.setdefault(source.get(column.name, column.name), ([], []))[place].append(number)
+        return inputs
+
+    def _validation_rows(self) -> Arrays:
+        """Return the validation rows; with folds, the rows of all folds."""
+        return Arrays.load(PROCESSED / "val") if self.config.data.folds == 1 else rows_of_folds()
+
+    def _validation_outputs(self, predictor: TablePredictor, rows: Arrays) -> Output:
+        """Return the outputs for validation rows; with folds, each by the network that was not trained on the row."""
         from pipeline.models import members_of
 
-        folds = self.config.data.folds
-        if folds == 1:
-            rows = Arrays.load(PROCESSED / "val")
-            return rows, outputs(model, inputs_with(crosses, rows))
+        model, crosses = predictor.model, predictor.crosses
+        if self.config.data.folds == 1:
+            return outputs(model, inputs_with(crosses, rows))
         networks = {network.name: network for network in members_of(model)}
-        rows = rows_of_folds()
         output = np.empty((len(rows), model.output_shape[-1]), np.float32)
-        for fold in range(folds):
+        for fold in range(self.config.data.folds):
             in_fold = rows.fold == fold
             output[in_fold] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[in_fold]))
-        return rows, output
+        return output
+
+    def _scores(self, rows: Arrays, output: Output) -> Scores:
+        return Scores.resampled(kind_of(self.schema).score(rows.target, output), rows.group, self.config.evaluate)
 
     def _table(self, rows: Arrays, output: Output, *, has_folds: bool) -> pa.Table:
         kind = kind_of(self.schema)

@@ -156,6 +156,7 @@ class EmbeddingMlp(Section):
     activation: Literal["relu", "leaky_relu", "elu", "selu", "gelu", "silu", "tanh", "sigmoid"]
     batch_norm: bool
     dropout: Rate
+    ensemble: Annotated[int, Field(ge=1, le=64)]
     numeric_encoding: NumericEncoding
     bins: Annotated[int, Field(ge=2, le=256)]
     numeric_embedding_dim: Annotated[int, Field(ge=1, le=4096)]
@@ -167,9 +168,15 @@ class EmbeddingMlp(Section):
     target_statistics: bool
 
     def contradictions(self) -> list[str]:
-        """Return a message for each cross of a column with itself."""
+        """Return a message for each cross of a column with itself, and for an ensemble that cannot be."""
         repeated = [(cross, name) for cross in self.cross_columns for name in set(cross) if cross.count(name) > 1]
-        return [f"cross_columns: {cross}: {name!r} is listed twice" for cross, name in repeated]
+        faults = [f"cross_columns: {cross}: {name!r} is listed twice" for cross, name in repeated]
+        if self.ensemble > 1 and self.numeric_encoding == "wide":
+            faults.append(
+                "ensemble: with numeric_encoding=wide there are no members; set it to 1, or choose another "
+                "numeric_encoding"
+            )
+        return faults
 
 
 class TableTrain(Train):

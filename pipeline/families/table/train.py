@@ -16,7 +16,7 @@ from pipeline.families.table.data.crossing import CROSSES, Cross, to_bytes
 from pipeline.families.table.data.statistics import Statistics, statistics
 from pipeline.families.table.data.training_rows import Rows, fold_name, rows_of_fold, rows_of_folds, rows_of_split
 from pipeline.families.table.metrics.kinds import kind_of
-from pipeline.families.table.metrics.target_kind import TargetKind
+from pipeline.families.table.metrics.target_kind import Loss, TargetKind
 from pipeline.families.table.models.checks import faults_of
 from pipeline.families.table.models.crosses import crossed_columns, leaking_columns, summarize_crosses
 from pipeline.families.table.models.outputs import inputs_of, outputs
@@ -134,7 +134,7 @@ class TrainTable(TrainingTask):
 
     def spec(self, model: "keras.Model") -> TrainingSpec:
         """Train on encoded rows; validate by the scores of the target's kind."""
-        from pipeline.models import STATISTICS, network_of
+        from pipeline.models import STATISTICS, before_mean, network_of
         from pipeline.training import ArrayExamples
 
         settings = self.config.train
@@ -149,10 +149,10 @@ class TrainTable(TrainingTask):
 
         return TrainingSpec(
             ArrayExamples(inputs, np.asarray(train.target), settings.batch_size),
-            self.kind.loss(settings.label_smoothing, self._class_weights(train.target)),
+            self._loss(train.target),
             validate,
             lazy=True,
-            network=network,
+            network=before_mean(network),
         )
 
     def train(
@@ -191,6 +191,16 @@ class TrainTable(TrainingTask):
         # A regression is scaled by the training rows of its own fold, not by the rows it will predict.
         amounts = self.rows.learned.target.astype(np.float64)
         return replace(self.kind, mean=float(amounts.mean()), std=float(amounts.std()) or 1.0)
+
+    def _loss(self, target: npt.NDArray[Any]) -> Loss:
+        """Return the mean loss of a batch; of members that share weights, the mean of their own losses."""
+        members, units = self.config.model.ensemble, self.kind.units
+        loss = self.kind.loss(self.config.train.label_smoothing, self._class_weights(target))
+        if members == 1:
+            return loss
+        from keras import ops
+
+        return lambda target, outputs: loss(ops.repeat(target, members), ops.reshape(outputs, (-1, units)))
 
     def _class_weights(self, target: npt.NDArray[Any]) -> list[float] | None:
         if self.config.train.class_weights == "none":

@@ -20,6 +20,11 @@ def faults_of(config: Config, schema: Schema) -> list[str]:
             "model.numeric_encoding: 'wide' leaves nothing for the hidden layers if no column is categorical; list "
             "some in data.categorical, or set model.numeric_encoding to concat"
         )
+    if config.model.ensemble > 1 and train.ensemble_size > 1:
+        faults.append(
+            f"train.ensemble_size: {train.ensemble_size} networks of model.ensemble={config.model.ensemble} members "
+            "each cannot be trained side by side; set one of the two to 1, or use data.folds"
+        )
     if config.train.monitor not in ("auto", *MONITORS_OF[schema.kind]):
         faults.append(
             f"train.monitor: {train.monitor!r} is not a score of a {schema.kind} target; set it to auto, or to one of "

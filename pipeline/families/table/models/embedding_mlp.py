@@ -19,7 +19,7 @@ from pipeline.families.table.models.numeric import (
 )
 from pipeline.families.table.settings import EmbeddingMlp
 from pipeline.models.embedding import EmbeddingDense, dims_of
-from pipeline.models.members import averaged
+from pipeline.models.members import MembersDense, averaged, mean_of_members
 from pipeline.models.precision import MIXED
 from pipeline.models.target_statistics import STATISTICS
 
@@ -87,11 +87,15 @@ def _member(features: Features, head: TargetKind, settings: EmbeddingMlp, policy
         values = keras.layers.Activation(settings.activation, name=f"activation_{number}", dtype=policy)(values)
         values = keras.layers.Dropout(settings.dropout, name=f"dropout_{number}", dtype=policy)(values)
     # The output has few units: float32 costs nothing here, and keeps sums from being rounded to three digits.
-    values = _dense(values, encoded, settings, head.units, "output", "float32")
+    if settings.ensemble > 1 and values is not None:
+        values = _heads(values, settings.ensemble, head.units)
+    else:
+        values = _dense(values, encoded, settings, head.units, "output", "float32")
     if encoded.wide is not None:
         path = keras.layers.Dense(head.units, use_bias=False, name="wide", dtype="float32")(encoded.wide)
         values = keras.layers.Add(name="sum", dtype="float32")([values, path])
-    return keras.Model(inputs, head.head(values), name=name)
+    output = head.head(values)
+    return keras.Model(inputs, mean_of_members(output) if settings.ensemble > 1 else output, name=name)
 
 
 @dataclass(frozen=True)
@@ -128,9 +132,22 @@ def _dense(
     if values is None and encoded.codes is not None:
         dims = dims_of(settings.embedding_dim, encoded.sizes)
         # One dropout draw per row and column, as in Keras 1, which dropped whole rows of the embedding table.
-        first = EmbeddingDense(encoded.sizes, dims, units, settings.embedding_dropout, name=name, dtype=dtype)
+        first = EmbeddingDense(
+            encoded.sizes, dims, units, settings.embedding_dropout, settings.ensemble, name=name, dtype=dtype
+        )
         return first(encoded.codes, encoded.numbers)
+    if values is None and settings.ensemble > 1:
+        return MembersDense(settings.ensemble, units, name=name, dtype=dtype)(encoded.numbers)
+    # With members, the values have an axis of members, whose hidden layers are shared.
     return keras.layers.Dense(units, name=name, dtype=dtype)(encoded.numbers if values is None else values)
+
+
+def _heads(values: keras.KerasTensor, members: int, units: int) -> keras.KerasTensor:
+    """Return the members' outputs, each from a dense layer of its own: shape (batch, members, units)."""
+    layer = keras.layers.EinsumDense(
+        "bmi,miu->bmu", output_shape=(members, units), bias_axes="mu", name="output", dtype="float32"
+    )
+    return layer(values)
 
 
 def number_layer(features: Features, settings: EmbeddingMlp) -> keras.layers.Layer:

@@ -11,8 +11,13 @@ from pipeline.families.table.proposal.sample import TableSample
 
 MIN_COUNT = 5
 SMALL, MEDIUM = 5_000, 50_000
-"""Numbers of rows below which batches are smaller and epochs more: a small table, too, needs a few hundred steps. Below
-`MEDIUM`, folds are proposed."""
+"""Numbers of rows below which batches are smaller and epochs more. Below `MEDIUM`, folds are proposed."""
+FOLDS = {"quick": 1, "usual": 5, "best": 10}
+"""Effort → number of folds proposed for a table of fewer than `MEDIUM` rows."""
+LARGE_FOLDS = {"quick": 1, "usual": 1, "best": 5}
+"""The same for a table of more rows."""
+MANY = 100
+"""Number of categories of a column from which on target statistics are worth their cost."""
 
 
 @dataclass
@@ -32,6 +37,7 @@ class TableProfile:
         leaks: Columns that determine the target.
         warnings: Leaks and groups that the audit found.
         crosses: Combinations of columns to embed: `none` or `pairs`.
+        effort: How long the training may take: `quick`, `usual`, or `best`.
         reasons: Setting → why it was chosen.
         notes: Further lines for the terminal.
     """
@@ -48,6 +54,7 @@ class TableProfile:
     leaks: list[str] = field(default_factory=list)
     warnings: list[Finding] = field(default_factory=list)
     crosses: str = "none"
+    effort: str = "usual"
     reasons: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -113,3 +120,8 @@ class TableProfile:
             "folds": self.folds,
             "split_seed": self.seed,
         }
+
+
+def folds_of(profile: TableProfile) -> int:
+    """Return the number of folds to propose, if the rows allow it."""
+    return (FOLDS if len(profile.sample.rows) < MEDIUM else LARGE_FOLDS)[profile.effort]

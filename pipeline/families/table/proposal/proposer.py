@@ -45,7 +45,7 @@ TEXTS = (".txt", ".md")
 class TableProposer(Proposer):
     """Proposes a network for a table."""
 
-    options = ("target", "unlabelled", "all")
+    options = ("target", "unlabelled", "all", "quick", "best")
     review = "categorical, numeric, drop, split"
 
     def rank(self, files: Sequence[Path], target: str | None) -> int:
@@ -70,7 +70,7 @@ class TableProposer(Proposer):
         if request.target not in sample.rows.column_names:
             hint = "" if sample.form.header else "; the first line looks like a row, so columns have no names"
             raise DataError(f"{file}: no column {no_such([request.target], sample.rows.column_names)}{hint}")
-        profile = profile_of(sample, request.target)
+        profile = profile_of(sample, request.target, request.effort)
         section = profile.section()
         if request.unlabelled is not None:
             _require_columns(request.unlabelled, profile)
@@ -94,8 +94,13 @@ class TableProposer(Proposer):
         )
 
 
-def profile_of(sample: TableSample, target: str) -> TableProfile:
+def profile_of(sample: TableSample, target: str, effort: str = "usual") -> TableProfile:
     """Decide what the columns of a sample are, which are left out, and how rows are held out.
+
+    Args:
+        sample: The sample.
+        target: The column to predict.
+        effort: How long the training may take: `quick`, `usual`, or `best`.
 
     Raises:
         DataError: The target cannot be predicted, nothing is left to predict it from, or the table cannot be split.
@@ -112,7 +117,8 @@ def profile_of(sample: TableSample, target: str) -> TableProfile:
         for name, guess in columns.items()
         if name != target
     }
-    profile = TableProfile(sample, target, kind, readings, notes=list(_lost_rows(sample, columns[target])))
+    notes = list(_lost_rows(sample, columns[target]))
+    profile = TableProfile(sample, target, kind, readings, effort=effort, notes=notes)
     ids = [name for name, reading in readings.items() if reading.kind == "id"]
     profile.id = next((name for name in ids if IS_ID.search(name)), next(iter(ids), None))
     _require_features(profile)

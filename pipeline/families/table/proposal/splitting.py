@@ -19,12 +19,10 @@ from pipeline.families.table.data.layout import Derived, Layout
 from pipeline.families.table.data.rows import RawRows
 from pipeline.families.table.data.tables import Table
 from pipeline.families.table.data.targets import Answers, Target, answers_of, refuse_lost_classes
-from pipeline.families.table.proposal.profile import MEDIUM, TableProfile
+from pipeline.families.table.proposal.profile import TableProfile, folds_of
 from pipeline.families.table.settings import TableData
 
 ROWS = "rows.parquet"
-FOLDS = 5
-"""Number of folds proposed for a table of fewer than `MEDIUM` rows."""
 SEEDS = 100
 """Number of seeds that are tried."""
 UNEVEN = "no draw gives parts of the right sizes"
@@ -45,7 +43,7 @@ def choose_split(profile: TableProfile) -> None:
     Raises:
         DataError: The table cannot be split.
     """
-    folds = FOLDS if len(profile.sample.rows) < MEDIUM else 1
+    folds = folds_of(profile)
     with _drawn(profile, None) as draws:
         try:
             profile.seed, profile.folds = draws.chosen(folds)

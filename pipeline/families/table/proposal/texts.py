@@ -10,16 +10,17 @@ import yaml
 
 from pipeline.families.table.data.audit import Finding
 from pipeline.families.table.data.guessing import FEW, Guess
-from pipeline.families.table.proposal.profile import MEDIUM, SMALL, TableProfile
+from pipeline.families.table.proposal.profile import TableProfile, folds_of
+from pipeline.families.table.proposal.training import model_settings, train_settings
 
 SHOWN = 28
 """Maximum number of characters to show of a column's examples."""
+REASON = 120
+"""Maximum number of characters to show of a reason."""
 SHOWN_STRAYS = 5
 """Maximum number of texts among numbers to show."""
 WIDTH = 25
 """Column at which comments begin, unless what is before them is longer."""
-MANY = 100
-"""Number of categories of a column from which on target statistics are worth their cost."""
 DATE = r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}"
 NUMBER = r"[(+-]?\d+[.,]?\d*( ?\D|$)"
 """Texts that may be dates, or numbers with marks that are not read."""
@@ -52,14 +53,18 @@ validation_fraction: {validation_fraction}
 """
 EXPERIMENT = """\
 # @package _global_
-# Predicts {target} of {file}; proposed by `python -m pipeline.new`.
+# Predicts {target} of {file}; proposed by `python -m pipeline.new{effort}`. conf/model/embedding_mlp.yaml and
+# conf/train explain the keys.
 defaults:
   - override /data: {name}
   - override /model: embedding_mlp
 
 name: {name}
 task: table
-{model}{train}"""
+model:
+{model}
+train: {{{train}}}
+"""
 
 
 def data_config(name: str, folder: str, unlabelled: Path | None, profile: TableProfile, section: dict[str, Any]) -> str:
@@ -158,11 +163,13 @@ def _split(profile: TableProfile) -> Iterator[str]:
 
 def _folds(profile: TableProfile) -> Iterator[str]:
     if profile.folds > 1:
-        yield _line(f"folds: {profile.folds}", "few rows, and scores on a tenth of them are noisy: five networks, each")
-        yield _line("", "validated on a different fifth (validation_fraction is then not used),")
-        yield _line("", "at four times the work; see docs/experiments.md, Several networks for one")
-    elif len(profile.sample.rows) < MEDIUM:
-        yield _line("folds: 1", "five folds would not all have each class, or not the right sizes")
+        yield _line(
+            f"folds: {profile.folds}", "scores on a tenth of the rows are noisy: so many networks, each validated"
+        )
+        yield _line("", "on a different part of the rows (validation_fraction is then not used); see")
+        yield _line("", "docs/experiments.md, Several networks for one")
+    elif folds_of(profile) > 1:
+        yield _line("folds: 1", f"{folds_of(profile)} folds would not all have each class, or not the right sizes")
     else:
         yield _line("folds: 1", "5: five networks, each validated on a different fifth: four times the work")
 
@@ -203,27 +210,20 @@ def reason_of(column: Guess, profile: TableProfile) -> str:
 
 def experiment_config(name: str, profile: TableProfile) -> str:
     """Return the content of `conf/experiment/NAME.yaml`."""
-    rows = len(profile.sample.rows)
-    train = "train: {batch_size: 64, epochs: 60, patience: 8}   # a small table: small batches, many epochs\n"
-    if rows >= SMALL:
-        train = "train: {batch_size: 256, epochs: 20, patience: 4}\n"
-    if rows >= MEDIUM:
-        train = ""
-    comments, model = [], {}
-    widest = max(profile.features("categorical", "both"), key=lambda column: column.distinct, default=None)
-    if widest is not None and widest.distinct >= MANY:
-        # docs/experiments.md, "Many categories": +.008 AUC on a table of ids; no difference beyond chance on flights.
-        comments.append(
-            f"# target_statistics: {_shortened(widest.name)} has {widest.distinct:,} values in the sample\n"
-        )
-        model["target_statistics"] = "true"
-    if profile.crosses != "none":
-        comments.append(f"# crosses: {profile.reasons['crosses']}\n")
-        model["crosses"] = profile.crosses
-    settings = ", ".join(f"{key}: {value}" for key, value in model.items())
-    lines = "".join(comments) + (f"model: {{{settings}}}\n" if model else "")
+    settings, reasons = model_settings(profile)
+    model = [f"  {key}: {_value(value)}" for key, value in settings.items()]
+    lines = [
+        _line(line, _shortened(reasons[key], REASON)) if key in reasons else line
+        for key, line in zip(settings, model, strict=True)
+    ]
+    loop = ", ".join(f"{key}: {value}" for key, value in train_settings(profile).items())
     file, target = _shortened(profile.sample.path.name), _shortened(profile.target)
-    return EXPERIMENT.format(name=name, file=file, target=target, model=lines, train=train)
+    effort = {"usual": "", "quick": " --quick", "best": " --best"}[profile.effort]
+    return EXPERIMENT.format(name=name, file=file, target=target, effort=effort, model="\n".join(lines), train=loop)
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def hint_of(column: Guess) -> str:
@@ -264,9 +264,9 @@ def _examples(column: Guess) -> str:
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
 
 
-def _shortened(text: str) -> str:
+def _shortened(text: str, length: int = SHOWN) -> str:
     # In a comment or a cell of the table: control characters would break the line or the file.
-    return "".join(mark if mark.isprintable() else " " for mark in " ".join(text.split()))[:SHOWN]
+    return "".join(mark if mark.isprintable() else " " for mark in " ".join(text.split()))[:length]
 
 
 def _quoted(text: str) -> str:

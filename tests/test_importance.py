@@ -1,0 +1,88 @@
+"""Permutation importance of columns."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from conftest import write_tiny
+from stages import Stages
+from tiny import tiny
+
+from pipeline.evaluate import write_importances
+from pipeline.metrics import permutation_importance
+from pipeline.metrics.importance import related_columns
+from pipeline.storage import MODELS, RAW
+from pipeline.train import train
+
+ROWS = 2000
+RANDOM = np.random.default_rng(3)
+SIZE = RANDOM.normal(size=ROWS)
+CODES = RANDOM.integers(0, 4, ROWS)
+COLUMNS = {
+    "size": SIZE,
+    "size in inches": np.exp(SIZE / 2.54),  # the same, by its ranks
+    "noise": RANDOM.normal(size=ROWS),
+    "colour": CODES,
+    "paint": np.array([7, 5, 3, 1])[CODES],  # the same under other names
+    "shop": RANDOM.integers(0, 900, ROWS),
+}
+
+
+def importances(weights: dict[str, float]) -> dict[str, Any]:
+    """Return the importances for a model that adds its columns up, scored by the squared error."""
+    target = sum(weight * COLUMNS[name] for name, weight in weights.items())
+
+    def score_with(names: Sequence[str], order: Any) -> Any:
+        values = {name: values[order] if name in names else values for name, values in COLUMNS.items()}
+        error = (sum(weight * values[name] for name, weight in weights.items()) - target) ** 2
+        return lambda weight: {"error": float(np.average(error, weights=weight))}
+
+    group = np.arange(ROWS) // 2
+    found = permutation_importance(score_with, COLUMNS, group, "error", 0.95, higher_is_better=False)
+    assert [each.loss for each in found] == sorted((each.loss for each in found), reverse=True)
+    return {each.name: each for each in found}
+
+
+def test_a_shuffled_column_costs_what_the_model_makes_of_it() -> None:
+    found = importances({"size": 2.0, "noise": 0.5})
+    # The mean squared difference of two independent values is twice the variance.
+    assert found["size"].loss == pytest.approx(2 * 4 * SIZE.var(), rel=0.05)
+    assert found["noise"].loss == pytest.approx(2 * 0.25 * COLUMNS["noise"].var(), rel=0.05)
+    assert found["size"].low < found["size"].loss < found["size"].high
+    assert found["noise"].high < found["size"].low
+    assert found["colour"].loss == found["colour"].low == found["colour"].high == 0
+
+
+def test_columns_that_say_the_same_are_also_shuffled_together() -> None:
+    assert related_columns(COLUMNS) == [["size", "size in inches"], ["colour", "paint"]]
+    # The model reads both: together they cost more than the sum of each.
+    found = importances({"size": 1.0, "size in inches": 1.0})
+    alone = found["size"].loss + found["size in inches"].loss
+    assert found["size + size in inches"].loss > 1.3 * alone
+
+
+def test_missing_numbers_and_constant_columns_have_a_place() -> None:
+    holes = np.where(np.arange(ROWS) % 2 == 0, np.nan, SIZE)
+    columns = {"size": SIZE, "with holes": holes, "constant": np.zeros(ROWS), "one code": np.zeros(ROWS, np.int32)}
+    assert related_columns(columns) == []
+    assert related_columns({"a": holes, "b": -holes}) == [["a", "b"]]
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_evaluate_ranks_the_columns_of_a_table(workspace: Path, folds: int) -> None:
+    write_tiny(RAW)
+    task = Stages(tiny(data__folds=folds, train__epochs=4))
+    task.preprocess()
+    train(task.config)
+    evaluation = task.evaluate(MODELS)
+    loss = {each.name: each.loss for each in evaluation.importances}
+    assert set(loss) >= {"colour", "price", "shop_town"}
+    assert loss["price"] > 0.01  # the target is logistic in colour, price and town
+    write_importances(evaluation.importances, "tiny", Path())
+    rows = list(csv.DictReader(Path("importance.csv").read_text(encoding="utf-8").splitlines()))
+    assert [row["columns"] for row in rows] == [each.name for each in evaluation.importances]
+    assert float(rows[0]["low"]) <= float(rows[0]["loss"]) <= float(rows[0]["high"])
+    assert Path("importance.png").stat().st_size > 1000
