@@ -41,6 +41,8 @@ def catboost(splits: Splits, schema: Schema, seed: int) -> Output:
     width = len(schema.cardinalities)
     pools = {name: library.Pool(_frame(rows, width), rows.target, list(range(width))) for name, rows in splits.items()}
     settings = {"random_seed": seed, "verbose": False, "allow_writing_files": False, "iterations": 1000}
+    if len(schema.classes) == 2:
+        settings["eval_metric"] = "AUC"  # the score by which the others stop, too
     kind = library.CatBoostClassifier if schema.classes else library.CatBoostRegressor
     model = kind(early_stopping_rounds=CATBOOST_PATIENCE, **settings)
     model.fit(pools["train"], eval_set=pools["val"])

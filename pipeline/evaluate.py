@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from pipeline.tracking import Run
 
 PLOTS = REPORTS / "plots"
-BOOSTING = "lightgbm"
-"""The baseline whose outputs are averaged with those of the network."""
 SHOWN = 5
 """Number of important columns in the summary."""
 Baseline = dict[str, dict[str, float]]
@@ -118,29 +116,30 @@ def baseline_arrays(prefix: str) -> "dict[str, npt.NDArray[Any]]":
 
 
 def better_together(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
-    """Return a line on the mean of the network's outputs and gradient boosting's if it is better than both, or nothing.
+    """Return a line on the mean of the network's and a simpler model's outputs if it is better than both, or nothing.
 
-    All three are scored on the validation rows, which neither model was trained on, on the same bootstrap samples; the
-    mean has to be better than each by more than chance. The test rows decide nothing.
+    All three are scored on the validation rows, on the same bootstrap samples; the mean has to be better than each by
+    more than chance. Neither model was fitted to these rows, but both stopped by them. The test rows decide nothing.
     """
     from pipeline.metrics import interval
 
     outputs, score = evaluation.validation_outputs, evaluation.score_validation
-    boosting = baseline_arrays(VALIDATION).get(BOOSTING)
-    if outputs is None or score is None or boosting is None or boosting.shape != outputs.shape:
+    if outputs is None or score is None:
         return ""
-    sign = 1 if config.family.monitors[task.headline] else -1
-    mean, other = score((outputs + boosting) / 2), score(boosting)
-    samples = [each.samples[task.headline] for each in (mean, other, evaluation.scores["val"])]
-    gains = [sign * (samples[0] - of_one) for of_one in samples[1:]]
-    # Better than both: each interval holds by itself, so no correction is needed.
-    if any(interval(gain, config.evaluate.confidence)[0] <= 0 for gain in gains):
-        return ""
-    values = [format_score(each.values[task.headline]) for each in (mean, other, evaluation.scores["val"])]
-    return (
-        f"\n  the mean of this network's outputs and {BOOSTING}'s would be better than either: on the validation rows, "
-        f"{task.headline} {values[0]}; {BOOSTING} {values[1]}, this network {values[2]}"
-    )
+    sign, network = 1 if config.family.monitors[task.headline] else -1, evaluation.scores["val"]
+    for name, others in baseline_arrays(VALIDATION).items():
+        if others.shape != outputs.shape:
+            continue  # made from other data
+        mean, other = score((outputs + others) / 2), score(others)
+        gains = [sign * (mean.samples[task.headline] - each.samples[task.headline]) for each in (other, network)]
+        # Better than both: each interval holds by itself, so no correction is needed.
+        if all(interval(gain, config.evaluate.confidence)[0] > 0 for gain in gains):
+            values = [format_score(each.values[task.headline]) for each in (mean, other, network)]
+            return (
+                f"\n  the mean of this network's outputs and {name}'s would be better than either: on the validation "
+                f"rows, {task.headline} {values[0]}; {name} {values[1]}, this network {values[2]}"
+            )
+    return ""
 
 
 def read_audit() -> list[dict[str, str]]:
@@ -184,6 +183,16 @@ def write_importances(importances: "Sequence[Importance]", title: str, folder: P
     plots.importance(title, importances).savefig(folder / "importance.png", dpi=100)
 
 
+def most_important(importances: "Sequence[Importance]") -> str:
+    """Return the most important columns with their importance, beyond chance; of related columns only the set."""
+    shown: list[Importance] = []
+    for each in importances:
+        is_part = any({*each.columns} <= {*other.columns} for other in shown)
+        if each.low > 0 and not is_part:
+            shown.append(each)
+    return ", ".join(f"{each.name} {format_score(each.value)}" for each in shown[:SHOWN])
+
+
 def title_of_importances(task: EvaluationTask, config: Config) -> str:
     """Return the title of the plot."""
     return f"{config.name}: importance of columns for {task.headline}, validation rows"
@@ -205,6 +214,7 @@ def record(
 ) -> None:
     """Log the evaluation; a run without a training also gets the settings, data and history of the training."""
     from pipeline.metrics import plots
+    from pipeline.metrics.importance import HEADER
     from pipeline.tracking import EVALUATED_WITH
 
     if lacks_training:
@@ -222,6 +232,7 @@ def record(
     if evaluation.importances:
         title = title_of_importances(task, config)
         run.log_figure(plots.importance(title, evaluation.importances), "plots/importance.png")
+        run.log_text(csv_text(HEADER, (each.row for each in evaluation.importances)), "importance.csv")
     for name, text in evaluation.notes.items():
         run.tag(f"onehot.{name}", text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
@@ -262,9 +273,8 @@ def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseli
         words = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in overrides.items())
         longer = f"\n  dvc exp run -S experiment={config.name} {words}   train longer"
     notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
-    if important := [each for each in evaluation.importances if each.low > 0][:SHOWN]:
-        listed = ", ".join(f"{each.name} {format_score(each.loss)}" for each in important)
-        notes += f"  most important columns ({task.headline} lost without them): {listed}\n"
+    if important := most_important(evaluation.importances):
+        notes += f"  most important columns ({task.headline} worse by, when their values are shuffled): {important}\n"
     return (
         f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}{warnings}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"

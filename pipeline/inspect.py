@@ -35,6 +35,9 @@ data than params.yaml names, the command builds an untrained network from params
 experiment=flights model.hidden_units=64, it builds an untrained network from these settings. An untrained network needs
 data/processed (`python -m pipeline.preprocess`).
 
+With --importance, the command needs a trained network, and the data that it was trained on in data/processed; OVERRIDES
+then name its experiment, instead of params.yaml.
+
 Layers have the names in the summary. LAYER/embeddings are the embeddings within an EmbeddingDense, in the order of the
 columns. member_2/LAYER and fold_2/LAYER belong to one network of an ensemble or of folds; the embeddings of these
 networks are written side by side."""
@@ -95,7 +98,12 @@ def inspect(given: argparse.Namespace) -> None:
     """Write the report, whole or not at all, and print the summary."""
     refuse(given)
     explicit = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
-    predictor, title = chosen(given.overrides, given.model, given.seed)
+    if given.importance:
+        config = _configured(given.overrides)
+        folder = require_trained(config, given.model)
+        predictor, title = trained(folder, given.seed), f"the trained network in {folder}"
+    else:
+        predictor, title = chosen(given.overrides, given.model, given.seed)
     settings: dict[str, Any] = {**DEFAULTS, **(SEQUENCE_DEFAULTS if predictor.is_sequence_model else {}), **explicit}
     layers, embeddings = wanted(predictor, given.layer, given.embedding or [])
     with new_folder(given.output) as scratch:
@@ -106,7 +114,7 @@ def inspect(given: argparse.Namespace) -> None:
                 (scratch / "by_hand.txt").write_text(f"{by_hand}\n", encoding="utf-8")
                 text = f"{text}\n\n{by_hand}"
         if given.importance:
-            write_column_importances(given.model, scratch)
+            text = f"{text}\n\n{write_column_importances(config, folder, scratch)}"
         for embedding in embeddings:
             write_embedding(embedding, settings["neighbours"], scratch / "embeddings")
         written = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
@@ -120,12 +128,8 @@ def refuse(given: argparse.Namespace) -> None:
         PipelineError: Lists all errors.
     """
     faults = []
-    if given.overrides and given.model:
+    if given.overrides and given.model and not given.importance:
         faults.append("OVERRIDES build an untrained network and --model names a trained one; give only one of them")
-    if given.overrides and given.importance:
-        faults.append(
-            "--importance: OVERRIDES build an untrained network, which no column matters for; remove one of them"
-        )
     for needed, names in (("input", ("layer", "phase", "batch", "rows", "format")), ("embedding", ("neighbours",))):
         unused = [f"--{name}" for name in names if getattr(given, name) is not None]
         if unused and not getattr(given, needed):
@@ -170,7 +174,7 @@ def chosen(overrides: Sequence[str], model: str | None, seed: int) -> tuple[Pred
         return untrained(config), f"an untrained network from {' '.join(overrides)}"
     if model is not None:
         return trained(folder_of(model), seed), f"the network of {model}"
-    config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
+    config = _configured([])
     if not MODELS.is_dir():
         return untrained(config), f"an untrained network from {PARAMS}: there is no folder {MODELS}"
     if not matches(MODELS, config):
@@ -280,21 +284,38 @@ def write_outputs(
     print(f"the first {done:,} rows of {source}{more}, {phase} phase, {batch} at a time")
 
 
-def write_column_importances(model: str | None, folder: Path) -> None:
-    """Write the importance of each column for a trained network, as a table and as a plot.
+def _configured(overrides: Sequence[str]) -> Config:
+    """Return the configuration of params.yaml, or that of the overrides."""
+    return load([], Path(), PARAMS.stem) if PARAMS.is_file() and not overrides else load(list(overrides))
+
+
+def require_trained(config: Config, model: str | None) -> Path:
+    """Return the folder of a network that was trained on the data in data/processed.
 
     Raises:
-        PipelineError: The network was trained on other data than that in data/processed, or it reads no columns.
+        PipelineError: The network or the data belong to another configuration.
     """
-    config = load([], Path(), PARAMS.stem) if PARAMS.is_file() else load([])
     task: EvaluationTask = config.family.load("evaluation")(config)
     task.require_prepared()
-    trained_in = folder_of(model) if model is not None else MODELS
-    require_trained_model(trained_in, config)
-    importances = task.importances(trained_in)
+    folder = folder_of(model) if model is not None else MODELS
+    require_trained_model(folder, config)
+    return folder
+
+
+def write_column_importances(config: Config, model: Path, folder: Path) -> str:
+    """Write the importance of each column for a trained network, as a table and as a plot; return the table as text.
+
+    Raises:
+        PipelineError: The network reads no columns.
+    """
+    task: EvaluationTask = config.family.load("evaluation")(config)
+    importances = task.importances(model)
     if not importances:
         raise PipelineError(f"--importance: networks of the family {config.task} read no columns; remove the option")
-    write_importances(importances, title_of_importances(task, config), folder)
+    title = title_of_importances(task, config)
+    write_importances(importances, title, folder)
+    lines = [f"{each.value:9.4f}  ({each.low:.4f} to {each.high:.4f})  {each.name}" for each in importances]
+    return "\n".join([title, *lines])
 
 
 def write_embedding(embedding: Embedding, neighbours: int, folder: Path) -> None:

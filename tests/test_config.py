@@ -72,13 +72,18 @@ def test_all_faults_come_at_once() -> None:
         ("model.numeric_encoding=sine", "'wide', 'bin', 'piecewise' or 'periodic', received 'sine'"),
         ("model.activation=swish", "model.activation: must be 'relu', 'leaky_relu', 'elu', 'selu', 'gelu', 'silu'"),
         ("train.ema=1.0", "train.ema: must be less than 1, received 1.0"),
+        (
+            "model.ensemble=2 model.numeric_encoding=wide",
+            "model.ensemble: with numeric_encoding=wide there are no members; set it to 1, or choose another "
+            "numeric_encoding",
+        ),
         ("train.ensemble_size=0", "train.ensemble_size: must be greater than or equal to 1, received 0"),
         ("train.precision=half", "train.precision: must be 'auto', 'float32' or 'bfloat16', received 'half'"),
         ("train.epochs=true", "train.epochs: must be a valid integer, received True"),
     ],
 )
 def test_a_fault_names_the_key_the_value_and_what_to_do(override: str, fault: str) -> None:
-    assert fault in "\n".join(faults(override))
+    assert fault in "\n".join(faults(*override.split()))
 
 
 def test_params_yaml_is_a_composition_of_conf() -> None:

@@ -290,6 +290,14 @@ def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, key
     assert ("target_statistics: true # key has 200 values in the sample" in written) is told
 
 
+def test_best_has_fewer_folds_where_ten_cannot_be_had(clone: Path) -> None:
+    rows = [f"{'abcdef'[row % 6]},{row * 7 % 11},{'yes' if row % 50 == 0 else 'no'}" for row in range(400)]
+    (clone / "rare.csv").write_text("\n".join(["letter,number,bought", *rows]), encoding="utf-8")
+    for effort in (None, "best"):
+        new("rare", clone / "rare.csv", "bought", None, whole=True, force=effort is not None, effort=effort)
+        assert proposed(clone, "rare")["data"]["folds"] == 5
+
+
 def test_quick_and_best_are_smaller_and_larger_networks(clone: Path) -> None:
     sizes = []
     for effort in ("quick", "usual", "best"):

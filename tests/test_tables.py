@@ -191,15 +191,46 @@ def test_settings_that_the_target_contradicts_are_refused_together(raw: Path) ->
     assert third == "train.class_weights: 'balanced' requires classes, but 'price' is numeric; set it to none"
 
 
-def test_a_merge_without_numeric_columns_is_refused(raw: Path) -> None:
+def test_settings_without_columns_for_them_have_no_effect(raw: Path, capsys: pytest.CaptureFixture[str]) -> None:
     columns = {"data__columns": "listed", "data__calendar": []}
-    houses(**columns, data__categorical=["town"], data__numeric=[]).preprocess()
+    towns = {**columns, "data__numeric": [], "data__categorical": ["town"]}
+    houses(**towns).preprocess()
+    expected = [layer.name for layer in houses(**towns).build().layers]
     for merge in ("wide", "bin", "piecewise", "periodic"):
-        task = houses(**columns, data__categorical=["town"], data__numeric=[], model__numeric_encoding=merge)
-        with pytest.raises(TaskError, match=rf"model.numeric_encoding: '{merge}' encodes numeric columns"):
-            task.check()
-    for merge in ("none", "concat"):
-        houses(**columns, data__categorical=["town"], data__numeric=[], model__numeric_encoding=merge).check()
+        task = houses(**towns, model__numeric_encoding=merge, model__crosses="pairs")
+        task.check()
+        assert f"model.numeric_encoding={merge} has no effect: no column is numeric" in capsys.readouterr().out
+        assert [layer.name for layer in task.build().layers] == expected
+    numbers = {**columns, "data__numeric": ["size"], "data__categorical": [], "model__target_statistics": True}
+    task = houses(**numbers)
+    task.preprocess()
+    task.check()
+    assert "model.target_statistics=true has no effect: no column is categorical" in capsys.readouterr().out
+    assert [tensor.name for tensor in task.build().inputs] == ["numeric"]
+
+
+def test_members_side_by_side_and_within_are_refused(raw: Path) -> None:
+    houses().preprocess()
+    with pytest.raises(
+        TaskError, match=r"2 networks cannot be trained side by side if each has members \(model.ensemble=3"
+    ):
+        houses(model__ensemble=3, train__ensemble_size=2).check()
+
+
+@pytest.mark.parametrize("target", ["price", "grade"])
+def test_the_loss_of_members_is_the_mean_of_their_own(raw: Path, target: str) -> None:
+    weights = {} if target == "price" else {"train__class_weights": "balanced", "train__label_smoothing": 0.1}
+    alone, together = (houses(data__target=target, **weights, model__ensemble=members) for members in (1, 3))
+    alone.preprocess()
+    train, random = Arrays.load(PROCESSED / "train"), np.random.default_rng(0)
+    answers, outputs = np.asarray(train.target[:20]), random.random((20, 3, together.kind.units)).astype(np.float32)
+    outputs /= outputs.sum(axis=-1, keepdims=True) if target == "grade" else 1
+    of_each = [float(alone._loss(train.target)(answers, outputs[:, member])) for member in range(3)]
+    assert float(together._loss(train.target)(answers, outputs)) == pytest.approx(np.mean(of_each), rel=1e-5)
+
+
+def test_a_linear_path_alone_is_refused(raw: Path) -> None:
+    columns = {"data__columns": "listed", "data__calendar": []}
     houses(**columns, data__categorical=[], data__numeric=["rooms"]).preprocess()
     with pytest.raises(TaskError, match="'wide' leaves nothing for the hidden layers"):
         houses(**columns, data__categorical=[], data__numeric=["rooms"], model__numeric_encoding="wide").check()

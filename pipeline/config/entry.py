@@ -84,8 +84,8 @@ def _resource_message(error: Exception) -> str | None:
     if isinstance(error, MemoryError) or no_room:
         first = (str(error).strip().splitlines() or ["an allocation failed"])[0]
         return (
-            f"Out of memory: {first}. Provide more memory, or reduce train.batch_size, train.ensemble_size or "
-            "model.embedding_dim, and rerun the same command."
+            f"Out of memory: {first}. Provide more memory, or reduce train.batch_size, train.ensemble_size, "
+            "model.ensemble or model.embedding_dim, and rerun the same command."
         )
     return None
 

@@ -11,31 +11,31 @@ import numpy.typing as npt
 
 from pipeline.metrics.bootstrap import Score, interval, resampled
 
-REPEATS = 3
-"""Number of times that each column is shuffled; the losses are averaged."""
+REPEATS = 2
+"""Number of times that each column is shuffled; the differences are averaged."""
 SAMPLES = 200
 """Number of bootstrap samples behind an interval."""
 RELATED = 0.8
 """Smallest Cramér's V, or rank correlation of two numbers, of columns that are also shuffled together."""
 BINS = 16
 """Number of bins of each column in which the relation of two columns is measured."""
-HEADER = ("columns", "loss", "low", "high")
+HEADER = ("columns", "importance", "low", "high")
 Order = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Importance:
-    """What a network loses when the values of columns are shuffled among the rows.
+    """The importance of a column, or of several that were shuffled together because they are closely related.
 
     Attributes:
-        columns: Names of the columns that were shuffled together: one, or several that are closely related.
-        loss: How much worse the score is without them.
-        low: Lower end of its confidence interval.
-        high: Upper end of its confidence interval.
+        columns: Names of the columns.
+        value: How much worse the score is when their values are shuffled among the rows.
+        low: Lower end of the confidence interval.
+        high: Upper end of the confidence interval.
     """
 
     columns: Sequence[str]
-    loss: float
+    value: float
     low: float
     high: float
 
@@ -47,7 +47,7 @@ class Importance:
     @property
     def row(self) -> list[str]:
         """The values of a CSV file with the columns `HEADER`."""
-        return [self.name, *(f"{value:.6g}" for value in (self.loss, self.low, self.high))]
+        return [self.name, *(f"{value:.6g}" for value in (self.value, self.low, self.high))]
 
 
 def permutation_importance(
@@ -85,10 +85,10 @@ def permutation_importance(
     found = []
     for names in [*([each] for each in columns), *related_columns(columns)]:
         shuffled = [scores(names, order) for order in orders]
-        loss = whole - float(np.mean([score for score, _ in shuffled]))
+        value = whole - float(np.mean([score for score, _ in shuffled]))
         low, high = interval(of_samples - np.mean([samples for _, samples in shuffled], axis=0), confidence)
-        found.append(Importance(names, loss, low, high))
-    return sorted(found, key=lambda importance: -importance.loss)
+        found.append(Importance(names, value, low, high))
+    return sorted(found, key=lambda importance: -importance.value)
 
 
 def related_columns(columns: Mapping[str, npt.NDArray[np.number]]) -> list[list[str]]:
@@ -124,7 +124,17 @@ def _binned(values: npt.NDArray[np.number]) -> tuple[Order, npt.NDArray[np.float
 
 
 def _cramers_v(bins: Order, others: Order) -> float:
-    from scipy.stats.contingency import association, crosstab
+    """Return Cramér's V of two columns of bins, 0 … 1, without the bias of few rows.
 
-    counts = crosstab(bins, others).count
-    return float(association(counts, method="cramer")) if min(counts.shape) > 1 else 0.0
+    Source: Bergsma: A bias-correction for Cramér's V and Tschuprow's T (2013).
+    """
+    counts = np.bincount(bins * (BINS + 1) + others, minlength=(BINS + 1) ** 2).reshape(BINS + 1, BINS + 1)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    rows, (height, width) = len(bins), counts.shape
+    if min(height, width) < 2:
+        return 0.0
+    expected = np.outer(counts.sum(axis=1), counts.sum(axis=0)) / rows
+    association = ((counts - expected) ** 2 / expected).sum() / rows
+    association = max(0.0, association - (height - 1) * (width - 1) / (rows - 1))
+    height, width = (size - (size - 1) ** 2 / (rows - 1) for size in (height, width))
+    return float(np.sqrt(association / (min(height, width) - 1))) if min(height, width) > 1 else 0.0

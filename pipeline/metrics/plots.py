@@ -53,13 +53,13 @@ def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -
 
 
 def importance(title: str, importances: Sequence[Importance]) -> Figure:
-    """Plot the loss of each column, or set of related columns, as a bar with its interval, most important on top."""
+    """Plot the importance of each column, or set of related columns, with its interval, most important on top."""
     shown = importances[:MOST_BARS]
     figure = Figure(figsize=(7, 1.2 + 0.3 * len(shown)), layout="constrained")
-    axes = figure.add_subplot(title=title, xlabel="how much worse the score is without the column")
-    losses = [each.loss for each in shown]
-    ends = [[each.loss - each.low for each in shown], [each.high - each.loss for each in shown]]
-    axes.barh(range(len(shown)), losses, xerr=np.maximum(ends, 0), color="#33536b", ecolor="0.5")
+    axes = figure.add_subplot(title=title, xlabel="how much worse the score is when the values are shuffled")
+    values = [each.value for each in shown]
+    ends = [[each.value - each.low for each in shown], [each.high - each.value for each in shown]]
+    axes.barh(range(len(shown)), values, xerr=np.maximum(ends, 0), color="#33536b", ecolor="0.5")
     # A dollar sign would start a formula.
     axes.set_yticks(range(len(shown)), [each.name.replace("$", r"\$") for each in shown], fontsize=8)
     axes.invert_yaxis()

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 SUBMISSION = "submission.csv"
 DIAGONALS = ("roc", "calibration", "predicted_and_observed")
 """Curves that are drawn with the diagonal: that of chance, or of perfect predictions."""
-MOST_ROWS = 10_000
-"""Largest number of validation rows on which the importance of columns is measured; of more, a random sample."""
+MOST_ROWS, LEAST_ROWS, MOST_VALUES = 5_000, 500, 500_000
+"""Number of validation rows on which the importance of columns is measured, and of their values: of more, a sample."""
 Inputs = tuple[list[int], list[int]]
 """Positions of the categorical and of the numeric inputs that come from one column."""
 FOLD = "fold"
@@ -69,22 +69,26 @@ class EvaluateTable(EvaluationTask):
     def suggestions(self) -> list[str]:
         """Return settings that often help; see docs/experiments.md."""
         config, tried = self.config, []
+        if self.schema.numeric and config.model.numeric_encoding == "concat":
+            tried.append("model.numeric_encoding=piecewise")
+        if config.model.ensemble == config.train.ensemble_size == 1 and config.model.numeric_encoding != "wide":
+            tried.append("model.ensemble=8")
         if config.data.folds == 1 and config.data.split in ("group", "random"):
             tried.append("data.folds=5")
         if self.schema.categorical and not config.model.target_statistics:
             tried.append("model.target_statistics=true")
         if len(self.schema.categorical) > 1 and config.model.crosses == "none" and not config.model.cross_columns:
             tried.append("model.crosses=pairs")
-        if self.schema.numeric and config.model.numeric_encoding == "concat":
-            tried.append("model.numeric_encoding=piecewise")
         return tried
 
     def _importances(self, predictor: TablePredictor, rows: Arrays) -> "list[Importance]":
         from pipeline.metrics import permutation_importance
 
-        if len(rows) > MOST_ROWS:
-            rows = rows[np.sort(np.random.default_rng(0).choice(len(rows), MOST_ROWS, replace=False))]
         kind, inputs = kind_of(self.schema), self._inputs()
+        rows = _sampled(rows, max(LEAST_ROWS, min(MOST_ROWS, MOST_VALUES // len(inputs))))
+        if self.schema.classes and len(np.unique(rows.target)) < len(self.schema.classes):
+            print("evaluate: no importance of columns, because the validation rows lack a class", flush=True)
+            return []
 
         def score_with(names: Sequence[str], order: npt.NDArray[np.int64]) -> "Score":
             categorical, numeric = np.array(rows.categorical), np.array(rows.numeric)
@@ -158,3 +162,12 @@ class EvaluateTable(EvaluationTask):
         data = self.config.data
         rows = predictor.submission(RAW / data.unlabelled, out / SUBMISSION, data.id)
         return f"{SUBMISSION}: {rows:,} rows of {data.unlabelled}"
+
+
+def _sampled(rows: Arrays, most: int) -> Arrays:
+    """Return at most so many random rows; every target has its share of them."""
+    if len(rows) <= most:
+        return rows
+    order = np.random.default_rng(0).permutation(len(rows))
+    order = order[np.argsort(rows.target[order], kind="stable")]
+    return rows[np.sort(order[np.linspace(0, len(rows) - 1, most).astype(np.int64)])]

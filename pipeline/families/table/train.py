@@ -17,7 +17,7 @@ from pipeline.families.table.data.statistics import Statistics, statistics
 from pipeline.families.table.data.training_rows import Rows, fold_name, rows_of_fold, rows_of_folds, rows_of_split
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.metrics.target_kind import Loss, TargetKind
-from pipeline.families.table.models.checks import faults_of
+from pipeline.families.table.models.checks import faults_of, without_effect
 from pipeline.families.table.models.crosses import crossed_columns, leaking_columns, summarize_crosses
 from pipeline.families.table.models.outputs import inputs_of, outputs
 from pipeline.storage import PROCESSED, write_bytes
@@ -88,7 +88,7 @@ class TrainTable(TrainingTask):
     @cached_property
     def statistics(self) -> Statistics | None:
         """Target statistics of each code in the training rows; None if the network does not use them."""
-        if not self.config.model.target_statistics:
+        if not (self.config.model.target_statistics and self.schema.categorical):
             return None
         rows = self.rows.learned
         codes, group = np.asarray(rows.categorical), np.asarray(rows.group)
@@ -103,6 +103,8 @@ class TrainTable(TrainingTask):
         """
         if faults := faults_of(self.config, self.schema):
             raise TaskError("\n".join(faults))
+        for message in without_effect(self.config, self.schema):
+            print(f"train: {message}", flush=True)
         if chosen := crossed_columns(self.config.model, self.schema):
             print(f"train: {summarize_crosses(self.crosses, chosen, self.schema)}", flush=True)
         if self.config.model.target_statistics:

@@ -4,17 +4,26 @@ from pipeline.config import Config
 from pipeline.families.table.data.schema import Schema
 from pipeline.families.table.models.crosses import faults_of_crosses
 from pipeline.families.table.settings import MONITORS_OF
-from pipeline.storage import PROCESSED
+
+
+def without_effect(config: Config, schema: Schema) -> list[str]:
+    """Return a message for each setting that changes nothing, because the table has no columns for it.
+
+    They are no faults: a sweep tries them on any table.
+    """
+    model, messages = config.model, []
+    if not schema.numeric and model.numeric_encoding not in ("concat", "none"):
+        messages.append(f"model.numeric_encoding={model.numeric_encoding} has no effect: no column is numeric")
+    if not schema.categorical and model.target_statistics:
+        messages.append("model.target_statistics=true has no effect: no column is categorical")
+    if len(schema.categorical) < 2 and model.crosses != "none":
+        messages.append(f"model.crosses={model.crosses} has no effect: fewer than two columns are categorical")
+    return messages
 
 
 def faults_of(config: Config, schema: Schema) -> list[str]:
     """Return a message for each setting that contradicts the data, with what to set instead."""
     encoding, train, faults = config.model.numeric_encoding, config.train, []
-    if not schema.numeric and encoding not in ("concat", "none"):
-        faults.append(
-            f"model.numeric_encoding: {encoding!r} encodes numeric columns, but {PROCESSED} has none; list some in "
-            "data.numeric, or set model.numeric_encoding to concat"
-        )
     if not schema.categorical and encoding == "wide":
         faults.append(
             "model.numeric_encoding: 'wide' leaves nothing for the hidden layers if no column is categorical; list "
@@ -22,8 +31,8 @@ def faults_of(config: Config, schema: Schema) -> list[str]:
         )
     if config.model.ensemble > 1 and train.ensemble_size > 1:
         faults.append(
-            f"train.ensemble_size: {train.ensemble_size} networks of model.ensemble={config.model.ensemble} members "
-            "each cannot be trained side by side; set one of the two to 1, or use data.folds"
+            f"train.ensemble_size: {train.ensemble_size} networks cannot be trained side by side if each has members "
+            f"(model.ensemble={config.model.ensemble}); set one of the two to 1, or set data.folds instead"
         )
     if config.train.monitor not in ("auto", *MONITORS_OF[schema.kind]):
         faults.append(

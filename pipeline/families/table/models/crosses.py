@@ -33,8 +33,6 @@ def faults_of_crosses(model: EmbeddingMlp, ensemble_size: int, folds: int, schem
     from pipeline.models import dims_of
 
     names, sizes = _names(schema), schema.cardinalities
-    if not names and (model.target_statistics or model.crosses != "none"):
-        return ["model.target_statistics, model.crosses: no column is categorical; set them to false and none"]
     faults = [
         f"model.cross_columns: {cross}: no categorical column {no_such(unknown, names)}"
         for cross in model.cross_columns

@@ -17,7 +17,7 @@ FOLDS = {"quick": 1, "usual": 5, "best": 10}
 LARGE_FOLDS = {"quick": 1, "usual": 1, "best": 5}
 """The same for a table of more rows."""
 MANY = 100
-"""Number of categories of a column from which on target statistics are worth their cost."""
+"""Number of categories of a column from which target statistics are worth their cost."""
 
 
 @dataclass

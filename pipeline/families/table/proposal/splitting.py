@@ -19,7 +19,7 @@ from pipeline.families.table.data.layout import Derived, Layout
 from pipeline.families.table.data.rows import RawRows
 from pipeline.families.table.data.tables import Table
 from pipeline.families.table.data.targets import Answers, Target, answers_of, refuse_lost_classes
-from pipeline.families.table.proposal.profile import TableProfile, folds_of
+from pipeline.families.table.proposal.profile import FOLDS, TableProfile, folds_of
 from pipeline.families.table.settings import TableData
 
 ROWS = "rows.parquet"
@@ -120,13 +120,13 @@ class _Draws:
         self._known = np.isfinite(answers.values)
 
     def chosen(self, folds: int) -> tuple[int, int]:
-        """Return a seed, and a number of folds: the given one if each fold can be had, else 1.
+        """Return a seed, and a number of folds: the given one if each fold can be had, else fewer.
 
         Raises:
             DataError: No seed gives parts of about the right sizes.
         """
         fault = DataError(UNEVEN)
-        for number in dict.fromkeys([folds, 1]):
+        for number in dict.fromkeys([folds, min(folds, FOLDS["usual"]), 1]):
             acceptable = None
             for seed in range(1, SEEDS + 1):
                 holdout = self._holdout(seed, number)

@@ -163,10 +163,11 @@ def _split(profile: TableProfile) -> Iterator[str]:
 
 def _folds(profile: TableProfile) -> Iterator[str]:
     if profile.folds > 1:
+        number = profile.folds
         yield _line(
-            f"folds: {profile.folds}", "scores on a tenth of the rows are noisy: so many networks, each validated"
+            f"folds: {number}", f"scores on a tenth of the rows are noisy: {number} networks, each validated on"
         )
-        yield _line("", "on a different part of the rows (validation_fraction is then not used); see")
+        yield _line("", "another part of the rows (validation_fraction is then not used); see")
         yield _line("", "docs/experiments.md, Several networks for one")
     elif folds_of(profile) > 1:
         yield _line("folds: 1", f"{folds_of(profile)} folds would not all have each class, or not the right sizes")

@@ -10,29 +10,31 @@ from pipeline.families.table.proposal.profile import MANY, MEDIUM, SMALL, TableP
 
 Settings = Mapping[str, Any]
 Reasons = Mapping[str, str]
-WIDE = {"bins": 48, "numeric_embedding_dim": 16}
-NARROW = {"bins": 16, "numeric_embedding_dim": 8}
-"""Embeddings of the numbers for a regression, and for classes: a class says less about its row than an amount does, and
-the finer embedding fits the noise."""
+FINE = {"bins": 48, "numeric_embedding_dim": 16}
+COARSE = {"bins": 16, "numeric_embedding_dim": 8}
+"""Embeddings of the numbers: fine for amounts or many rows, coarse for classes of fewer rows. A class says less about
+its row than an amount does, and the finer embedding fits the noise."""
 TRAINING = {
-    SMALL: {"batch_size": 64, "epochs": 60, "patience": 8},
-    MEDIUM: {"batch_size": 256, "epochs": 40, "patience": 5},
+    SMALL: {"learning_rate": 0.003, "batch_size": 64, "epochs": 60, "patience": 8},
+    MEDIUM: {"learning_rate": 0.003, "batch_size": 256, "epochs": 40, "patience": 5},
 }
 """Number of rows → the loop below it: a small table, too, needs a few hundred steps."""
-LARGE_TRAINING = {"batch_size": 1024, "epochs": 10, "patience": 2}
-LEARNING_RATE = 0.003
-MEMBERS = {"quick": 1, "usual": 8, "best": 32}
-"""Effort → members of the ensemble."""
+LARGE_TRAINING = {"learning_rate": 0.001, "batch_size": 1024, "epochs": 10, "patience": 2}
+MEMBERS, LARGE_MEMBERS = {"quick": 1, "usual": 8, "best": 32}, {"quick": 1, "usual": 8, "best": 16}
+"""Effort → members of the ensemble, for fewer and for more rows than `MEDIUM`."""
 
 
 def model_settings(profile: TableProfile) -> tuple[Settings, Reasons]:
     """Return what differs from conf/model/embedding_mlp.yaml, with reasons."""
     settings: dict[str, Any] = {}
     reasons = {}
+    is_large = len(profile.sample.rows) >= MEDIUM
     if profile.features("numeric", "both", "date"):
-        settings |= {"numeric_encoding": "piecewise", **(WIDE if profile.kind == "regression" else NARROW)}
-    settings |= {"hidden_layers": 2, "hidden_units": 128, "dropout": 0.1}
-    if (members := MEMBERS[profile.effort]) > 1:
+        is_fine = profile.kind == "regression" or is_large
+        settings |= {"numeric_encoding": "piecewise", **(FINE if is_fine else COARSE)}
+    units = 256 if is_large and profile.effort != "quick" else 128
+    settings |= {"hidden_layers": 2, "hidden_units": units, "dropout": 0.1}
+    if (members := (LARGE_MEMBERS if is_large else MEMBERS)[profile.effort]) > 1:
         settings["ensemble"] = members
     widest = max(profile.features("categorical", "both"), key=lambda column: column.distinct, default=None)
     if widest is not None and widest.distinct >= MANY:
@@ -47,5 +49,4 @@ def model_settings(profile: TableProfile) -> tuple[Settings, Reasons]:
 def train_settings(profile: TableProfile) -> Settings:
     """Return what differs from conf/train/default.yaml."""
     rows = len(profile.sample.rows)
-    loop = next((loop for limit, loop in TRAINING.items() if rows < limit), LARGE_TRAINING)
-    return {"learning_rate": LEARNING_RATE, **loop}
+    return next((loop for limit, loop in TRAINING.items() if rows < limit), LARGE_TRAINING)
