@@ -8,8 +8,8 @@ from pathlib import Path
 from pipeline.storage import write_text
 
 HERE = Path(__file__).parent
-NONE = ("parity", "propose_tables", "redhat_like")
-"""Modules that are not benchmarks: they print tables of exports and proposals, or write data."""
+NONE = ("parity", "propose_tables", "quality_suite", "redhat_like")
+"""Modules that this does not run: they print tables, write data, or take hours and write a page of their own."""
 PAGE = HERE.parent / "docs" / "performance.md"
 
 
