@@ -57,7 +57,7 @@ def test_its_record_is_one_finished_run(project: Project) -> None:
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "environment.txt", "network.txt", "metrics.json", "plots", "export"} <= names
     plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
-    assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png"}
+    assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png", "importance.png"}
 
 
 def test_its_logged_model_takes_raw_rows(project: Project) -> None:

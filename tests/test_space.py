@@ -156,4 +156,4 @@ def test_the_committed_axes_of_tables_fit() -> None:
     content = committed("sweep/table.yaml")
     space, _ = parse(content["params"], [], content["when"])
     check_space(space, tiny().tree)
-    assert len(space.axes) == 9
+    assert len(space.axes) == 10
