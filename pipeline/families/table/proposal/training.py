@@ -20,6 +20,8 @@ TRAINING = {
 }
 """Number of rows → the loop below it: a small table, too, needs a few hundred steps."""
 LARGE_TRAINING = {"learning_rate": 0.001, "batch_size": 1024, "epochs": 10, "patience": 2}
+SMALL_CLASSES_RATE = 0.001
+"""Learning rate for classes of fewer than `SMALL` rows, which are soon learned by heart."""
 MEMBERS, LARGE_MEMBERS = {"quick": 1, "usual": 8, "best": 32}, {"quick": 1, "usual": 8, "best": 16}
 """Effort → members of the ensemble, for fewer and for more rows than `MEDIUM`."""
 
@@ -49,4 +51,6 @@ def model_settings(profile: TableProfile) -> tuple[Settings, Reasons]:
 def train_settings(profile: TableProfile) -> Settings:
     """Return what differs from conf/train/default.yaml."""
     rows = len(profile.sample.rows)
-    return next((loop for limit, loop in TRAINING.items() if rows < limit), LARGE_TRAINING)
+    loop = next((loop for limit, loop in TRAINING.items() if rows < limit), LARGE_TRAINING)
+    is_small = rows < SMALL and profile.kind != "regression"
+    return {**loop, "learning_rate": SMALL_CLASSES_RATE} if is_small else loop
