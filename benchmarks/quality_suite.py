@@ -66,8 +66,10 @@ TUNED = (
     "modeldata/hotel_rates",
     "modeldata/lending_club",
     "modeldata/mlc_churn",
+    "openintro/resume",
     "adult",
     "amazon",
+    "titanic",
 )
 """Tables on whose validation rows the proposed settings were chosen."""
 QUICK = ("modeldata/attrition", "openintro/resume", "modeldata/ames")
