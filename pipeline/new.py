@@ -45,7 +45,7 @@ def main() -> None:
         action="store_const",
         const="best",
         dest="effort",
-        help="propose a large ensemble, which takes about ten times as long as usual",
+        help="propose a large ensemble, which takes several times as long as usual",
     )
     parser.add_argument("--force", action="store_true", help="overwrite existing files")
     given = parser.parse_args()
