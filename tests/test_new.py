@@ -279,15 +279,15 @@ def test_configs_for_an_own_text(clone: Path, capsys: pytest.CaptureFixture[str]
         sentences("bad", source)
 
 
-@pytest.mark.parametrize(("keys", "told"), [(200, True), (20, False)])
-def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, keys: int, told: bool) -> None:
+@pytest.mark.parametrize(("keys", "is_proposed"), [(200, True), (20, False)])
+def test_statistics_are_proposed_where_a_column_has_many_values(clone: Path, keys: int, is_proposed: bool) -> None:
     random = np.random.default_rng(0)
     rows = [f"k{random.integers(keys)},{'ab'[random.integers(2)]},{random.integers(2)}" for _ in range(2000)]
     (clone / "keys.csv").write_text("\n".join(["key,letter,bought", *rows]), encoding="utf-8")
     new("keys", clone / "keys.csv", "bought", None, whole=True, force=False)
-    assert proposed(clone, "keys")["model"]["target_statistics"] is told
+    assert proposed(clone, "keys")["model"]["target_statistics"] is is_proposed
     written = (clone / "conf/experiment/keys.yaml").read_text(encoding="utf-8")
-    assert ("target_statistics: true # key has 200 values in the sample" in written) is told
+    assert ("target_statistics: true # key has 200 values in the sample" in written) is is_proposed
 
 
 def test_best_has_fewer_folds_where_ten_cannot_be_had(clone: Path) -> None:

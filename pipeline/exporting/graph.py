@@ -10,12 +10,11 @@ import numpy.typing as npt
 from pipeline.exporting.errors import ExportError
 from pipeline.models import EmbeddingDense
 from pipeline.models.keras_internals import inner_layers, origin_of, outputs_of
+from pipeline.models.members import EQUATION
 from pipeline.models.structure import nodes_of
 from pipeline.portable.activations import ACTIVATIONS
 from pipeline.portable.layers import LAYERS
 
-MEMBERS = "bmi,miu->bmu"
-"""The equation of a dense layer per member of an ensemble: batch, members, inputs; members, inputs, units."""
 Arrays = dict[str, npt.NDArray[Any]]
 Described = tuple[dict[str, Any], dict[str, Any]]
 """Settings and weights of a layer, in the form that the runtime expects."""
@@ -208,9 +207,9 @@ def _piecewise(layer: Any) -> Described:
 
 
 def _einsum_dense(layer: Any) -> Described:
-    if layer.equation != MEMBERS or _activation(layer.activation) != "linear":
+    if layer.equation != EQUATION or _activation(layer.activation) != "linear":
         raise ExportError(
-            f"layer {layer.name}: the NumPy runtime supports EinsumDense only as {MEMBERS} without activation, not "
+            f"layer {layer.name}: the NumPy runtime supports EinsumDense only as {EQUATION} without activation, not "
             f"{layer.equation}"
         )
     return {}, _held(layer, "kernel", "bias")

@@ -92,7 +92,7 @@ def permutation_importance(
 
 
 def related_columns(columns: Mapping[str, npt.NDArray[np.number]]) -> list[list[str]]:
-    """Return the sets of columns of which each is closely related to another one of the set."""
+    """Return the sets of closely related columns: each is related to at least one other column of its set."""
     from scipy.sparse.csgraph import connected_components
 
     names, binned = list(columns), [_binned(values) for values in columns.values()]

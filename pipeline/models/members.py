@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+EQUATION = "bmi,miu->bmu"
+"""A dense layer per member, as an EinsumDense: batch, members, inputs; members, inputs, units."""
 MEAN = "mean_of_members"
 """Name of the layer that averages the outputs of members that share weights."""
 

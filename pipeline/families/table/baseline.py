@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.schema import Schema
-from pipeline.families.table.data.training_rows import rows_of_folds, splits_of_folds
+from pipeline.families.table.data.training_rows import out_of_fold, rows_of_folds, splits_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.storage import PROCESSED
 from pipeline.tasks import BaselineTask, Scores
@@ -107,16 +107,7 @@ class TableBaselines(BaselineTask):
         for name, baseline in available().items():
             outputs = [baseline(splits, self.schema) for splits in splits_of_folds(self.config.data.folds)]
             if name == AVERAGED:
-                self.validation_outputs[name] = self._out_of_fold([fold["val"] for fold in outputs])
+                val = [fold["val"] for fold in outputs]
+                self.validation_outputs[name] = out_of_fold(rows_of_folds().fold, val) if len(val) > 1 else val[0]
             score = kind.score(test.target, np.mean([fold["test"] for fold in outputs], axis=0))
             yield name, Scores.resampled(score, test.group, self.config.evaluate)
-
-    def _out_of_fold(self, outputs: Sequence[Output]) -> Output:
-        """Return each row's output by the model that was not trained on it, in the order of `rows_of_folds`."""
-        if len(outputs) == 1:
-            return outputs[0]
-        folds = rows_of_folds().fold
-        together = np.empty((len(folds), outputs[0].shape[1]))
-        for fold, output in enumerate(outputs):
-            together[folds == fold] = output
-        return together

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from pipeline.config import format_score
 from pipeline.families.table.data.arrays import Arrays
-from pipeline.families.table.data.training_rows import fold_name, rows_of_folds
+from pipeline.families.table.data.training_rows import fold_name, out_of_fold, rows_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, inputs_with, outputs
 from pipeline.families.table.predictor import ROW, TablePredictor
@@ -132,11 +132,11 @@ class EvaluateTable(EvaluationTask):
         if self.config.data.folds == 1:
             return outputs(model, inputs_with(crosses, rows))
         networks = {network.name: network for network in members_of(model)}
-        output = np.empty((len(rows), model.output_shape[-1]), np.float32)
-        for fold in range(self.config.data.folds):
-            in_fold = rows.fold == fold
-            output[in_fold] = outputs(networks[fold_name(fold)], inputs_with(crosses, rows[in_fold]))
-        return output
+        parts = [
+            outputs(networks[fold_name(fold)], inputs_with(crosses, rows[rows.fold == fold]))
+            for fold in range(self.config.data.folds)
+        ]
+        return out_of_fold(rows.fold, parts)
 
     def _scores(self, rows: Arrays, output: Output) -> Scores:
         return Scores.resampled(kind_of(self.schema).score(rows.target, output), rows.group, self.config.evaluate)

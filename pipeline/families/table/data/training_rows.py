@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,14 @@ def rows_of_folds() -> Arrays:
 def fold_name(fold: int) -> str:
     """Return the name of a fold's network within the ensemble; folds are numbered from 0."""
     return f"fold_{fold + 1}"
+
+
+def out_of_fold(fold: npt.NDArray[np.integer], outputs: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return the outputs of all rows, shape (rows, units), given the fold of each row and the outputs of each fold."""
+    together = np.empty((len(fold), outputs[0].shape[1]), outputs[0].dtype)
+    for number, output in enumerate(outputs):
+        together[fold == number] = output
+    return together
 
 
 def splits_of_folds(folds: int) -> Iterator[Mapping[str, Arrays]]:

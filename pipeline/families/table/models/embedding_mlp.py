@@ -19,7 +19,7 @@ from pipeline.families.table.models.numeric import (
 )
 from pipeline.families.table.settings import EmbeddingMlp
 from pipeline.models.embedding import EmbeddingDense, dims_of
-from pipeline.models.members import MembersDense, averaged, mean_of_members
+from pipeline.models.members import EQUATION, MembersDense, averaged, mean_of_members
 from pipeline.models.precision import MIXED
 from pipeline.models.target_statistics import STATISTICS
 
@@ -145,7 +145,7 @@ def _dense(
 def _heads(values: keras.KerasTensor, members: int, units: int) -> keras.KerasTensor:
     """Return the members' outputs, each from a dense layer of its own: shape (batch, members, units)."""
     layer = keras.layers.EinsumDense(
-        "bmi,miu->bmu", output_shape=(members, units), bias_axes="mu", name="output", dtype="float32"
+        EQUATION, output_shape=(members, units), bias_axes="mu", name="output", dtype="float32"
     )
     return layer(values)
 

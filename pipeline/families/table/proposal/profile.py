@@ -59,6 +59,11 @@ class TableProfile:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def is_large(self) -> bool:
+        """Whether the sample has `MEDIUM` rows or more."""
+        return len(self.sample.rows) >= MEDIUM
+
+    @property
     def guesses(self) -> list[Guess]:
         """The guessed kind of each column."""
         return self.sample.guesses
@@ -124,4 +129,4 @@ class TableProfile:
 
 def folds_of(profile: TableProfile) -> int:
     """Return the number of folds to propose, if the rows allow it."""
-    return (FOLDS if len(profile.sample.rows) < MEDIUM else LARGE_FOLDS)[profile.effort]
+    return (LARGE_FOLDS if profile.is_large else FOLDS)[profile.effort]

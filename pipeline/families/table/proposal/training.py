@@ -30,13 +30,12 @@ def model_settings(profile: TableProfile) -> tuple[Settings, Reasons]:
     """Return what differs from conf/model/embedding_mlp.yaml, with reasons."""
     settings: dict[str, Any] = {}
     reasons = {}
-    is_large = len(profile.sample.rows) >= MEDIUM
     if profile.features("numeric", "both", "date"):
-        is_fine = profile.kind == "regression" or is_large
+        is_fine = profile.kind == "regression" or profile.is_large
         settings |= {"numeric_encoding": "piecewise", **(FINE if is_fine else COARSE)}
-    units = 256 if is_large and profile.effort != "quick" else 128
+    units = 256 if profile.is_large and profile.effort != "quick" else 128
     settings |= {"hidden_layers": 2, "hidden_units": units, "dropout": 0.1}
-    if (members := (LARGE_MEMBERS if is_large else MEMBERS)[profile.effort]) > 1:
+    if (members := (LARGE_MEMBERS if profile.is_large else MEMBERS)[profile.effort]) > 1:
         settings["ensemble"] = members
     widest = max(profile.features("categorical", "both"), key=lambda column: column.distinct, default=None)
     if widest is not None and widest.distinct >= MANY:
