@@ -23,7 +23,7 @@ def main(config: Config) -> None:
 
     from pipeline.exporting import export
 
-    predictor: Predictor = config.family.load("predictor").load(MODELS)
+    predictor: Predictor = task.predictor(MODELS)
     with new_folder(EXPORT) as scratch:
         report = export(
             predictor.bundle(),

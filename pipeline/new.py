@@ -1,4 +1,4 @@
-"""Examine your own files (a table, a text, or two files of aligned sentences) and write configs to train on them."""
+"""Examine your own files (a table, a text, or aligned sentences) and write configs to train on them."""
 
 import argparse
 import re
@@ -26,8 +26,9 @@ def main() -> None:
         type=Path,
         nargs="+",
         metavar="FILE",
-        help="a table (.csv, .tsv, .txt, .gz, .zip or .parquet), a text whose style to learn (.txt or .md), or two "
-        "files: sentences and their translations, line by line",
+        help="a table (.csv, .tsv, .txt, .gz, .zip, .parquet or .xlsx), a text whose style to learn (.txt or .md), or "
+        "sentences and their translations: two files, line by line (four or six with those of validation and test), or "
+        "one of tab-separated pairs",
     )
     parser.add_argument(
         "--target", metavar="COLUMN", help="column to predict; without it, no config is written for a table"
@@ -35,6 +36,11 @@ def main() -> None:
     parser.add_argument("--unlabelled", type=Path, metavar="FILE", help="table without the target, to be predicted")
     parser.add_argument(
         "--all", action="store_true", help="read the whole table instead of its first 30 million values"
+    )
+    parser.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line of a table names its columns; by default, this is found out",
     )
     effort = parser.add_mutually_exclusive_group()
     effort.add_argument(
@@ -67,6 +73,7 @@ def new(given: argparse.Namespace) -> None:
     proposer = proposer_for(given.files, given.target)
     options = [("target", given.target), ("unlabelled", given.unlabelled), ("all", given.all)]
     options += [(given.effort, True)] if given.effort else []
+    options += [("header" if given.header else "no-header", True)] if given.header is not None else []
     if foreign := [f"--{option}" for option, value in options if value and option not in proposer.options]:
         known = ", ".join(f"--{option}" for option in proposer.options) or "no options"
         raise PipelineError(f"{', '.join(foreign)}: not for these files; {type(proposer).__name__} takes {known}")
@@ -75,7 +82,7 @@ def new(given: argparse.Namespace) -> None:
     places = {path: _place(path, name) for path in dict.fromkeys([*given.files, given.unlabelled]) if path is not None}
     folder = places[given.files[0]].parent.as_posix()
     effort = given.effort or "usual"
-    request = Request(name, given.files, folder, given.target, given.unlabelled, given.all, effort)
+    request = Request(name, given.files, folder, given.target, given.unlabelled, given.all, effort, given.header)
     if given.target or "target" not in proposer.options:
         _refuse_taken(name, places, given.force)
     proposal = proposer.propose(request)
@@ -98,8 +105,8 @@ def proposer_for(files: Sequence[Path], target: str | None) -> Proposer:
     best = max(proposers, key=lambda proposer: proposer.rank(files, target))
     if not best.rank(files, target):
         raise PipelineError(
-            f"{len(files)} files{' and --target' if target else ''}: expected one table, one text, or two files of "
-            "aligned sentences"
+            f"{len(files)} files{' and --target' if target else ''}: expected one table, one text, one file of "
+            "tab-separated pairs of sentences, or two, four or six files of aligned sentences"
         )
     return best
 

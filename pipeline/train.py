@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config, command, format_score
-from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, new_folder, write_text
+from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, sealed_folder, write_text
 from pipeline.tasks import TrainingTask, explain_new_training, save_inputs, train_each_fold, training_key
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def announcement(run: "Run", start: "Checkpoint | None", config: Config) -> str:
 def save(task: TrainingTask, model: "keras.Model", history: Sequence["EpochRecord"], saved: "Checkpoints") -> None:
     """Write models/: the network, its schema, the scores of the epochs, and the networks of `train.save_every`."""
     every = task.config.train.save_every
-    with new_folder(MODELS) as scratch:
+    with sealed_folder(MODELS) as scratch:
         task.save(model, scratch)
         epochs = [record.epoch for record in history if every and record.epoch % every == 0]
         kept = [epoch for epoch in epochs if (saved.kept / f"{epoch:03}").is_dir()]

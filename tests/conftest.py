@@ -44,6 +44,7 @@ separator: ","
 decimal: "."
 encoding: utf-8
 header: true
+skip_lines: 0
 missing: ["", "NA"]
 missing_numbers: []
 target: sold

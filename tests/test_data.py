@@ -156,7 +156,7 @@ def test_a_damaged_gz_is_named(tmp_path: Path) -> None:
 
 def test_a_torn_archive_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.csv.zip").write_bytes(b"PK\x03\x04 torn")
-    with pytest.raises(DataError, match=r"rows\.csv\.zip: corrupt"):
+    with pytest.raises(DataError, match=r"rows\.csv\.zip: cannot be unpacked"):
         read(tmp_path / "rows.csv.zip", ["a"], [], FileFormat())
 
 

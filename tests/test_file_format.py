@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 from pipeline.data import DataError, header
 from pipeline.data.file_format import FileFormat, numbers_of
 from pipeline.data.reading import read, sample
+from pipeline.families.table.data.cells import text_of
 from pipeline.families.table.proposal.sniffing import looks_like_table, sniff
 
 TOWNS = "name;größe;stadt\n" + "Müller;3,5;Köln\nSchön;4,5;München\n" * 3
@@ -51,7 +52,7 @@ def test_a_format_is_found(tmp_path: Path, text: str, encoding: str, expected: F
 
 
 @pytest.mark.parametrize(
-    ("content", "fault"), [(b"", "the file is empty"), (b"\x89PNG\r\n\0\0\xff", "not a text file")]
+    ("content", "fault"), [(b"", "the file is empty"), (b"\x89PNG\r\n\0\0\xff", "holds a NUL byte")]
 )
 def test_what_is_no_table_is_refused(tmp_path: Path, content: bytes, fault: str) -> None:
     (tmp_path / "rows.csv").write_bytes(content)
@@ -141,4 +142,4 @@ def test_what_a_writer_writes_is_read(
     path = tmp_path_factory.mktemp("written") / "rows.csv"
     path.write_bytes(stream.getvalue().encode())
     found = read(path, ["first", "second"], [], FileFormat(separator)).to_pylist()
-    assert found == [{"first": one.strip() or None, "second": two.strip() or None} for one, two in rows]
+    assert found == [{"first": text_of(one, ".") or None, "second": text_of(two, ".") or None} for one, two in rows]

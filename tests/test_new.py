@@ -41,12 +41,12 @@ def new(
     effort: str | None = None,
 ) -> None:
     given = {"target": target, "unlabelled": unlabelled, "all": whole, "force": force, "effort": effort}
-    run_new(Namespace(name=name, files=[file], **given))
+    run_new(Namespace(name=name, files=[file], **{"header": None, **given}))
 
 
 def sentences(name: str, *files: Path, **options: Any) -> None:
     given = {"target": None, "unlabelled": None, "all": False, "force": False, "effort": None, **options}
-    run_new(Namespace(name=name, files=list(files), **given))
+    run_new(Namespace(name=name, files=list(files), **{"header": None, **given}))
 
 
 def proposed(clone: Path, name: str) -> dict[str, Any]:

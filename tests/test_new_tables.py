@@ -107,7 +107,7 @@ def test_texts_among_numbers_are_listed_as_missing(tmp_path: Path) -> None:
     profile = profiled(tmp_path / "rows.csv", columns)
     assert kinds(profile)["amount"] == "numeric"
     assert profile.sample.form.missing == ["", "?", "N/A"] or set(profile.sample.form.missing) == {"", "?", "N/A"}
-    assert set(profile.sample.form.missing_numbers) == {"12,5", "45%", "True", "€ 3"}
+    assert set(profile.sample.form.missing_numbers) == {"12,5", "45%", "true", "€ 3"}
     (amount,) = (column for column in profile.guesses if column.name == "amount")
     assert amount.strays["?"] == 2
 
@@ -205,7 +205,16 @@ def test_groups_of_different_sizes_are_held_out_in_the_right_shares(tmp_path: Pa
 
 def run(name: str, file: Path, target: str | None, unlabelled: Path | None = None) -> None:
     run_new(
-        Namespace(name=name, files=[file], target=target, unlabelled=unlabelled, all=False, force=False, effort=None)
+        Namespace(
+            name=name,
+            files=[file],
+            target=target,
+            unlabelled=unlabelled,
+            all=False,
+            force=False,
+            effort=None,
+            header=None,
+        )
     )
 
 
@@ -337,7 +346,14 @@ def test_what_is_written_is_read_back(names: list[str], data: some.DataObject, c
         (clone / "conf" / file / "mine.yaml").unlink(missing_ok=True)
     run_new(
         Namespace(
-            name="mine", files=[path], target=names[-1].strip(), unlabelled=None, all=False, force=True, effort=None
+            name="mine",
+            files=[path],
+            target=names[-1].strip(),
+            unlabelled=None,
+            all=False,
+            force=True,
+            effort=None,
+            header=None,
         )
     )
     tree = proposed(clone, "mine")["data"]

@@ -23,6 +23,7 @@ from pipeline.families.text.baseline import n_gram
 from pipeline.families.text.data.prepare import prepare_text
 from pipeline.families.text.data.schema import TextSchema, load_part
 from pipeline.families.text.metrics.scores import TextScores
+from pipeline.families.text.models import keras_writer
 from pipeline.families.text.models.examples import StreamExamples, WindowExamples
 from pipeline.families.text.models.keras_writer import KerasWriter
 from pipeline.families.text.models.networks import language_model
@@ -113,21 +114,23 @@ def test_streams_go_through_the_whole_text_and_carry_their_state() -> None:
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
-def test_losses_side_by_side_are_those_one_after_the_other(cell: str) -> None:
+def test_losses_side_by_side_are_those_one_after_the_other(cell: str, monkeypatch: pytest.MonkeyPatch) -> None:
     make_deterministic(1)
     axes = {"cell": cell, "embedding_dim": 4, "hidden_units": 8, "hidden_layers": 2, "dropout": 0.5}
     writer = KerasWriter(language_model(7, CharRnn(name="char_rnn", **axes), precision="float32"))
     numbers = np.random.default_rng(0).integers(7, size=2_230).astype(np.int32)
-    losses, right = writer.losses(numbers, 30)
-    assert losses.shape == right.shape == (2_200,)
-    # Two pieces of 1,100: the second begins with a state of zeros, 30 characters before its first.
-    for first in (0, 1_100):
-        logits, state = writer.start(numbers[first : first + 30])
-        for place in range(first, first + 5):
-            expected = np.log(np.exp(logits).sum()) - logits[numbers[30 + place]]
-            assert losses[place] == pytest.approx(expected, abs=1e-4)
-            assert right[place] == (logits.argmax() == numbers[30 + place])
-            logits, state = writer.step(state, int(numbers[30 + place]))
+    whole, right = writer.losses(numbers, 30)
+    assert whole.shape == right.shape == (2_200,)
+    logits, state = writer.start(numbers[:30])
+    for place in range(200):
+        assert whole[place] == pytest.approx(np.log(np.exp(logits).sum()) - logits[numbers[30 + place]], abs=1e-4)
+        assert right[place] == (logits.argmax() == numbers[30 + place])
+        logits, state = writer.step(state, int(numbers[30 + place]))
+    # In three pieces, each is read from further back than where it is scored.
+    monkeypatch.setattr(keras_writer, "PIECE", 700)
+    monkeypatch.setattr(keras_writer, "READ_BEFORE", 400)
+    pieces, _ = writer.losses(numbers, 30)
+    np.testing.assert_allclose(pieces, whole, atol=1e-4)
 
 
 def test_losses_of_windows() -> None:

@@ -247,7 +247,7 @@ def test_scores_are_sacrebleu_s() -> None:
     texts = ["the cat sat on the mat .", "a dog", "it rains in the town today ."]
     known = ["the cat sat on a mat .", "the dog barks", "it rains in the town today ."]
     words = np.array([[4.0, 3.0, 5.0], [2.0, 3.0, 4.0], [1.0, 2.0, 6.0]])
-    score = TranslationScores(texts, known, "none", words)
+    score = TranslationScores(texts, known, "none", words=words)
     found = score(np.ones(3))
     assert found["bleu"] == pytest.approx(BLEU(tokenize="none").corpus_score(texts, [known]).score)
     assert found["chrf"] == pytest.approx(CHRF().corpus_score(texts, [known]).score)

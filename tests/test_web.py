@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import json
-import re
 import shutil
 import subprocess
 import threading
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
@@ -21,13 +19,10 @@ from stages import Stages
 from test_export import FAMILIES, exported
 from texts import write_text
 
-from pipeline.data.file_format import FileFormat, numbers_of
 from pipeline.exporting import ExportError
 from pipeline.exporting.to_web import runtime_folder
-from pipeline.families.table.bundle import reader as rows
 from pipeline.families.text.models.sampling import Sampling, choose
 from pipeline.families.translation.models.translate import SearchSettings
-from pipeline.portable.bundle import BundleError
 from pipeline.storage import MODELS, RAW
 from pipeline.training import make_deterministic
 
@@ -158,92 +153,6 @@ def test_rows(kind: str, workspace: Path, tmp_path: Path, page: Any) -> None:
         assert shown.submit().text == "Error: Expected a date like 2013-12-31, received “2024-02-31”."
         shown.enter(date="")
         assert len(values(shown.submit())) == 1
-
-
-MOMENTS = [
-    "2021-01-04 12:00",
-    "2016-06-15 23:59",
-    "2013-1-5",
-    "1969-12-31",
-    "0050-03-01 05",
-    "2024-12-30T07",
-    "2027-01-01",
-    "20240229",
-    "2024/02/29",
-    "2024/02/29 05:10",
-]
-NO_MOMENTS = ["2013-12-31 24:00", "2013-12-31 -5", "0000-01-01", "2013-02-29", "13-01-01", "soon"]
-
-
-@pytest.mark.skipif(not shutil.which("node"), reason="needs Node.js")
-def test_dates_and_numbers_are_read_as_python_reads_them(tmp_path: Path) -> None:
-    # As a module by its name, whatever Node.js makes of .js.
-    page = ROOT / "pipeline" / "families" / "table" / "bundle" / "web"
-    module = Path(shutil.copy(page / "rows.js", tmp_path / "rows.mjs"))
-    parts = list(rows.PARTS)
-    facts = {
-        "missing": [""],
-        "missing_numbers": ["?"],
-        "calendars": [{"name": "d", "columns": ["d"], "parts": parts}],
-        "numeric": [],
-        "categorical": [{"name": f"d_{part}", "categories": []} for part in parts],
-        "outputs": [],
-    }
-    texts = [
-        "1e3",
-        " 5",
-        "-.5",
-        "7.",
-        "inf",
-        "NaN",
-        "?",
-        "1,234.5",
-        "1.234,5",
-        "1,5",
-        "12,34",
-        "-$ 1,200",
-        "45%",
-        "3 €",
-    ]
-    texts += ["1 234", "0x10", "1_000", "5 5", "ten", "€", ".", "1,234,56", "(5)"]
-    script = f"""
-    const {{ Rows }} = await import("{module.as_uri()}");
-    const known = new Rows({{}}, {json.dumps(facts)});
-    let seen;
-    known.codes = known.codes.map(() => ({{ get: (value) => seen.push(value) }}));
-    const told = (work) => {{
-      try {{ return work(); }} catch (error) {{ return error.message; }}
-    }};
-    const parts = (text) => {{ seen = []; known.encoded({{ d: text }}); return seen; }};
-    console.log(JSON.stringify({json.dumps(MOMENTS + NO_MOMENTS)}.map((text) => told(() => parts(text)))));
-    for (const decimal of [".", ","]) {{
-      known.facts.decimal = decimal;
-      console.log(JSON.stringify({json.dumps(texts)}.map((text) => told(() => String(known.number(text, "n"))))));
-    }}
-    """
-    done = subprocess.run(
-        ["node", "--input-type=module", "-e", script], capture_output=True, encoding="utf-8", check=True
-    )
-    moments, *read = (json.loads(line) for line in done.stdout.splitlines())
-    for text, found in zip(MOMENTS, moments, strict=False):
-        moment = rows._moment([text], parts)
-        assert found == [str(rows.PARTS[part](moment)) for part in parts], text
-    for text, found in zip(NO_MOMENTS, moments[len(MOMENTS) :], strict=True):
-        with pytest.raises(BundleError):
-            rows._moment([text], parts)
-        assert found == f"Expected a date like 2013-12-31, received “{text}”."
-    for decimal, found in zip(".,", read, strict=True):
-        form = FileFormat(decimal=decimal, missing_numbers=["?"])
-        for text, number in zip(texts, found, strict=True):
-            (expected,), (unreadable,) = (each.to_pylist() for each in numbers_of(pa.array([text]), form))
-            if unreadable:
-                assert number == f"n: expected a number, received “{text}”."
-                with pytest.raises(ValueError, match=re.escape(text)):
-                    rows._number(text, decimal)
-            elif expected is None or not np.isfinite(expected):
-                assert number == "NaN"
-            else:
-                assert float(number) == expected == rows._number(text.strip(), decimal)
 
 
 @pytest.mark.parametrize("kind", ["prompt", "prompt, windows"])

@@ -90,12 +90,29 @@ class Option:
     metavar: str | None = None
 
     @staticmethod
-    def positive(text: str) -> int:
-        """Return an integer of at least 1."""
-        value = int(text)
-        if value < 1:
-            raise ValueError(f"must be at least 1, received {value}")
-        return value
+    def whole(least: int | None = None, most: int | None = None) -> Callable[[str], int]:
+        """Return a function that reads a whole number within bounds."""
+        bounds = [f"from {least}"] * (least is not None) + [f"up to {most}"] * (most is not None)
+        rule = " ".join(["must be a whole number", *bounds])
+
+        def read(text: str) -> int:
+            try:
+                value = int(text)
+            except ValueError:
+                raise ValueError(f"{rule}, received {text!r}") from None
+            if (least is not None and value < least) or (most is not None and value > most):
+                raise ValueError(f"{rule}, received {value}")
+            return value
+
+        return read
+
+    @staticmethod
+    def number(text: str) -> float:
+        """Read a number."""
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"must be a number, received {text!r}") from None
 
 
 def family_names() -> list[str]:

@@ -23,6 +23,7 @@ class FileFormat:
         decimal: The decimal mark: a point or a comma.
         encoding: Name of the encoding, as Python knows it.
         header: Whether the first line names the columns. Otherwise they are called column_1, column_2, …
+        skip_lines: Number of lines before the header, or before the first row if there is no header.
         missing: Texts that mean: no value.
         missing_numbers: Further such texts in columns of numbers.
     """
@@ -31,6 +32,7 @@ class FileFormat:
     decimal: str = "."
     encoding: str = "utf-8"
     header: bool = True
+    skip_lines: int = 0
     missing: Sequence[str] = ("",)
     missing_numbers: Sequence[str] = ()
 

@@ -5,7 +5,7 @@ import csv as python_csv
 import io
 import os
 import re
-import zipfile
+import unicodedata
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 from pipeline.config import no_such
 from pipeline.data.errors import DataError
 from pipeline.data.file_format import FileFormat, numbers_of
+from pipeline.data.opening import is_parquet, opened, require
+from pipeline.data.spelling import TEXT, as_numbers, as_texts
 
-TEXT, NUMBER = pa.dictionary(pa.int32(), pa.string()), pa.float64()
-"""Text is read as codes into the distinct values of its batch, so that work on text is done once per value."""
+NUMBER = pa.float64()
 BLOCK = 8 * 1024 * 1024
 """Bytes read at a time; a row may not be longer."""
 LONGEST = 1024 * 1024
@@ -45,21 +46,29 @@ def header(path: Path, form: FileFormat) -> list[str]:
     """
     if is_parquet(path):
         with _parquet(path) as file:
-            return _distinct(path, "", list(file.schema_arrow.names))
-    with _named(path, form), _opened(path, form) as stream:
-        _, record = next(_records(io.BufferedReader(stream)), (1, b""))
-        first = record.decode("utf-8-sig")
+            return _distinct(path, "", [_name(name) for name in file.schema_arrow.names])
+    with _named(path, form), opened(path, form.encoding) as stream:
+        records = _records(io.BufferedReader(stream), form.skip_lines)
+        (line, record), (_, following) = next(records, (1, b"")), next(records, (2, b""))
+        first = record.decode("utf-8-sig" if line == 1 else "utf-8")
         if not first.strip():
             raise DataError(f"{path}: the file is empty; expected {'a header line and ' if form.header else ''}rows")
         values = next(_csv(first, form))
+        row = next(_csv(following.decode(), form), [])
+        if form.header and len(row) == len(values) + 1 and not row[-1].strip():  # a separator at the end of each row
+            values.append("")
     other = next((mark for mark in SEPARATORS if mark in first and mark != form.separator), None)
     if len(values) == 1 and other:
         raise DataError(
             f"{path}: one column, {values[0]!r}: its values seem to be separated by {other!r}, expected "
             f"{form.separator!r}; set data.separator"
         )
-    names = [(name.strip() if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)]
-    return _distinct(path, "line 1: ", names)
+    names = [(_name(name) if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)]
+    return _distinct(path, f"line {line}: ", names)
+
+
+def _name(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip())
 
 
 def _distinct(path: Path, place: str, names: list[str]) -> list[str]:
@@ -75,7 +84,7 @@ def batches(
 ) -> Iterator[pa.Table]:
     """Read the named columns one batch at a time, so that memory does not grow with the file.
 
-    Blanks at the ends of texts are removed.
+    Each value has one spelling; see `pipeline.data.spelling`.
 
     Args:
         path: A Parquet file (`.parquet`), or a CSV file: plain, .gz or .zip (with one member).
@@ -139,7 +148,7 @@ def _from_csv(path: Path, known: Sequence[str], types: dict[str, pa.DataType], f
     parser = _Parser(known, types, form)
     with (
         _named(path, form, known, types),
-        _opened(path, form) as stream,
+        opened(path, form.encoding) as stream,
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
@@ -189,16 +198,16 @@ class _Parser:
         if kind != TEXT:
             return _trimmed(column, self._form)
         if self._types[name] == TEXT:
-            return pa.chunked_array([_trimmed_codes(chunk, self._form) for chunk in column.chunks], TEXT)
+            return pa.chunked_array([as_texts(chunk, self._form) for chunk in column.chunks], TEXT)
         place = f"In CSV column #{self._known.index(name)}: "
         return pa.chunked_array([_converted(chunk, self._form, place) for chunk in column.chunks], NUMBER)
 
 
-def _converted(texts: pa.DictionaryArray, form: FileFormat, place: str = "") -> pa.Array:
-    values, unreadable = numbers_of(texts.dictionary, form)
+def _converted(values: pa.Array, form: FileFormat, place: str = "") -> pa.Array:
+    numbers, unreadable = as_numbers(values, form)
     if pc.any(unreadable).as_py():
-        raise pa.ArrowInvalid(f"{place}{texts.dictionary.filter(unreadable)[0].as_py()!r} is not a number")
-    return values.take(texts.indices)
+        raise pa.ArrowInvalid(f"{place}{values.filter(unreadable)[0].as_py()!r} is not a number. {REMEDY}")
+    return numbers
 
 
 def _trimmed(texts: pa.ChunkedArray, form: FileFormat) -> pa.ChunkedArray:
@@ -206,27 +215,16 @@ def _trimmed(texts: pa.ChunkedArray, form: FileFormat) -> pa.ChunkedArray:
     return pc.if_else(pc.is_in(trimmed, value_set=pa.array(form.missing, pa.string())), None, trimmed)
 
 
-def _trimmed_codes(texts: pa.DictionaryArray, form: FileFormat) -> pa.DictionaryArray:
-    """Remove blanks at the ends of texts; only few files have some."""
-    if pc.all(pc.equal(pc.utf8_trim_whitespace(texts.dictionary), texts.dictionary)).as_py():
-        return texts
-    return _recoded(texts, form).cast(TEXT)
-
-
-def _recoded(texts: pa.DictionaryArray, form: FileFormat) -> pa.DictionaryArray:
-    """Return texts without blanks at their ends, null where they mean: no value."""
-    known = _trimmed(texts.dictionary, form).dictionary_encode()
-    return pa.DictionaryArray.from_arrays(known.indices.take(texts.indices), known.dictionary)
-
-
 def _blocks(stream: Any, form: FileFormat) -> Iterator[bytes]:
     """Divide a file into blocks of whole lines, without the header."""
     lines, carried = io.BufferedReader(stream), b""
     # A value that begins with a quote, which nothing closes.
     unclosed = re.compile(rb"(?:^|" + re.escape(form.separator).encode() + rb')"(?:[^"]|"")*\Z', re.MULTILINE)
+    for _ in range(form.skip_lines):
+        lines.readline()
     if form.header:
         next(_records(lines), None)
-    else:
+    elif not form.skip_lines:
         carried = lines.read(len(BYTE_ORDER_MARK)).removeprefix(BYTE_ORDER_MARK)
     while block := carried + lines.read(BLOCK):
         rest = [lines.readline(BLOCK)]
@@ -258,20 +256,18 @@ def _from_parquet(
     path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat
 ) -> Iterator[pa.Table]:
     with _parquet(path) as file:
-        for batch in file.iter_batches(batch_size=ROWS, columns=list(types)):
-            columns = {name: _as(path, name, batch.column(name), kind, form) for name, kind in types.items()}
+        written = dict(zip(known, file.schema_arrow.names, strict=True))
+        for batch in file.iter_batches(batch_size=ROWS, columns=[written[name] for name in types]):
+            columns = {name: _as(path, name, batch.column(written[name]), kind, form) for name, kind in types.items()}
             yield pa.table(columns)
 
 
 def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, form: FileFormat) -> pa.Array:
     # The same text as in a CSV file: a column may be text in one file and a number in another.
     try:
-        if kind == NUMBER and pa.types.is_primitive(column.type):
-            return column.cast(NUMBER)
-        encoded = column.cast(pa.string()).dictionary_encode()
-        return _converted(encoded, form) if kind == NUMBER else _recoded(encoded, form).cast(kind)
+        return _converted(column, form) if kind == NUMBER else as_texts(column, form).cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise DataError(f"{path}: column {name!r}: {error}. {REMEDY}") from error
+        raise DataError(f"{path}: column {name!r}: {error}") from error
 
 
 REMEDY = "Correct the value, list it in data.missing_numbers or move the column to data.categorical."
@@ -304,13 +300,13 @@ def _csv(text: str, form: FileFormat) -> Iterator[list[str]]:
 
 def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> str | None:
     """Read the file again, slowly, to find the faulty line, because Arrow does not count the lines of its blocks."""
-    with _opened(path, form) as stream:
-        for line, raw in _records(io.BufferedReader(stream)):
+    with opened(path, form.encoding) as stream:
+        for line, raw in _records(io.BufferedReader(stream), form.skip_lines):
             try:
                 text = raw.decode("utf-8-sig")
             except UnicodeDecodeError as error:
                 return f"line {line}: {_not_encoded(form)} (byte {error.start} of the line)"
-            if not text.strip("\r\n") or (line == 1 and form.header):
+            if not text.strip("\r\n") or (line == form.skip_lines + 1 and form.header):
                 continue
             if text.count('"') % 2:
                 return f"line {line}: a quote is opened and not closed: {text.strip()[:80]}"
@@ -323,10 +319,12 @@ def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType]
     return None
 
 
-def _records(lines: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
+def _records(lines: io.BufferedReader, skipped: int = 0) -> Iterator[tuple[int, bytes]]:
     """Yield each row with the number of its first line; a quoted value may contain line breaks."""
-    first, record = 1, b""
-    for number, line in enumerate(lines, start=1):
+    for _ in range(skipped):
+        lines.readline()
+    first, record = skipped + 1, b""
+    for number, line in enumerate(lines, start=first):
         record += line
         if record.count(b'"') % 2 == 0 or len(record) > LONGEST:
             yield first, record
@@ -340,7 +338,7 @@ def _readable(error: Exception, known: Sequence[str]) -> str:
     text, place = str(error).partition("\n")[0], _faulty_column(error)
     if place is None or place >= len(known):
         return text
-    return f"column {known[place]!r}:{text.partition(':')[2]}. {REMEDY}"
+    return f"column {known[place]!r}:{text.partition(':')[2]}"
 
 
 def _faulty_column(error: Exception) -> int | None:
@@ -348,53 +346,11 @@ def _faulty_column(error: Exception) -> int | None:
     return int(number) if colon and number.isdigit() else None
 
 
-def is_parquet(path: Path) -> bool:
-    """Return whether a file is read as Parquet, by its name."""
-    return path.suffix.lower() in (".parquet", ".pq")
-
-
 @contextmanager
 def _parquet(path: Path) -> Iterator[pq.ParquetFile]:
-    _require(path)
+    require(path)
     try:
         with pq.ParquetFile(path) as file:
             yield file
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"{path}: not a readable Parquet file: {error}") from error
-
-
-@contextmanager
-def _opened(path: Path, form: FileFormat) -> Iterator[Any]:
-    """Open a file as a stream of its bytes in UTF-8."""
-    with opened(path) as stream:
-        if codecs.lookup(form.encoding).name == "utf-8":
-            yield stream
-        else:
-            yield pa.transcoding_input_stream(pa.PythonFile(stream, mode="r"), form.encoding, "utf-8")
-
-
-@contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a plain, .gz or .zip file (with one member) as a stream of its unpacked bytes."""
-    _require(path)
-    if path.suffix.lower() != ".zip":
-        with pa.input_stream(str(path), compression="gzip" if path.suffix.lower() == ".gz" else None) as stream:
-            yield stream
-        return
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(_only_member(path, archive)) as member:
-            yield member
-    except zipfile.BadZipFile as error:
-        raise DataError(f"{path}: corrupt: {error}") from error
-
-
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise DataError(f"{path}: no such file; run `python -m pipeline.fetch` to fetch the raw files")
-
-
-def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
-    members = [name for name in archive.namelist() if not name.endswith("/")]
-    if len(members) != 1:
-        raise DataError(f"{path}: expected one file in the archive, received {len(members)}: {', '.join(members[:5])}")
-    return members[0]

@@ -16,6 +16,7 @@ from pipeline.storage.atomic import (
     write_json,
     write_text,
 )
+from pipeline.storage.checksums import CHECKSUMS, DamagedError, seal, sealed_folder, verify
 from pipeline.storage.code import code_digest, code_files
 from pipeline.storage.digest import digest, file_digests, folder_digest, md5, sha256
 from pipeline.storage.errors import PipelineError
@@ -38,6 +39,7 @@ from pipeline.storage.root import (
 
 __all__ = [
     "AUDIT",
+    "CHECKSUMS",
     "CONF",
     "LEFTOVER_SECONDS",
     "METRICS",
@@ -48,6 +50,7 @@ __all__ = [
     "RAW",
     "REPORTS",
     "THREADS",
+    "DamagedError",
     "FolderLock",
     "LockError",
     "PipelineError",
@@ -71,9 +74,12 @@ __all__ = [
     "remove",
     "repeated",
     "root",
+    "seal",
+    "sealed_folder",
     "sha256",
     "sync_file",
     "this_process",
+    "verify",
     "write_bytes",
     "write_json",
     "write_text",

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tasks.predictor import Batches
@@ -16,6 +17,10 @@ SAMPLES = 64
 
 class ExportTask(Task, ABC):
     """Compares the exported networks of one experiment with Keras."""
+
+    def predictor(self, folder: Path) -> Any:
+        """Load the trained network, of the family's own type."""
+        return self.config.family.load("predictor").load(folder)
 
     @abstractmethod
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:

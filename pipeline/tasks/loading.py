@@ -5,8 +5,11 @@ from pathlib import Path
 
 from pipeline.config import Config, family_names, family_of
 from pipeline.data.schema_json import NAME
+from pipeline.storage import verify
 from pipeline.tasks.predictor import Predictor
 from pipeline.tasks.task import MODEL, TaskError
+
+TRAIN_AGAIN = "copy the folder again, or write it again: `dvc repro -f train`"
 
 
 def matches(folder: Path, config: Config) -> bool:
@@ -15,7 +18,7 @@ def matches(folder: Path, config: Config) -> bool:
         schema = json.loads((folder / NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return True  # loading reports the error
-    return bool(schema.get("task") == config.task and schema.get("prepared") == config.tree["data"])
+    return bool(schema.get("task") == config.task and schema.get("prepared") == config.data.model_dump(mode="json"))
 
 
 def require_trained_model(folder: Path, config: Config) -> None:
@@ -23,6 +26,7 @@ def require_trained_model(folder: Path, config: Config) -> None:
 
     Raises:
         TaskError: The network is missing or does not match; the error names the command that trains the right one.
+        DamagedError: A file of the folder is not as it was written.
     """
     advice = (
         "`python -m pipeline.train` with these overrides trains one, or run all stages: "
@@ -30,6 +34,7 @@ def require_trained_model(folder: Path, config: Config) -> None:
     )
     if not (folder / MODEL).is_file():
         raise TaskError(f"{folder}: there is no trained network; {advice}")
+    verify(folder, TRAIN_AGAIN)
     if not matches(folder, config):
         raise TaskError(f"{folder}: this network was trained on data prepared with other settings; {advice}")
 
@@ -39,11 +44,13 @@ def predictor_for(folder: Path) -> Predictor:
 
     Raises:
         TaskError: The folder holds no network of a known family.
+        DamagedError: A file of the folder is not as it was written.
     """
     try:
         task = json.loads((folder / NAME).read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError) as error:
         raise TaskError(f"{folder}: no trained network ({error!r}); `dvc repro` writes one to models/") from error
+    verify(folder, TRAIN_AGAIN)
     if task not in family_names():
         raise TaskError(f"{folder}: the network is of family {task!r}; this clone has {', '.join(family_names())}")
     predictor: Predictor = family_of(task).load("predictor").load(folder)

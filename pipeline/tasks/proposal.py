@@ -20,6 +20,7 @@ class Request:
         unlabelled: A table without the target, to be predicted, if there is one.
         read_all: Whether to read the whole file, however large.
         effort: How long the proposed training may take: `quick`, `usual`, or `best`.
+        header: Whether the first line of a table names its columns; None to find out.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Request:
     unlabelled: Path | None = None
     read_all: bool = False
     effort: str = "usual"
+    header: bool | None = None
 
 
 @dataclass(frozen=True)

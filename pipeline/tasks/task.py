@@ -4,7 +4,8 @@ from functools import cached_property
 from typing import Any
 
 from pipeline.config import Config, PipelineError, Section, flatten
-from pipeline.storage import PROCESSED
+from pipeline.data.schema_json import PREPARE_AGAIN
+from pipeline.storage import PROCESSED, verify
 
 MODEL = "model.keras"
 """Name of the network's file in a folder that `TrainingTask.save` wrote."""
@@ -51,6 +52,7 @@ class Task:
 
         Raises:
             TaskError: Names the keys that differ and the command that prepares the right data.
+            DamagedError: A file of the prepared data is not as it was written.
         """
         section: Section = self.config.data
         prepared, expected = dict(flatten(self.schema.prepared)), dict(flatten(section.model_dump(mode="json")))
@@ -65,3 +67,4 @@ class Task:
                 "Prepare the right data with `python -m pipeline.fetch` and `python -m pipeline.preprocess`, both with "
                 f"these overrides, or run all stages: `dvc exp run -S experiment={self.config.name}` and -S OVERRIDE."
             )
+        verify(PROCESSED, PREPARE_AGAIN, remember=True)

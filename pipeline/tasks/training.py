@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from pipeline.config import Config, Family, flatten
-from pipeline.storage import PROCESSED, code_digest, code_files, digest, folder_digest
+from pipeline.storage import PROCESSED, code_digest, code_files, digest, folder_digest, seal
 from pipeline.tasks.task import MODEL, Task
 
 if TYPE_CHECKING:
@@ -131,7 +131,12 @@ class TrainingTask(Task, ABC):
         return training.run(start)
 
     def save(self, model: "keras.Model", folder: Path) -> None:
-        """Write the network and the schema, which `evaluate` and predictions need."""
+        """Write the network and the schema, which `evaluate` and predictions need, and their checksums."""
+        self.write(model, folder)
+        seal(folder)
+
+    def write(self, model: "keras.Model", folder: Path) -> None:
+        """Write the network and the schema."""
         from pipeline.models import save_model
 
         save_model(model, folder / MODEL)

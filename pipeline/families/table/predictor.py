@@ -1,6 +1,8 @@
 """A trained network of the table family that predicts from raw rows."""
 
 import json
+import sys
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -13,9 +15,11 @@ import pyarrow.csv as csv
 
 from pipeline.config import no_such
 from pipeline.data import header
+from pipeline.data.spelling import conformed
 from pipeline.families.table.data.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
 from pipeline.families.table.data.schema import Numeric, Schema
 from pipeline.families.table.data.tables import Table, stream
+from pipeline.families.table.data.unknown_values import UnknownValues
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, outputs
 from pipeline.storage import RAW, new_file
@@ -80,8 +84,12 @@ class TablePredictor(Predictor):
         Raises:
             DataError: A column is missing.
         """
-        table = self._table(rows.column_names, "rows")
-        return self.kind.predictions(self._outputs(table, len(rows), *table.index(rows)))
+        table, unknown = self._table(rows.column_names, "rows"), UnknownValues(self.schema.categorical)
+        indices, numbers = table.index(conformed(rows, [*table.columns, *table.keys], table.layout.format))
+        predictions = self.kind.predictions(self._outputs(table, len(rows), indices, numbers, unknown))
+        for message in unknown.messages():
+            warnings.warn(message, stacklevel=2)
+        return predictions
 
     def columns(self) -> list[Column]:
         layout = self.schema.layout
@@ -109,9 +117,9 @@ class TablePredictor(Predictor):
             "categorical": [{"name": column.name, "categories": column.categories} for column in schema.categorical],
             "numeric": [{"name": column.name, "mean": column.mean, "std": column.std} for column in schema.numeric],
             "calendars": [
-                {"name": calendar.name, "columns": calendar.columns, "parts": calendar.parts}
-                for calendar in layout.derived
-                if used & set(calendar.produced)
+                {"name": date.name, "columns": date.columns, "parts": date.parts, "format": date.format}
+                for date in layout.derived
+                if used & set(date.produced)
             ],
         }
         files = {CROSSES: to_bytes(self.crosses)} if self.crosses else {}
@@ -256,24 +264,35 @@ class TablePredictor(Predictor):
         names = list(keep) or [ROW]
         first = [(name, pa.string() if keep else pa.int64()) for name in names]
         schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])
-        rows = 0
+        rows, unknown = 0, UnknownValues(self.schema.categorical)
         with new_file(output) as target, csv.CSVWriter(target, schema) as writer:
             for batch, indices, numbers in stream(source, table, keep):
                 count = batch.num_rows
-                predictions = self.kind.predictions(self._outputs(table, count, indices, numbers))
+                predictions = self.kind.predictions(self._outputs(table, count, indices, numbers, unknown))
                 kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
                 writer.write_table(
                     pa.table([*map(_chunked, kept), *(predictions[c.name] for c in columns.values())], schema=schema)
                 )
                 rows += count
                 table.reset()
+        for message in unknown.messages():
+            print(f"warning: {message}", file=sys.stderr)
         return rows
 
     def _table(self, known: Sequence[str], name: str) -> Table:
         return Table(self.schema.layout, RAW, known, name, labelled=False)
 
-    def _outputs(self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]) -> Output:
-        return outputs(self.model, self._inputs(table, rows, indices, numbers))
+    def _outputs(
+        self,
+        table: Table,
+        rows: int,
+        indices: Mapping[str, Any],
+        numbers: Mapping[str, Any],
+        unknown: UnknownValues,
+    ) -> Output:
+        inputs = self._inputs(table, rows, indices, numbers)
+        unknown.count(table, indices, inputs["categorical"])
+        return outputs(self.model, inputs)
 
     def _inputs(
         self, table: Table, rows: int, indices: Mapping[str, Any], numbers: Mapping[str, Any]

@@ -15,6 +15,7 @@ MONITORS_OF: dict[str, dict[str, bool]] = {
 """Kind of target → validation scores that `train.monitor` may name, and whether higher is better."""
 
 CalendarPart = Literal["year", "month", "day", "weekday", "day_of_year", "week", "hour", "days"]
+DateFormat = Literal["year_first", "day_first", "month_first", "unix"]
 NumericEncoding = Literal["none", "concat", "wide", "bin", "piecewise", "periodic"]
 Columns = Annotated[list[str], Field(min_length=1)]
 
@@ -47,6 +48,7 @@ class Calendar(Section):
     name: Annotated[str, Field(min_length=1)]
     columns: Columns
     parts: Annotated[list[CalendarPart], Field(min_length=1)]
+    format: DateFormat = "year_first"
 
 
 class TableData(Section):
@@ -66,6 +68,7 @@ class TableData(Section):
     decimal: Literal[".", ","]
     encoding: Annotated[str, AfterValidator(_encoding)]
     header: bool
+    skip_lines: Annotated[int, Field(ge=0)]
     missing: list[str]
     missing_numbers: list[str]
     target: Annotated[str, Field(min_length=1)]

@@ -176,9 +176,9 @@ class TrainTable(TrainingTask):
                 self.__dict__.pop(name, None)
         return history
 
-    def save(self, model: "keras.Model", folder: Path) -> None:
+    def write(self, model: "keras.Model", folder: Path) -> None:
         """Write the network, the schema and the crosses."""
-        super().save(model, folder)
+        super().write(model, folder)
         if self.crosses:
             write_bytes(folder / CROSSES, to_bytes(self.crosses))
 

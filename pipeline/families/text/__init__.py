@@ -21,10 +21,12 @@ FAMILY = Family(
     proposal="proposal:TextProposer",
     options={
         "prompt": Option("the text to continue, instead of an input file", metavar="TEXT"),
-        "length": Option("characters to write; default: 500", Option.positive),
-        "temperature": Option("sampling temperature, above 0; lower is less random; default: 0.7", float),
-        "top_k": Option("sample from this many most probable characters; 0: from all; default: 0", int),
-        "top_p": Option("sample from the most probable characters that reach this probability; default: 1", float),
-        "seed": Option("seed of the sampling; the same seed gives the same text; default: 0", int),
+        "length": Option("characters to write; default: 500", Option.whole(1)),
+        "temperature": Option("sampling temperature, above 0; lower is less random; default: 0.7", Option.number),
+        "top_k": Option("sample from this many most probable characters; 0: from all; default: 0", Option.whole(0)),
+        "top_p": Option(
+            "sample from the most probable characters that reach this probability; default: 1", Option.number
+        ),
+        "seed": Option("seed of the sampling; the same seed gives the same text; default: 0", Option.whole()),
     },
 )

@@ -42,6 +42,8 @@ class TextProposer(Proposer):
 def propose_text(name: str, file: Path, folder: str) -> Proposal:
     """Propose configs for a text; see `TextProposer.propose`."""
     text = read_text(file)
+    if "\0" in text:
+        raise DataError(f"{file}: holds NUL characters: it is damaged, or not a text")
     if len(text) < LEAST:
         raise DataError(f"{file}: {len(text):,} characters are too few to learn from; at least {LEAST:,} are needed")
     counts = Counter(text)

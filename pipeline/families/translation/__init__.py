@@ -2,6 +2,7 @@
 
 from pipeline.config.registry import Family, Option
 from pipeline.families.translation.settings import (
+    BEAM,
     MONITORS,
     Attention,
     Seq2Seq,
@@ -28,9 +29,13 @@ FAMILY = Family(
     reader="bundle.reader:SentenceReader",
     proposal="proposal:TranslationProposer",
     options={
-        "beam": Option("beam size: candidate translations kept at each step; 1: greedy; default: 5", Option.positive),
+        "beam": Option(
+            "beam size: candidate translations kept at each step; 1: greedy; default: that of the experiment",
+            Option.whole(1, BEAM),
+        ),
         "nbest": Option(
-            "translations to write per sentence, as tab-separated sentence number, score and text", Option.positive
+            "translations to write per sentence, as tab-separated sentence number, score and text",
+            Option.whole(1, BEAM),
         ),
     },
 )

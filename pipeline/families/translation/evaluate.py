@@ -11,7 +11,7 @@ from pipeline.families.translation.data.tokens import PADDING
 from pipeline.families.translation.metrics.report import attention_maps, examples_page
 from pipeline.families.translation.metrics.scores import TranslationScores, bleu_by_length
 from pipeline.families.translation.metrics.scoring import text_scores
-from pipeline.families.translation.models.translate import SearchSettings
+from pipeline.families.translation.models.translate import search_of
 from pipeline.families.translation.predictor import TranslationPredictor
 from pipeline.storage import PROCESSED
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
@@ -28,7 +28,7 @@ class EvaluateTranslation(EvaluationTask):
         for split in ("test", "val"):
             pairs = Sentences.load(PROCESSED / split)
             print(f"evaluate: {split}: {len(pairs):,} sentences, beam {self.config.evaluate.beam}", flush=True)
-            translations = translator.texts(pairs.source, self._search())
+            translations = translator.texts(pairs.source, search_of(self.config.evaluate))
             words = translator.word_scores(*translator.widths(pairs))
             tokens = self.config.data.bleu_tokens
             score = text_scores(self.schema, tokens, translations, pairs.target_text, words)
@@ -39,16 +39,6 @@ class EvaluateTranslation(EvaluationTask):
                 curves = {"bleu_by_length": bleu_by_length(score, lengths)}
                 notes["signature"] = score.signature
         return Evaluation(scores, curves, tables, notes, partial(self._write_extras, predictor))
-
-    def _search(self) -> SearchSettings:
-        settings = self.config.evaluate
-        return SearchSettings(
-            beam=settings.beam,
-            length_penalty=settings.length_penalty,
-            min_length=settings.min_length,
-            max_length=settings.max_length,
-            batch=settings.batch_sentences,
-        )
 
     def _write_extras(self, predictor: TranslationPredictor, out: Path) -> str:
         page = examples_page(out, self.config.name)

@@ -1,6 +1,7 @@
 """Checks of an exported translation network against Keras."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy.typing as npt
 from pipeline.families.translation.data.sentences import Sentences, fitted
 from pipeline.families.translation.data.tokens import PADDING
 from pipeline.families.translation.metrics.scoring import text_scores
+from pipeline.families.translation.models.translate import search_of
 from pipeline.storage import PROCESSED
 from pipeline.tasks import SAMPLES, Batches, ExportTask
 
@@ -23,6 +25,12 @@ SAMPLE_STEPS = 8
 
 class ExportTranslation(ExportTask):
     """Compare the encoder on test sentences and the decoder on their reference translations, word by word."""
+
+    def predictor(self, folder: Path) -> Any:
+        """Load the trained network, with the search of the experiment."""
+        predictor = super().predictor(folder)
+        predictor.search = search_of(self.config.evaluate)
+        return predictor
 
     def encoded_samples(self, predictor: Any, networks: Mapping[str, "keras.Model"]) -> Batches:
         """Return test sentences for the encoder, and words with the preceding states for the decoder."""

@@ -1,7 +1,9 @@
 """Prediction from raw sentences with a trained translation network."""
 
+import dataclasses
 import os
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -13,29 +15,34 @@ import pyarrow as pa
 
 from pipeline.config import no_such
 from pipeline.data import DataError
-from pipeline.data.utf8 import decoded
+from pipeline.data.utf8 import decoded, waiting_lines
 from pipeline.families.translation.data.pairs import read_sentences
 from pipeline.families.translation.data.schema import SIDES, CorpusSchema
 from pipeline.families.translation.data.sentences import Sentences, padded
 from pipeline.families.translation.data.tokenizing import PLAIN
 from pipeline.families.translation.data.tokens import START
 from pipeline.families.translation.data.vocabulary import Vocabulary
-from pipeline.families.translation.models.translate import most_words
-from pipeline.families.translation.models.translator import LENGTH_PENALTY, Translator, beam_search_settings, is_trimmed
-from pipeline.storage import new_file
+from pipeline.families.translation.models.translate import GREEDY, SearchSettings, most_words
+from pipeline.families.translation.models.translator import Translator, is_trimmed
+from pipeline.storage import new_file, read_json, write_json
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
 
 if TYPE_CHECKING:
     from pipeline.families.translation.models.search import Translation
-    from pipeline.families.translation.models.translate import SearchSettings
     from pipeline.models.bundle_spec import BundleSpec
 
 LAYERS = "pipeline.families.translation.models.networks"
 """The module that registers the networks' own layers with Keras."""
 LINES = 1000
 """Number of lines that are translated at a time, then written."""
+SHOW_SECONDS = 10.0
+"""Time between two lines that show the progress."""
+SEARCH = "search.json"
+"""The search of the experiment, in a folder that `TrainingTask.save` wrote."""
+PREDICTIONS = SearchSettings(beam=5, length_penalty=0.6, min_length=1)
+"""The search of conf/evaluate/translation.yaml."""
 Numbers = npt.NDArray[np.int32]
 
 
@@ -45,9 +52,14 @@ class TranslationPredictor(Predictor):
     Args:
         schema: The schema of the corpus the network was trained on.
         model: The trained network.
+        search: The search of the experiment.
     """
 
     is_sequence_model = True
+
+    def __init__(self, schema: CorpusSchema, model: "keras.Model", search: SearchSettings = PREDICTIONS) -> None:
+        super().__init__(schema, model)
+        self.search = search
 
     @classmethod
     def load(cls, folder: Path) -> Self:
@@ -67,7 +79,7 @@ class TranslationPredictor(Predictor):
                 "copy all files from one training's folder"
             )
         schema.vocabularies  # noqa: B018  (load now, so that a wrong vocabulary is reported before translating)
-        return cls(schema, model)
+        return cls(schema, model, read_search(folder))
 
     @cached_property
     def translator(self) -> Translator:
@@ -88,7 +100,7 @@ class TranslationPredictor(Predictor):
         if "source" not in rows.column_names:
             raise DataError(f"no column 'source' ({', '.join(rows.column_names)})")
         texts = [text or "" for text in rows["source"].to_pylist()]
-        translated = self.translator.translated(texts, beam_search_settings(5))
+        translated = self.translator.translated(texts, self.search)
         return pa.table(
             {
                 "translation": [self.translator.text(nbest[0]) if nbest else "" for nbest in translated],
@@ -107,7 +119,7 @@ class TranslationPredictor(Predictor):
             "lowercase": self.schema.lowercase,
             "max_tokens": self.schema.max_tokens,
             "source_length": None if is_trimmed(self.model) else self.schema.lengths[0],
-            "length_penalty": LENGTH_PENALTY,
+            "length_penalty": self.search.length_penalty,
             "changing": sorted(set(inference.decoder.output) & {tensor.name for tensor in inference.decoder.inputs}),
         }
         tokenizers = zip(SIDES, self.schema.text_tokenizers, strict=True)
@@ -133,26 +145,35 @@ class TranslationPredictor(Predictor):
         texts = [row["source"] for row in rows]
         output = [
             [[self.translator.text(translation), translation.score] for translation in nbest]
-            for nbest in self.translator.translated(texts, beam_search_settings(5))
+            for nbest in self.translator.translated(
+                texts, dataclasses.replace(self.search, beam=5, best=1, min_length=1, max_length=0)
+            )
         ]
         return {"input": texts, "output": output}
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
-        best, search, count = options.get("nbest"), _search_settings(options), 0
+        best, search, count = options.get("nbest"), self._search(options), 0
+        sentences, shown = read_sentences(source), time.monotonic()
         with new_file(output) as target:
-            for lines in _chunks(source, LINES):
+            for start in range(0, len(sentences), LINES):
+                lines = sentences[start : start + LINES]
                 for number, nbest in enumerate(self.translator.translated(lines, search), start=count + 1):
                     target.write(self._format(number, nbest, best).encode())
                 count += len(lines)
+                if time.monotonic() - shown > SHOW_SECONDS:
+                    print(f"{count:,} of {len(sentences):,} sentences", file=sys.stderr, flush=True)
+                    shown = time.monotonic()
         return count
 
     def predict_stream(self, options: Mapping[str, Any]) -> int:
-        best, search, count = options.get("nbest"), _search_settings(options), 0
+        best, search, count = options.get("nbest"), self._search(options), 0
         try:
-            for count, raw in enumerate(sys.stdin.buffer, start=1):
-                text = decoded(raw, "standard input", count).strip()
-                sys.stdout.write(self._format(count, self.translator.translated([text], search)[0], best))
+            for lines in waiting_lines(sys.stdin.buffer, LINES):
+                texts = [decoded(raw, "standard input", count + i).strip() for i, raw in enumerate(lines, start=1)]
+                for number, nbest in enumerate(self.translator.translated(texts, search), start=count + 1):
+                    sys.stdout.write(self._format(number, nbest, best))
                 sys.stdout.flush()
+                count += len(lines)
         except BrokenPipeError:  # the reader closed the pipe; without this, Python reports it again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return count
@@ -162,7 +183,7 @@ class TranslationPredictor(Predictor):
             if filled := [words for line in lines if (words := self.translator.words(line))]:
                 numbers = [self.schema.vocabularies[0].numbers(words) for words in filled]
                 encoded = self.translator.fit_width(padded(numbers))
-                translated = self.translator.search(encoded, beam_search_settings(1))
+                translated = self.translator.search(encoded, GREEDY)
                 targets = [[START, *nbest[0].words] for nbest in translated]
                 width = None if is_trimmed(self.model) else self.schema.lengths[1]
                 yield {"source": encoded, "target": padded([target[:width] for target in targets], width)}
@@ -180,6 +201,10 @@ class TranslationPredictor(Predictor):
         vectors = np.asarray(self.model.get_layer(f"{name}_embedding").embeddings)
         return Embedding(name, vocabulary.words, vectors)
 
+    def _search(self, options: Mapping[str, Any]) -> SearchSettings:
+        best = options.get("nbest") or 1
+        return dataclasses.replace(self.search, beam=max(options.get("beam") or self.search.beam, best), best=best)
+
     def _format(self, number: int, nbest: Sequence["Translation"], best: int | None) -> str:
         """Return the output lines of sentence `number`; only its first translation if `best` is None."""
         if best is None:
@@ -188,9 +213,23 @@ class TranslationPredictor(Predictor):
         return "".join(lines) or f"{number}\t\t\n"
 
 
-def _search_settings(options: Mapping[str, Any]) -> "SearchSettings":
-    best = options.get("nbest") or 1
-    return beam_search_settings(max(options.get("beam") or 5, best), best)
+def write_search(search: SearchSettings, folder: Path) -> None:
+    """Write the search of the experiment, with which its network predicts."""
+    write_json(folder / SEARCH, dataclasses.asdict(search))
+
+
+def read_search(folder: Path) -> SearchSettings:
+    """Read what `write_search` wrote.
+
+    Raises:
+        DataError: The file is missing or damaged.
+    """
+    try:
+        return SearchSettings(**read_json(folder / SEARCH))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{folder / SEARCH}: missing or damaged ({error}); copy it from the training's folder"
+        ) from error
 
 
 def _chunks(source: Path, size: int) -> Iterator[list[str]]:

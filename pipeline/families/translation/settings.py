@@ -10,6 +10,8 @@ from pipeline.config.sections import Evaluate, Fraction, Positive, Rate, Section
 MONITORS = {"bleu": True, "chrf": True, "token_accuracy": True, "loss": False}
 """Validation scores that `train.monitor` may name, and whether higher is better; the first is the default."""
 
+BEAM = 100
+"""Largest beam."""
 Language = Annotated[str, Field(pattern="^[A-Za-z][A-Za-z_-]*$")]
 Files = Annotated[dict[Language, str], Field(min_length=2)]
 Width = Annotated[int, Field(ge=1, le=65_536)]
@@ -154,7 +156,7 @@ class TranslationTrain(Train):
 class TranslationEvaluate(Evaluate):
     """Settings of the scores and of beam search."""
 
-    beam: Annotated[int, Field(ge=1, le=100)]
+    beam: Annotated[int, Field(ge=1, le=BEAM)]
     length_penalty: Annotated[float, Field(ge=0, le=2)]
     min_length: Annotated[int, Field(ge=0)]
     max_length: Annotated[int, Field(ge=0)]

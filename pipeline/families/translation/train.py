@@ -1,10 +1,12 @@
 """Training of a translation network."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.families.translation.data.sentences import Sentences
+from pipeline.families.translation.models.translate import search_of
 from pipeline.storage import PROCESSED
 from pipeline.tasks import TrainingSpec, TrainingTask
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     import keras
 
     from pipeline.families.translation.models.translator import Translator
+    from pipeline.tasks import Predictor
 
 
 class TrainTranslation(TrainingTask):
@@ -45,6 +48,19 @@ class TrainTranslation(TrainingTask):
             token_loss(settings.label_smoothing, PADDING if trimmed else None),
             validate=lambda _network: self._validate(translator, val),
         )
+
+    def write(self, model: "keras.Model", folder: Path) -> None:
+        """Write the network, the schema and the search of the experiment."""
+        from pipeline.families.translation.predictor import write_search
+
+        super().write(model, folder)
+        write_search(search_of(self.config.evaluate), folder)
+
+    def predictor(self, model: "keras.Model") -> "Predictor":
+        """Return a network that takes sentences."""
+        found: Any = super().predictor(model)
+        found.search = search_of(self.config.evaluate)
+        return found  # type: ignore[no-any-return]
 
     def _validate(self, translator: "Translator", val: Sentences) -> tuple[dict[str, float], str]:
         from pipeline.families.translation.metrics.scoring import text_scores

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import re
+import math
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,47 +11,32 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.families.table.data.cells import (
+    DATE_FORMATS,
+    aliases_of,
+    is_mostly_unknown,
+    moment_of,
+    mostly_unknown,
+    number_of,
+    text_of,
+)
 from pipeline.families.table.data.crossing import read_crosses, with_crosses
 from pipeline.portable.errors import BundleError, list_of
 
-UNIT, BLANKS = "[$€£¥₹%]?", "[ \u00a0\u202f]*"
-WITHOUT_DASHES = re.compile(r"^(\d{4})(\d{2})(\d{2})$|^(\d{4})/(\d{2})/(\d{2})", re.ASCII)
-"""A date like 20131231 or 2013/12/31."""
 
-
-def _number(text: str, decimal: str) -> float:
-    """Read a text as `numbers_of` in pipeline/data/file_format.py does.
-
-    Raises:
-        ValueError: It is not a number.
-    """
-    mark, grouping = (r"\.", ",") if decimal == "." else (",", r"\.")
-    if not (decimal == "," and "." in text) and "_" not in text:  # only Python accepts 1_000
-        try:
-            return float(text.replace(",", ".") if decimal == "," else text)
-        except ValueError:
-            pass
-    grouped = rf"\d{{1,3}}(?:[ \u00a0\u202f'’]\d{{3}})+|\d{{1,3}}(?:{grouping}\d{{3}})+"
-    parts = re.fullmatch(
-        rf"{UNIT}{BLANKS}([+-]?){BLANKS}{UNIT}{BLANKS}(\d+|{grouped}|)((?:{mark}\d*)?){BLANKS}{UNIT}", text, re.ASCII
-    )
-    if parts is None or not re.search(r"\d", text):
-        raise ValueError(text)
-    sign, whole, fraction = parts.groups()
-    return float(sign + re.sub(r"\D", "", whole) + fraction.replace(",", "."))
-
-
-def _moment(texts: Sequence[Any], parts: Sequence[str]) -> datetime:
-    """Return the date of one text (2013-12-31, or 2013-12-31 23 … if the hour is a part) or of year, month and day."""
+def _moment(texts: Sequence[str], form: str) -> datetime:
+    """Return the date of one text, or of year, month and day."""
     try:
-        if len(texts) == 3:
-            year, month, day_of_month = (int(text) for text in texts)
-            return datetime(year, month, day_of_month)
-        text = WITHOUT_DASHES.sub(r"\1\4-\2\5-\3\6", texts[0])
-        day, hour = text[:10], text[11:13] if "hour" in parts else ""
-        return datetime.strptime(f"{day} {hour or '00'}", "%Y-%m-%d %H")
-    except ValueError as error:
-        raise BundleError(f"expected a date like 2013-12-31, received {' '.join(texts)!r}") from error
+        if len(texts) == 1:
+            found = moment_of(texts[0], form)
+        else:
+            year, month, day = (int(text) for text in texts)
+            found = datetime(year, month, day)
+    except ValueError:
+        found = None
+    if found is None:
+        raise BundleError(f"expected a date like {DATE_FORMATS[form]}, received {' '.join(texts)!r}")
+    return found
 
 
 PARTS: dict[str, Callable[[datetime], int]] = {
@@ -77,18 +63,18 @@ class RowReader:
         """Output columns: `probability` (of the second class), one `probability_CLASS` per class, or `prediction`."""
         self.classes: list[str] = facts["classes"]
         """Values of the target; empty for a regression."""
-        self._missing, self._crosses = set(facts["missing"]), read_crosses(folder)
-        self._missing_numbers = set(facts["missing_numbers"])
-        self._codes = [
-            (column["name"], {category: code for code, category in enumerate(column["categories"], start=1)})
-            for column in facts["categorical"]
-        ]
+        self._decimal, self._crosses = facts["decimal"], read_crosses(folder)
+        self._missing = {text_of(text, self._decimal) for text in facts["missing"]} | {""}
+        self._missing_numbers = {text_of(text, self._decimal) for text in facts["missing_numbers"]}
+        absent = [self._parsed(text) for text in (*facts["missing"], *facts["missing_numbers"])]
+        self._absent = {number for number in absent if number is not None}
+        self._codes = [(column["name"], _codes(column["categories"])) for column in facts["categorical"]]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
         """Return the network's output for each row, shape (rows, outputs): a probability, one per class, or an amount.
 
-        A category that did not occur in training is treated as missing. A whole number is treated as its text: 5 and
-        5.0 as "5".
+        A category that did not occur in training is treated as missing; if most values of a column did not, a warning
+        says so. A number or a truth value is treated as its text: 5 and 5.0 as "5", True as "true".
 
         Raises:
             BundleError: A row lacks a column, or a numeric column holds text that is not a number.
@@ -102,9 +88,8 @@ class RowReader:
         rows = [{**row, **self._derived(row)} for row in rows]
         inputs: dict[str, Any] = {}
         if self._codes:
-            codes = [[self._code(row[name], numbers) for name, numbers in self._codes] for row in rows]
-            column_codes = np.array(codes, np.int32).reshape(len(rows), len(self._codes))
-            inputs["categorical"] = with_crosses(column_codes, self._crosses)
+            columns = [self._column_of_codes([row[name] for row in rows], name, codes) for name, codes in self._codes]
+            inputs["categorical"] = with_crosses(np.array(columns, np.int32).T, self._crosses)
         if numeric := self._facts["numeric"]:
             values = np.array(
                 [[self._number(row[column["name"]], column["name"]) for column in numeric] for row in rows]
@@ -118,32 +103,41 @@ class RowReader:
         """Return the calendar columns derived from the row's dates."""
         derived: dict[str, Any] = {}
         for calendar in self._facts["calendars"]:
-            texts = [self._text(row[name]) for name in calendar["columns"]]
-            moment = None if None in texts else _moment(texts, calendar["parts"])
+            given = [self._text(row[name]) for name in calendar["columns"]]
+            texts = [text for text in given if text is not None]
+            moment = _moment(texts, calendar["format"]) if len(texts) == len(given) else None
             for part in calendar["parts"]:
                 derived[f"{calendar['name']}_{part}"] = None if moment is None else PARTS[part](moment)
         return derived
 
     def _text(self, value: Any) -> str | None:
-        if value is None or (isinstance(value, float) and value != value):
-            return None
-        text = str(value).lower() if isinstance(value, bool) else str(value).strip()  # as Arrow writes booleans
+        text = text_of(value, self._decimal)
         return None if text in self._missing else text
 
-    def _code(self, value: Any, numbers: Mapping[str, int]) -> int:
-        text = self._text(value)
-        if text is None:
-            return 0
-        if text not in numbers and isinstance(value, float) and value.is_integer():
-            text = str(int(value))
-        return numbers.get(text, 0)
+    def _column_of_codes(self, values: Sequence[Any], name: str, codes: Mapping[str, int]) -> list[int]:
+        texts = [self._text(value) for value in values]
+        found = [codes.get(text, 0) if text is not None else 0 for text in texts]
+        unknown = [text for text, code in zip(texts, found, strict=True) if text is not None and not code]
+        if is_mostly_unknown(len(unknown), len(texts) - texts.count(None)):
+            warnings.warn(f"{name}: {mostly_unknown(len(unknown), unknown, [*codes])}", stacklevel=4)
+        return found
 
     def _number(self, value: Any, name: str) -> float:
         text = self._text(value)
         if text is None or text in self._missing_numbers:
             return float("nan")
+        number = self._parsed(text)
+        if number is None:
+            raise BundleError(f"{name}: expected a number, received {value!r}")
+        return number if math.isfinite(number) and number not in self._absent else float("nan")
+
+    def _parsed(self, text: str) -> float | None:
         try:
-            number = _number(text, self._facts["decimal"] if isinstance(value, str) else ".")
-        except ValueError as error:
-            raise BundleError(f"{name}: expected a number, received {value!r}") from error
-        return number if np.isfinite(number) else float("nan")
+            return number_of(text, self._decimal)
+        except ValueError:
+            return None
+
+
+def _codes(categories: Sequence[str]) -> dict[str, int]:
+    codes = {category: code for code, category in enumerate(categories, start=1)}
+    return codes | {alias: codes[category] for alias, category in aliases_of(categories).items()}

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
+from pipeline.families.table.data.cells import moment_of
+from pipeline.families.table.data.counting import distinct
 
 PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "year": pc.year,
@@ -18,30 +20,46 @@ PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {
     "days": lambda times: times.cast(pa.date32()).cast(pa.int32()),
 }
 """Part → kernel over timestamps. Monday is weekday 0; weeks are ISO weeks; `days` counts days since 1970-01-01."""
-YEARS = 1900, 2100
-"""First and last year of dates that are guessed from eight digits."""
+ISO = r"^\d{4}-\d{2}-\d{2}([ T]([01]\d|2[0-3])(:[0-5]\d(:[0-5]\d(\.\d+)?)?)?)?$"
+"""Dates that need no more than to be cut; their number of days is checked later."""
 
 
-def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str]) -> pa.Array | pa.ChunkedArray:
+def dates_of(table: pa.Table, columns: Sequence[str], parts: Sequence[str], form: str) -> pa.Array | pa.ChunkedArray:
     """Return the date of each row as text: 2013-12-31, or 2013-12-31 23 if the parts include the hour.
+
+    Texts that are not dates are returned as they are; `timestamps` refuses them.
 
     Args:
         table: A table that holds `columns` as text.
-        columns: One column of dates (ISO 8601, 20131231 or 2013/12/31), or three columns: year, month, day.
+        columns: One column of dates, or three columns: year, month, day.
         parts: Keys of `PARTS`.
+        form: How one column of dates is written: one of `DATE_FORMATS`.
     """
     if len(columns) == 1:
-        column = table[columns[0]].cast(pa.string())
-        return _shortened(column, 13 if "hour" in parts else 10)
+        column = table[columns[0]]
+        chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+        return pa.chunked_array([_dates(chunk, form, "hour" in parts) for chunk in chunks], pa.string())
     if len(columns) != 3:
         raise DataError(f"data.calendar: expected one date column or year, month, day; received {list(columns)}")
     padded = [pc.utf8_lpad(table[c].cast(pa.string()), width, "0") for c, width in zip(columns, (4, 2, 2), strict=True)]
     return pc.binary_join_element_wise(*padded, "-")
 
 
-def _shortened(texts: pa.Array | pa.ChunkedArray, length: int) -> pa.Array | pa.ChunkedArray:
-    dashed = pc.replace_substring_regex(texts, r"^(\d{4})(\d{2})(\d{2})$|^(\d{4})/(\d{2})/(\d{2})", r"\1\4-\2\5-\3\6")
-    return pc.replace_substring(pc.utf8_slice_codeunits(dashed, 0, length), "T", " ")
+def _dates(values: pa.Array, form: str, with_hours: bool) -> pa.Array:
+    texts, places = distinct(values)
+    length = 13 if with_hours else 10
+    cut = pc.replace_substring(pc.utf8_slice_codeunits(texts, 0, length), "T", " ")
+    is_iso = pc.and_(pc.match_substring_regex(texts, ISO), form != "unix")
+    if not pc.all(is_iso).as_py():
+        others = texts.filter(pc.invert(is_iso)).to_pylist()
+        read = [_date(text, form, length) for text in others]
+        cut = pc.replace_with_mask(cut, pc.invert(is_iso), pa.array(read, pa.string()))
+    return cut.take(pa.array(places, mask=places < 0))
+
+
+def _date(text: str, form: str, length: int) -> str:
+    moment = moment_of(text, form)
+    return moment.isoformat(" ", "hours")[:length] if moment else text
 
 
 def timestamps(texts: pa.Array) -> pa.Array:
@@ -57,10 +75,6 @@ def timestamps(texts: pa.Array) -> pa.Array:
         raise DataError(f"{error}; expected dates like 2013-12-31") from error
 
 
-def is_date(text: str) -> bool:
-    """Return whether `timestamps` accepts a text."""
-    try:
-        year = timestamps(_shortened(pa.array([text]), 13))[0].as_py().year
-    except DataError:
-        return False
-    return len(text) >= 10 or (len(text) == 8 and YEARS[0] <= year <= YEARS[1])
+def is_date(text: str, form: str) -> bool:
+    """Return whether a text is a date of a format (one of `DATE_FORMATS`)."""
+    return moment_of(text, form) is not None

@@ -1,7 +1,7 @@
 """Derive files and columns from the data section; settings that it leaves open are inferred from a sample."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.config import no_such
@@ -24,7 +24,15 @@ CATEGORICAL_PARTS, NUMERIC_PARTS = ("month", "weekday"), ("day_of_year", "days")
 
 def format_of(data: TableData) -> FileFormat:
     """Return how the files are written."""
-    return FileFormat(data.separator, data.decimal, data.encoding, data.header, data.missing, data.missing_numbers)
+    return FileFormat(
+        data.separator,
+        data.decimal,
+        data.encoding,
+        data.header,
+        data.skip_lines,
+        data.missing,
+        data.missing_numbers,
+    )
 
 
 def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
@@ -38,7 +46,7 @@ def layout_of(data: TableData, folder: Path) -> tuple[Layout, Target]:
         DataError: No file has a column that the section names, or no feature is left.
     """
     form = format_of(data)
-    derived = [Derived(date.name, date.columns, date.parts) for date in data.calendar]
+    derived = [Derived(date.name, date.columns, date.parts, date.format) for date in data.calendar]
     dropped = {*data.drop} | {name for date in derived if {*data.drop} & {*date.columns} for name in date.produced}
     categorical = [name for name in data.categorical if name not in dropped]
     numeric = [name for name in data.numeric if name not in dropped]
@@ -141,9 +149,9 @@ def calendar_of(date: Guess, taken: Collection[str]) -> FoundDate:
         taken: Names of existing columns, which the new columns must not use.
     """
     embedded = [*CATEGORICAL_PARTS, *(["hour"] if date.has_hours else [])]
-    derived = Derived(date.name, [date.name], [*embedded, *NUMERIC_PARTS])
+    derived = Derived(date.name, [date.name], [*embedded, *NUMERIC_PARTS], date.date_format)
     while {*derived.produced} & {*taken}:
-        derived = Derived(f"{derived.name}_", derived.columns, derived.parts)
+        derived = replace(derived, name=f"{derived.name}_")
     names = [[f"{derived.name}_{part}" for part in parts] for parts in (embedded, NUMERIC_PARTS)]
     return FoundDate(derived, *names)
 

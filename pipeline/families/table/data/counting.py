@@ -25,6 +25,21 @@ def distinct(values: pa.Array) -> tuple[pa.Array, Index]:
     return values.dictionary, pc.fill_null(values.indices, MISSING).to_numpy(zero_copy_only=False)
 
 
+def differing_in_case(texts: pa.Array) -> list[list[str]]:
+    """Return groups of distinct texts that are the same but for upper and lower case."""
+    lower = pc.utf8_lower(texts)
+    found = pc.value_counts(lower)
+    repeated = found.field("values").filter(pc.greater(found.field("counts"), 1))
+    if not len(repeated):
+        return []
+    place = pc.index_in(lower, value_set=repeated)
+    groups: dict[int, list[str]] = {}
+    for text, group in zip(texts.to_pylist(), place.to_pylist(), strict=True):
+        if group is not None:
+            groups.setdefault(group, []).append(text)
+    return [*groups.values()]
+
+
 def parts(rows: int) -> Iterator[slice]:
     """Yield slices of the rows, so that work on one slice at a time needs little memory."""
     yield from (slice(start, start + PART_ROWS) for start in range(0, rows, PART_ROWS))

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
-from pipeline.data.file_format import FileFormat, numbers_of
+from pipeline.data.file_format import FileFormat
 from pipeline.data.reading import REMEDY
+from pipeline.data.spelling import as_numbers
 from pipeline.families.table.data.counting import Index, distinct
 from pipeline.families.table.data.parts import TextPart
 from pipeline.families.table.data.schema import Categorical, Numeric
@@ -95,23 +96,27 @@ def _quantiles(values: Floats, counts: npt.NDArray[np.int64]) -> Floats:
 def codes_of(values: pa.Array, column: Categorical) -> Codes:
     """Return the code of each value; values that training did not see get 0."""
     texts, places = distinct(values)
+    if aliases := column.aliases:
+        texts = pa.array([aliases.get(text, text) for text in texts.to_pylist()], pa.string())
     known = pc.index_in(texts, value_set=pa.array(column.categories, type=pa.string()))
     codes = pc.add(pc.fill_null(known, -1), 1).to_numpy()
     return np.append(codes, np.int32(0))[places]
 
 
 def floats(values: pa.Array | pa.ChunkedArray, name: str, form: FileFormat) -> Floats:
-    """Return values as numbers, NaN where missing or infinite; texts are read as in `numbers_of`.
+    """Return values as numbers, NaN where missing or infinite; see `as_numbers`.
 
     Raises:
-        DataError: A text is not a number.
+        DataError: A value is not a number.
     """
-    if not pa.types.is_primitive(values.type):
-        texts = values.cast(pa.string())
-        values, unreadable = numbers_of(texts, form)
-        if pc.any(unreadable).as_py():
-            raise DataError(f"column {name!r}: {texts.filter(unreadable)[0].as_py()!r} is not a number. {REMEDY}")
-    numbers: Floats = values.cast(pa.float64()).fill_null(float("nan")).to_numpy(zero_copy_only=False)
+    chunk = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    try:
+        read, unreadable = as_numbers(chunk, form)
+    except pa.ArrowInvalid as error:
+        raise DataError(f"column {name!r}: {error}") from error
+    if pc.any(unreadable).as_py():
+        raise DataError(f"column {name!r}: {chunk.filter(unreadable)[0].as_py()!r} is not a number. {REMEDY}")
+    numbers: Floats = read.fill_null(float("nan")).to_numpy(zero_copy_only=False)
     return np.where(np.isfinite(numbers), numbers, np.nan)
 
 

@@ -1,6 +1,8 @@
 """Guess the kind of a column from a sample of its values."""
 
+import re
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -8,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.file_format import UNITS, FileFormat, numbers_of
-from pipeline.families.table.data.calendar import is_date
+from pipeline.families.table.data.cells import DATE_FORMATS, moment_of
 from pipeline.families.table.data.counting import Counts, counts, distinct
 from pipeline.families.table.data.encoding import Floats
 
@@ -17,7 +19,16 @@ FEW = 32
 GAPS = 4
 """Average gap between whole numbers below which they are taken as consecutive row numbers."""
 CHECKED = 200
-"""Number of distinct values that are examined to recognise a date, or free text."""
+"""Number of distinct values that are examined to recognise a date, or free text; of dates, all are read then."""
+YEARS = 1900, 2100
+"""First and last year of dates that are guessed from digits alone."""
+STRAY_DATES = 0.01
+"""Share of the rows that may be no dates, such as 2021-02-30, in a column of dates."""
+IS_TIME = re.compile(
+    r"(?i)(^|[^a-z])(date|time|timestamp|ts|epoch|unix|created|updated|modified|at)($|[^a-z])"
+    r"|(date|time|stamp)$|(?-i:[a-z]At$)"
+)
+"""Names of columns whose large numbers may be seconds since 1970."""
 STRAYS, STRAY_ROWS = 100, 0.1
 """Number of different texts, and share of the rows, that may be no numbers in a column of numbers."""
 WORDS_FOR_MISSING, WORD_ROWS = 3, 0.5
@@ -41,6 +52,8 @@ PLACEHOLDERS = {
     "nil",
     "\\n",
     "missing",
+    "0000-00-00",
+    "0000-00-00 00:00:00",
 }
 """Texts that usually stand for a missing value, in lower case."""
 WORDS = 2
@@ -60,6 +73,8 @@ class Guess:
         rows: Number of rows in the sample.
         examples: The most frequent values.
         has_hours: Whether it is a date with a time of day.
+        date_format: How its dates are written: one of `DATE_FORMATS`.
+        is_certain: Whether a date decides between day and month first.
         is_amount: Whether it is a number and not a code: it has many distinct values, or fractions.
         is_whole: Whether all its values are whole numbers.
         strays: Text → number of rows, for texts that are no numbers, or no dates, in a column of them.
@@ -72,6 +87,8 @@ class Guess:
     rows: int
     examples: list[str]
     has_hours: bool = False
+    date_format: str = "year_first"
+    is_certain: bool = True
     is_amount: bool = False
     is_whole: bool = False
     strays: dict[str, int] = field(default_factory=dict)
@@ -90,11 +107,19 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
     examples = first[:5]
     if not first:
         return Guess(name, "empty", 0, missing, rows, examples)
-    placeholders = {text: int(count) for text, count in zip(first, uses, strict=False) if text.lower() in PLACEHOLDERS}
-    dates = [text for text in first if text not in placeholders]
-    if dates and all(is_date(text) for text in dates):
-        hours = any(len(text) > 12 and text[11:13] != "00" for text in dates)
-        return Guess(name, "date", len(texts), missing, rows, examples, hours, strays=placeholders)
+    if found := _dates(name, texts, uses):
+        return Guess(
+            name,
+            "date",
+            len(texts),
+            missing,
+            rows,
+            examples,
+            has_hours=found.has_hours,
+            date_format=found.format,
+            is_certain=found.is_certain,
+            strays=found.strays,
+        )
     numbers, strays = _numbers(texts, uses, form)
     if numbers is None:
         kind = "categorical"
@@ -122,6 +147,52 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
     )
 
 
+@dataclass(frozen=True)
+class _Dates:
+    format: str
+    has_hours: bool
+    is_certain: bool
+    strays: dict[str, int]
+
+
+def _dates(name: str, texts: pa.Array, uses: Counts) -> _Dates | None:
+    """Return how the texts of a column are written as dates, the most frequent first; None if they are not dates.
+
+    Placeholders, and a few other texts, may be no dates: they are strays.
+    """
+    placeholders = {text for text in texts.slice(0, CHECKED).to_pylist() if text.lower() in PLACEHOLDERS}
+    first = [text for text in texts.slice(0, CHECKED).to_pylist() if text not in placeholders]
+    read = {form: _moments(first, form) for form in DATE_FORMATS if form != "unix" or IS_TIME.search(name)}
+    least = (1 - STRAY_DATES) * len(first)
+    likely = [form for form, moments in read.items() if first and len(moments) >= least]
+    if not likely:
+        return None
+    every = texts.to_pylist()
+    dates = {form: _moments(every, form) for form in likely}
+    # Where day and month cannot be told apart: 1/2/2020 is American, 1.2.2020 and 1-2-2020 are not.
+    usual = ["year_first", *(["month_first"] if "/" in first[0] else []), "day_first", "month_first", "unix"]
+    best = max(likely, key=lambda form: (len(dates[form]), -usual.index(form)))
+    strays = {text: int(count) for text, count in zip(every, uses, strict=True) if text not in dates[best]}
+    unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
+    if len(strays) > STRAYS or unusual > STRAY_DATES * uses.sum():
+        return None
+    others = [form for form in likely if form != best and dates[form] != dates[best]]
+    is_certain = all(len(dates[form]) < len(dates[best]) for form in others)
+    return _Dates(best, any(moment.hour for moment in dates[best].values()), is_certain, strays)
+
+
+def _moments(texts: list[str], form: str) -> dict[str, datetime]:
+    """Return the texts that are dates of a format; of digits alone, those of a plausible year."""
+    found = {text: moment for text in texts if (moment := moment_of(text, form))}
+    return {
+        text: moment
+        for text, moment in found.items()
+        if not text.replace(".", "").isdigit()
+        or YEARS[0] <= moment.year <= YEARS[1]
+        or form not in ("year_first", "unix")
+    }
+
+
 def _values(column: pa.ChunkedArray) -> tuple[pa.Array, Counts, int]:
     """Return the distinct texts, the most frequent first, the rows of each, and the number of rows without a value."""
     chunk = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
@@ -146,7 +217,10 @@ def _numbers(texts: pa.Array, uses: Counts, form: FileFormat) -> tuple[Floats | 
     if uses[with_unit].sum() < uses.sum() / 2:
         faulty |= with_unit
     strays: dict[str, int] = dict(zip(texts.filter(pa.array(faulty)).to_pylist(), uses[faulty].tolist(), strict=True))
-    numbers = values.fill_null(np.nan).to_numpy(zero_copy_only=False)[~faulty]
+    every = values.fill_null(np.nan).to_numpy(zero_copy_only=False)
+    infinite = texts.filter(pa.array(np.isinf(every))).to_pylist()
+    strays |= dict(zip(infinite, uses[np.isinf(every)].tolist(), strict=True))
+    numbers = every[~faulty]
     numbers = numbers[np.isfinite(numbers)]
     unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
     are_words = len(strays) <= WORDS_FOR_MISSING and not any(map(str.isdigit, "".join(strays)))

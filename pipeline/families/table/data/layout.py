@@ -18,11 +18,12 @@ class Side:
 
 @dataclass(frozen=True)
 class Derived:
-    """Calendar columns `NAME_PART` that are derived from `columns`."""
+    """Calendar columns `NAME_PART` that are derived from `columns`; `format` is that of a single date column."""
 
     name: str
     columns: Sequence[str]
     parts: Sequence[str]
+    format: str = "year_first"
 
     @property
     def produced(self) -> list[str]:

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
-from pipeline.families.table.data.calendar import PARTS, dates_of, is_date, timestamps
+from pipeline.families.table.data.calendar import PARTS, dates_of, timestamps
+from pipeline.families.table.data.cells import DATE_FORMATS
 from pipeline.families.table.data.counting import MISSING, Index
 from pipeline.families.table.data.joins import key_of, keys_of_side
 
@@ -60,10 +61,10 @@ class TextPart:
 class CalendarPart(TextPart):
     """Calendar features `NAME_PART` of a date column, or of year, month and day."""
 
-    def __init__(self, name: str, columns: Sequence[str], parts: Sequence[str]) -> None:
+    def __init__(self, name: str, columns: Sequence[str], parts: Sequence[str], form: str = "year_first") -> None:
         super().__init__(name)
         self.names = [f"{name}_{part}" for part in parts]
-        self._name, self._columns, self._parts = name, columns, parts
+        self._name, self._columns, self._parts, self._form = name, columns, parts, form
 
     def index(self, batch: pa.Table) -> Index:
         """Return the indices of the dates.
@@ -72,7 +73,7 @@ class CalendarPart(TextPart):
             RowError: A text is not a date.
         """
         count = len(self._known)
-        indices = self._count(dates_of(batch, self._columns, self._parts))
+        indices = self._count(dates_of(batch, self._columns, self._parts, self._form))
         self._require_dates(list(self._known)[count:], indices, count)
         return indices
 
@@ -81,16 +82,23 @@ class CalendarPart(TextPart):
         return PARTS[name.removeprefix(f"{self._name}_")](timestamps(super().values(name)))
 
     def _require_dates(self, new: list[str], indices: Index, count: int) -> None:
-        try:
-            timestamps(pa.array(new, pa.string()))
-        except DataError:
-            wrong = next(i for i, text in enumerate(new) if not is_date(text))
-            row = int(np.flatnonzero(indices == count + wrong)[0])
-            raise RowError(
-                row,
-                f"data.calendar: {', '.join(self._columns)}: {new[wrong]!r} is not a date; "
-                "expected dates like 2013-12-31, or list the value in data.missing",
-            ) from None
+        if _are_dates(new):
+            return
+        wrong = next(i for i, text in enumerate(new) if not _are_dates([text]))
+        row = int(np.flatnonzero(indices == count + wrong)[0])
+        raise RowError(
+            row,
+            f"data.calendar: {', '.join(self._columns)}: {new[wrong]!r} is not a date; expected dates like "
+            f"{DATE_FORMATS[self._form]} (format={self._form}), or list the value in data.missing",
+        )
+
+
+def _are_dates(texts: list[str]) -> bool:
+    try:
+        timestamps(pa.array(texts, pa.string()))
+    except DataError:
+        return False
+    return True
 
 
 class SidePart(TextPart):

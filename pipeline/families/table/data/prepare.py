@@ -25,7 +25,7 @@ from pipeline.families.table.data.schema import Categorical, Numeric, Schema
 from pipeline.families.table.data.store import ArrayWriter
 from pipeline.families.table.data.tables import Table
 from pipeline.families.table.data.targets import Target, answers_of, refuse_lost_classes
-from pipeline.storage import new_folder, write_json
+from pipeline.storage import sealed_folder, write_json
 
 BLOCK_ROWS = 16_384
 """Number of rows encoded at a time; their codes fit into the processor's cache."""
@@ -64,7 +64,7 @@ def prepare(
     """
     path = folder / layout.main
     table = Table(layout, folder, header(path, layout.format), path.as_posix(), labelled=True)
-    with new_folder(out) as scratch:
+    with sealed_folder(out) as scratch:
         raw = RawRows(path, table, scratch / ".columns")
         answers = answers_of(raw, target)
         known = np.isfinite(answers.values)

@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 
 from pipeline.data.errors import DataError
 from pipeline.data.schema_json import NAME, PREPARE_AGAIN, StoredSchema, read_schema
+from pipeline.families.table.data.cells import aliases_of
 from pipeline.families.table.data.layout import Layout
 from pipeline.families.table.settings import MONITORS_OF
 
@@ -21,6 +22,11 @@ class Categorical:
     def cardinality(self) -> int:
         """Number of codes, including the code for unknown."""
         return len(self.categories) + 1
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """Other spellings of its categories, if these are truth values: 1 and 0 for true and false, or the reverse."""
+        return aliases_of(self.categories)
 
 
 @dataclass(frozen=True)
@@ -53,7 +59,7 @@ class Schema(StoredSchema):
         dropped_without_target: Number of rows dropped because they have no target.
     """
 
-    FORMAT: ClassVar[int] = 6
+    FORMAT: ClassVar[int] = 7
     TASK: ClassVar[str] = "table"
     kind: str
     target: str

@@ -52,7 +52,7 @@ class Table:
         used = [d for d in layout.derived if set(d.produced) & {*layout.inputs} and not set(d.produced) & self._given]
         own = {f"calendar:{d.name}": d for d in used}
         self.parts: dict[str, TextPart] = {f"side:{i}": part.fresh() for i, (part, _) in enumerate(self._sides)}
-        self.parts |= {key: CalendarPart(d.name, d.columns, d.parts) for key, d in own.items()}
+        self.parts |= {key: CalendarPart(d.name, d.columns, d.parts, d.format) for key, d in own.items()}
         sources = {c for d in own.values() for c in d.columns} - {*layout.categorical, *layout.numeric, *layout.labels}
         given = {name for part in self.parts.values() for name in part.names}
         plain = [name for name in self.columns if name not in {*self.numbers, *sources, *given}]
@@ -123,7 +123,7 @@ def _side_part(layout: Layout, folder: Path, side: Side, names: Sequence[str]) -
     for date in layout.derived:
         if set(date.columns) <= set(table.column_names):
             try:
-                times = timestamps(dates_of(table, date.columns, date.parts).combine_chunks())
+                times = timestamps(dates_of(table, date.columns, date.parts, date.format).combine_chunks())
             except DataError as error:
                 raise DataError(f"{folder / side.file}: data.calendar: {', '.join(date.columns)}: {error}") from None
             for name, part in zip(date.produced, date.parts, strict=True):

@@ -101,6 +101,7 @@ class TableProfile:
             "decimal": form.decimal,
             "encoding": form.encoding,
             "header": form.header,
+            "skip_lines": form.skip_lines,
             "missing": list(form.missing),
             "missing_numbers": list(form.missing_numbers),
             "target": self.target,
@@ -110,8 +111,9 @@ class TableProfile:
             "columns": "listed",
             "drop": self.drop,
             "calendar": [
-                {"name": date.derived.name, "columns": date.derived.columns, "parts": date.derived.parts}
-                for date in dates
+                {"name": found.name, "columns": found.columns, "parts": found.parts}
+                | ({"format": found.format} if found.format != "year_first" else {})
+                for found in (date.derived for date in dates)
             ],
             "categorical": [column.name for column in self.features("categorical", "both")]
             + [name for date in dates for name in date.categorical],

@@ -9,7 +9,10 @@ import numpy as np
 from pipeline.config import Config, no_such
 from pipeline.data import DataError, header
 from pipeline.data.reading import batches
-from pipeline.families.table.data.counting import MISSING, distinct
+from pipeline.families.table.data.audit import Finding
+from pipeline.families.table.data.audit.findings import case
+from pipeline.families.table.data.cells import DATE_FORMATS
+from pipeline.families.table.data.counting import MISSING, differing_in_case, distinct
 from pipeline.families.table.data.guessing import FEW, PLACEHOLDERS, Guess
 from pipeline.families.table.data.layout import Derived
 from pipeline.families.table.proposal.network import choose_network
@@ -45,7 +48,7 @@ TEXTS = (".txt", ".md")
 class TableProposer(Proposer):
     """Proposes a network for a table."""
 
-    options = ("target", "unlabelled", "all", "quick", "best")
+    options = ("target", "unlabelled", "all", "header", "no-header", "quick", "best")
     review = "categorical, numeric, drop, split"
 
     def rank(self, files: Sequence[Path], target: str | None) -> int:
@@ -63,12 +66,16 @@ class TableProposer(Proposer):
             DataError: The file cannot be read, or the target cannot be predicted.
         """
         (file,) = request.files
-        sample = look(file, request.read_all)
+        sample = look(file, request.read_all, request.header)
         if request.target is None:
             report = table_of_columns(sample.guesses, {}, {})
             return Proposal(f"{report}\n\nnext: the same command with --target COLUMN, the column to predict")
         if request.target not in sample.rows.column_names:
-            hint = "" if sample.form.header else "; the first line looks like a row, so columns have no names"
+            hint = (
+                ""
+                if sample.form.header
+                else "; the first line looks like a row, so columns have no names. If it does name them: --header"
+            )
             raise DataError(f"{file}: no column {no_such([request.target], sample.rows.column_names)}{hint}")
         profile = profile_of(sample, request.target, request.effort)
         section = profile.section()
@@ -203,8 +210,28 @@ def _require_columns(unlabelled: Path, profile: TableProfile) -> None:
     next(batches(unlabelled, [*present], numbers, profile.sample.form))  # refuses texts among the numbers
 
 
-def _report(profile: TableProfile) -> str:
-    """Return the columns with remarks, and the warnings below them."""
+def _cases(profile: TableProfile) -> Iterator[Finding]:
+    classes = [profile.target] if profile.kind != "regression" else []
+    for name in [*classes, *(column.name for column in profile.features("categorical"))]:
+        texts, _ = distinct(profile.sample.rows[name].combine_chunks())
+        if groups := differing_in_case(texts):
+            yield case(name, groups)
+
+
+def _date_remark(column: Guess) -> str:
+    """Return how a date is read, where it could be read otherwise."""
+    if column.kind != "date" or column.date_format == "year_first":
+        return ""
+    doubt = "" if column.is_certain else "; no date decides between day and month first"
+    return f"dates like {DATE_FORMATS[column.date_format]}{doubt}"
+
+
+def _named(profile: TableProfile) -> list[Finding]:
+    """Return the warnings of columns that are not left out."""
+    return [warning for warning in profile.warnings if warning.subject not in profile.leaks]
+
+
+def _remarks(profile: TableProfile) -> dict[str, str]:
     columns, dropped = {column.name for column in profile.guesses}, profile.drop
     remarks = {column.name: hint for column in profile.guesses if (hint := hint_of(column))}
     for column in profile.guesses:
@@ -212,20 +239,27 @@ def _report(profile: TableProfile) -> str:
             continue
         if column.name in dropped:
             remarks[column.name] = f"left out: {reason_of(column, profile)}"
+        elif remark := _date_remark(column):
+            remarks[column.name] = remark
         elif column.strays:
             remarks[column.name] = f"missing: {strays_of(column)}"
         elif reason := profile.readings[column.name].reason:
             remarks[column.name] = reason
-    named = [warning for warning in profile.warnings if warning.subject not in profile.leaks]
-    remarks |= {warning.subject: warning.kind for warning in named if warning.subject in columns}
+    remarks |= {warning.subject: warning.kind for warning in _named(profile) if warning.subject in columns}
     remarks |= {profile.target: f"target: {profile.kind}"}
     if profile.group:
         remarks[profile.group] = "group: held out together"
     if profile.id:
         remarks[profile.id] = "id"
+    return remarks
+
+
+def _report(profile: TableProfile) -> str:
+    """Return the columns with remarks, and the warnings below them."""
+    remarks, named = _remarks(profile), _named(profile)
     kinds = {name: reading.kind for name, reading in profile.readings.items()}
     lines = [table_of_columns(profile.guesses, kinds, remarks)]
-    lines += [f"{warning.kind}: {warning.subject}: {warning.text}" for warning in named]
+    lines += [f"{warning.kind}: {warning.subject}: {warning.text}" for warning in [*named, *_cases(profile)]]
     form = profile.sample.form
     if unusual := [
         f"{name} {value!r}"
@@ -237,6 +271,8 @@ def _report(profile: TableProfile) -> str:
         if value != usual
     ]:
         lines.append(f"read with {', '.join(unusual)}")
+    if form.skip_lines:
+        lines.append(f"the first {form.skip_lines} lines are not part of the table; they are skipped")
     if not form.header:
         lines.append("the first line is a row, not a header: columns are called column_1, column_2, …")
     lines += [f"{setting}: {reason}" for setting, reason in profile.reasons.items()]

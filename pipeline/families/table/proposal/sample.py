@@ -53,20 +53,29 @@ class TableSample:
         return pa.table(columns, names=blocks.column_names)
 
 
-def look(path: Path, read_all: bool) -> TableSample:
+def look(path: Path, read_all: bool, header: bool | None = None) -> TableSample:
     """Read the first rows of a file, or all of it.
 
     A text that stands for a missing value in a column of numbers or dates does so in all columns, unless the column has
     no other values than such texts. Other texts among numbers are missing in columns of numbers only.
 
+    Args:
+        path: The file.
+        read_all: Whether to read all of it.
+        header: Whether its first line names the columns; None to find out.
+
     Raises:
         DataError: It is not a table.
     """
     form = sniff(path)
+    if header is not None:
+        form = replace(form, header=header)
     rows, has_more = sample(path, form, None if read_all else CELLS)
     guesses = [guess(name, rows[name], form) for name in rows.column_names]
     strays = sorted({text for column in guesses for text in column.strays})
-    missing = [text for text in strays if text.lower() in PLACEHOLDERS and not _is_code(text, rows, guesses)]
+    dates = {text for column in guesses if column.kind == "date" for text in column.strays}
+    words = {text for text in strays if text.lower() in PLACEHOLDERS and not _is_code(text, rows, guesses)}
+    missing = sorted(dates | words)
     form = replace(form, missing_numbers=[text for text in strays if text not in missing])
     return with_missing(TableSample(path, form, rows, guesses, has_more), missing)
 

@@ -3,6 +3,7 @@
 import codecs
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,19 +17,28 @@ import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
 from pipeline.data.file_format import FileFormat, numbers_of
-from pipeline.data.reading import SEPARATORS, is_parquet, opened
+from pipeline.data.opening import is_parquet, unpacked
+from pipeline.data.reading import SEPARATORS
 
 EXAMINED = 256 * 1024
 """Bytes of a file that are examined."""
 ROWS = 500
 """Rows of it that are compared."""
+LOOKED_AT = 1000
+"""Characters in which the marks of other formats are looked for."""
+MOST_LINES_BEFORE = 50
+"""Maximum number of lines before the header."""
+COMMENTS = ("#", "%", "//")
+SEP = re.compile(r"(?i)^sep=(.)\s*$", re.MULTILINE)
+"""A first line that names the separator, as Excel writes it."""
+MOSTLY = 0.5
 WESTERN = "cp1252"
 """The encoding of text that is not Unicode and mostly of ASCII letters."""
 OTHERS = ["cp1251", "cp1253", "cp932", "gb18030", "euc_kr", "big5", "koi8_r"]
 """Encodings that are considered for text of other letters."""
 MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 """Byte order marks."""
-DECIMAL = r"^[+-]?(\d{1,3}(%s\d{3})+%s\d+|\d*%s(\d{1,2}|\d{4,})|0?%s\d+)$"
+DECIMAL = r"^[+-]?(\d{1,3}(%s\d{3})+%s\d+|(\d*|\d{1,3}([ \x{a0}\x{202f}]\d{3})+)%s(\d{1,2}|\d{4,})|0?%s\d+)$"
 GROUPED = r"^[+-]?\d{1,3}(%s\d{3}){2,}$"
 """Numbers in which a mark is certainly decimal, or groups digits; 1,234 may be either."""
 
@@ -42,9 +52,11 @@ def sniff(path: Path) -> FileFormat:
     if is_parquet(path):
         return FileFormat()
     text, encoding = _start(path)
+    _refuse_other_formats(path, text)
     separator = _separator(text)
-    rows = _rows(text, separator)
-    form = FileFormat(separator=separator, encoding=encoding)
+    skipped = _lines_before_table(text, separator)
+    rows = _rows("".join(text.splitlines(keepends=True)[skipped:]), separator)
+    form = FileFormat(separator=separator, encoding=encoding, skip_lines=skipped)
     width = Counter(map(len, rows)).most_common(1)[0][0]
     columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
     form = replace(form, decimal=_decimal(columns))
@@ -61,7 +73,7 @@ def looks_like_table(path: Path) -> bool:
 def _start(path: Path) -> tuple[str, str]:
     """Return the first lines of a file and its encoding."""
     try:
-        with opened(path) as stream:
+        with unpacked(path) as stream:
             start = stream.read(EXAMINED)
     except (pa.ArrowInvalid, OSError, EOFError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
@@ -69,12 +81,40 @@ def _start(path: Path) -> tuple[str, str]:
         raise DataError(f"{path}: the file is empty; expected a header line and rows")
     encoding = _encoding(path, start)
     text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(start)
+    if "\n" not in text:
+        text = text.replace("\r", "\n")
     if len(start) == EXAMINED:  # the last line may be cut
         text = text[: text.rfind("\n") + 1] or text
     return text, encoding
 
 
+def _refuse_other_formats(path: Path, text: str) -> None:
+    start = text.lstrip()[:LOOKED_AT].lower()
+    if start.startswith(("<!doctype html", "<html", "<?xml")):
+        raise DataError(f"{path}: a web page or XML, not a table; was the download refused? Open the file to see")
+    if re.match(r"\[?\s*\{\s*\"[^\"]*\"\s*:", start):
+        raise DataError(
+            f"{path}: JSON, not a table; convert it, for example with pandas: `pandas.read_json({str(path)!r}, "
+            f"lines={start.startswith('{')}).to_csv('table.csv', index=False)`"
+        )
+
+
+def _lines_before_table(text: str, separator: str) -> int:
+    """Return the number of lines before the header: blank ones, comments, titles, and Excel's `sep=;`."""
+    rows = [row for row in _rows(text, separator) if any(cell.strip() for cell in row)]
+    usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else 1
+    for number, line in enumerate(text.splitlines()[:MOST_LINES_BEFORE]):
+        cells = next(iter(_rows(line, separator)), [])
+        is_narrow = usual > 1 and sum(bool(cell.strip()) for cell in cells) == 1 and len(cells) in (1, usual)
+        is_comment = line.startswith(COMMENTS) and len(cells) != usual
+        if line.strip() and not is_comment and not (is_narrow and line.count('"') % 2 == 0) and not SEP.match(line):
+            return number
+    return 0
+
+
 def _separator(text: str) -> str:
+    if declared := SEP.match(text):
+        return declared[1]
     return max(SEPARATORS, key=lambda mark: _fit(_rows(text, mark)))
 
 
@@ -83,9 +123,15 @@ def _encoding(path: Path, start: bytes) -> str:
         if start.startswith(mark):
             return name
     if b"\0" in start:
+        # Of letters in UTF-16 without a byte order mark, one of two bytes is 0.
+        zeros = np.frombuffer(start, np.uint8) == 0
+        for place, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+            if zeros[place::2].mean() > MOSTLY and not zeros[1 - place :: 2].any():
+                return name
+        line = start[: start.index(b"\0")].count(b"\n") + 1
         raise DataError(
-            f"{path}: not a text file; expected a table (.csv, .csv.gz, .zip or .parquet), in UTF-16 with a byte order "
-            "mark"
+            f"{path}: line {line} holds a NUL byte: the file is damaged, or not a table; expected text (.csv, .tsv), "
+            "plain or compressed (.gz, .zip), or Parquet"
         )
     try:
         codecs.getincrementaldecoder("utf-8")().decode(start)

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.families.table.data.audit import Finding
+from pipeline.families.table.data.cells import moment_of
 from pipeline.families.table.data.guessing import FEW, Guess
 from pipeline.families.table.proposal.profile import TableProfile, folds_of
 from pipeline.families.table.proposal.training import model_settings, train_settings
@@ -24,6 +25,8 @@ WIDTH = 25
 DATE = r"\d{1,4}[-./ ]\w{1,9}[-./ ]\d{1,4}|\w{3,9} \d{1,2},? \d{4}"
 NUMBER = r"[(+-]?\d+[.,]?\d*( ?\D|$)"
 """Texts that may be dates, or numbers with marks that are not read."""
+SECONDS = 1990, 2040
+"""First and last year of numbers that may be seconds since 1970."""
 DATA = """\
 # {name}: {file}, proposed by `python -m pipeline.new` from {rows} rows. The keys are explained in base/table.yaml.
 source:
@@ -82,7 +85,7 @@ def data_config(name: str, folder: str, unlabelled: Path | None, profile: TableP
     drop += [_line(f"  - {_quoted(column)}", reason) for column, reason in reasons.items()]
     calendar = [
         f"  - {{name: {_quoted(entry['name'])}, columns: [{_quoted(entry['columns'][0])}], "
-        f"parts: [{', '.join(entry['parts'])}]}}"
+        f"parts: [{', '.join(entry['parts'])}]{', format: ' + entry['format'] if 'format' in entry else ''}}}"
         for entry in section["calendar"]
     ]
     files = [path.name, *([unlabelled.name] if unlabelled else [])]
@@ -122,6 +125,7 @@ def _format(profile: TableProfile) -> Iterator[str]:
     yield _line(f"decimal: {json.dumps(form.decimal)}", "decimal mark of the numbers")
     yield f"encoding: {form.encoding}"
     yield _line(f"header: {str(form.header).lower()}", "whether the first line names the columns")
+    yield _line(f"skip_lines: {form.skip_lines}", "lines before the header")
     yield _line(f"missing: {_texts(form.missing)}", "texts that count as missing")
     yield _line(f"missing_numbers: {_texts(form.missing_numbers)}", "further ones, in numeric columns only")
     for column in profile.features("numeric", "both", "date"):
@@ -229,6 +233,8 @@ def _value(value: Any) -> str:
 
 def hint_of(column: Guess) -> str:
     """Return a remark on a column whose kind may be guessed wrong; empty if there is none."""
+    if column.is_amount and all(_may_be_seconds(text) for text in column.examples):
+        return "seconds since 1970? As a date: data.calendar, format=unix"
     if column.kind not in ("categorical", "id", "text") or column.distinct < 2:
         return ""
     for pattern, usual, hint in (
@@ -239,6 +245,11 @@ def hint_of(column: Guess) -> str:
             odd = next((text for text in column.examples if not re.fullmatch(usual, text)), "")
             return f"{hint}, received {_shortened(odd)}" if odd else f"{hint} in every row"
     return ""
+
+
+def _may_be_seconds(text: str) -> bool:
+    moment = moment_of(text, "unix")
+    return moment is not None and SECONDS[0] <= moment.year <= SECONDS[1]
 
 
 def table_of_columns(guesses: list[Guess], kinds: Mapping[str, str], remarks: Mapping[str, str]) -> str:

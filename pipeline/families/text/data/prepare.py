@@ -12,7 +12,7 @@ from pipeline.data.splits import SPLITS
 from pipeline.data.utf8 import read_text
 from pipeline.families.text.data.schema import CONTEXT, UNKNOWN, TextSchema
 from pipeline.families.text.settings import TextData
-from pipeline.storage import new_folder
+from pipeline.storage import sealed_folder
 
 
 def prepare_text(
@@ -59,7 +59,7 @@ def prepare_text(
     )
     numbers, end = schema.numbers(text), 0
     warnings = []
-    with new_folder(out) as scratch:
+    with sealed_folder(out) as scratch:
         for name in SPLITS:
             begin, end = end, end + sizes[name]
             before = min(CONTEXT, begin)

@@ -14,6 +14,8 @@ Numbers = npt.NDArray[np.int32]
 
 SCORED_AT_ONCE = 2**24
 """Maximum number of elements in the largest array of a call: 64 MB."""
+PIECE, READ_BEFORE = 25_000, 2000
+"""Characters that are scored in one piece at least, and that are read before them."""
 READ_AT_ONCE = 500
 """Number of characters of a prompt read in one call."""
 
@@ -74,12 +76,17 @@ class KerasWriter:
         return losses, rights
 
     def _losses_of_streams(self, numbers: Numbers, context: int) -> tuple[Any, Any]:
-        """Score a text in pieces that are read in parallel, each after its own context."""
+        """Score a text that is read on from its context; a long one in pieces that are read in parallel.
+
+        The first piece begins with the context, the others with the end of the piece before: a state of zeros, which
+        the network hardly knows from its training, is thus left behind before anything is scored.
+        """
         count = len(numbers) - context
-        pieces = int(np.clip(count // 1000, 1, 64))
-        length = -(-count // pieces)
+        pieces = int(np.clip(count // PIECE, 1, 64))
+        before = context if pieces == 1 else max(context, READ_BEFORE)
+        length = -(-(len(numbers) - before) // pieces)
         # The last piece may be shorter: it is padded by repeating the last character, and truncated afterwards.
-        indices = np.arange(pieces)[:, None] * length + np.arange(context + length)
+        indices = np.arange(pieces)[:, None] * length + np.arange(before + length)
         text = numbers[np.minimum(indices, len(numbers) - 1)]
         size = max(1, SCORED_AT_ONCE // (self._width * pieces))
         state: dict[str, tf.Tensor] = self._zeros(pieces)
@@ -88,8 +95,9 @@ class KerasWriter:
             part = tf.constant(text[:, start : start + size + 1])
             loss, right, state = self._scored({TEXT: part[:, :-1], **state}, part[:, 1:])
             scored.append((loss.numpy(), right.numpy()))
+        joined = [np.concatenate(parts, axis=1) for parts in zip(*scored, strict=True)]
         losses, rights = (
-            np.concatenate(parts, axis=1)[:, context - 1 :].reshape(-1)[:count] for parts in zip(*scored, strict=True)
+            np.append(rows[0, context - 1 : before - 1], rows[:, before - 1 :])[:count] for rows in joined
         )
         return losses, rights
 

@@ -13,7 +13,7 @@ import pyarrow.csv as csv
 from pipeline.config import no_such
 from pipeline.data.errors import DataError
 from pipeline.data.schema_json import StoredSchema
-from pipeline.storage import new_folder
+from pipeline.storage import sealed_folder
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def draw_points(schema: PointsSchema, counts: Mapping[str, int], seed: int, out:
         DataError: All training points are on one side of the threshold.
     """
     random, shares = np.random.default_rng(seed), {}
-    with new_folder(out) as scratch:
+    with sealed_folder(out) as scratch:
         for name, count in counts.items():
             # The label is that of the rounded numbers, which the network sees.
             points = random.random((count, schema.dimensions)).astype(np.float32)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.families.translation.data.tokenizing import tokenizer_for
-from pipeline.families.translation.data.tokens import END, PADDING, START, UNKNOWN
+from pipeline.families.translation.data.tokens import END, NEVER, PADDING, START, UNKNOWN
 from pipeline.families.translation.models.translate import SearchSettings, translate
 from pipeline.portable.errors import BundleError, list_of
 
@@ -74,7 +74,7 @@ class SentenceReader:
         logits = outputs["logits"][:, -1]
         logits = logits - logits.max(axis=1, keepdims=True)
         scores = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-        scores[:, [PADDING, START]] = -np.inf
+        scores[:, NEVER] = -np.inf
         # Sorted by number before the stable sort by score, so that the first of equal scores wins.
         highest = np.sort(np.argpartition(-scores, min(count, scores.shape[1]) - 1, axis=1)[:, :count], axis=1)
         order = np.argsort(-np.take_along_axis(scores, highest, axis=1), axis=1, kind="stable")

@@ -10,7 +10,7 @@ from pipeline.families.translation.data.tokenizing import pieces as of_pieces
 PIECES = 8000
 
 
-def learned(name: str, sentences: Iterable[str], pieces: int, seed: int) -> Tokenizer:
+def learned(name: str, sentences: Iterable[str], pieces: int, seed: int, *, is_target: bool) -> Tokenizer:
     """Return a tokenizer trained on sentences; tokenizers that learn nothing ignore them.
 
     Args:
@@ -18,6 +18,8 @@ def learned(name: str, sentences: Iterable[str], pieces: int, seed: int) -> Toke
         sentences: The sentences to learn from.
         pieces: Maximum number of pieces; 0 for 8000.
         seed: Seed of sentencepiece.
+        is_target: Whether translations are written in these pieces: then every character of the sentences is among
+            them, as it is. A source is read in Unicode's compatible form (NFKC), without its rarest characters.
 
     Raises:
         DataError: If `pieces` is too large for the sentences, or too small to cover their characters.
@@ -35,7 +37,8 @@ def learned(name: str, sentences: Iterable[str], pieces: int, seed: int) -> Toke
             model_writer=model,
             vocab_size=pieces or PIECES,
             model_type=name,
-            character_coverage=0.9999,
+            character_coverage=1.0 if is_target else 0.9999,
+            normalization_rule_name="identity" if is_target else "nmt_nfkc",
             hard_vocab_limit=False,
             num_threads=1,
         )

@@ -17,7 +17,7 @@ from pipeline.families.translation.data.tokenizing import Tokenizer
 from pipeline.families.translation.data.tokens import UNKNOWN
 from pipeline.families.translation.data.vocabulary import SPECIAL, Vocabulary
 from pipeline.families.translation.settings import TranslationData
-from pipeline.storage import new_folder, write_bytes
+from pipeline.storage import sealed_folder, write_bytes
 
 Tokenized = tuple[list[str], list[str]]
 
@@ -58,7 +58,7 @@ def prepare_corpus(
     vocabularies = tuple(
         Vocabulary.of((words[side] for words in counted), _size(settings, side), settings.min_count) for side in (0, 1)
     )
-    with new_folder(out) as scratch:
+    with sealed_folder(out) as scratch:
         for name in SPLITS:
             # Truncated as at prediction; only validation and test sentences can still be longer.
             numbers = [
@@ -179,6 +179,7 @@ def _tokenizers(settings: TranslationData, splits: Mapping[str, list[Pair]]) -> 
             (pair[side].lower() if settings.lowercase else pair[side] for pair in splits["train"]),
             settings.vocabulary_size,
             settings.split_seed,
+            is_target=side == 1,
         )
         for side, name in enumerate(settings.tokenizers)
     )

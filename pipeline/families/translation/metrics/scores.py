@@ -20,15 +20,23 @@ class TranslationScores:
         translations: The translations as text.
         references: The reference translations as text, one per sentence.
         tokens: Tokenizer that sacrebleu uses for BLEU: `none`, `char`, `13a` or `intl`.
+        lowercase: Whether upper and lower case count as the same, which the signatures then say.
         words: Next-word predictions of each sentence, given the reference so far: number of words, number of correct
             predictions and sum of the losses, shape (3, sentences); None to score only the texts.
     """
 
     def __init__(
-        self, translations: Sequence[str], references: Sequence[str], tokens: str, words: Vector | None = None
+        self,
+        translations: Sequence[str],
+        references: Sequence[str],
+        tokens: str,
+        *,
+        lowercase: bool = False,
+        words: Vector | None = None,
     ) -> None:
         # force=True: tokens separated by spaces are intended, so sacrebleu shall not warn about them.
-        self._bleu, self._chrf, self._words = BLEU(tokenize=tokens, force=True), CHRF(), words
+        self._bleu, self._chrf = BLEU(lowercase, tokenize=tokens, force=True), CHRF(lowercase=lowercase)
+        self._words = words
         texts, reference_sets = list(translations), [list(references)]
         # sacrebleu's public functions only score a whole corpus; the statistics of each sentence are needed here.
         self._bleu_counts = np.array(self._bleu._extract_corpus_statistics(texts, reference_sets), np.float64)

@@ -23,9 +23,8 @@ def text_scores(
         references: The reference translations.
         words: Next-word scores, as `Translator.word_scores` returns them; None to score only the texts.
     """
-    if schema.lowercase:
-        translations, references = ([text.lower() for text in texts] for texts in (translations, references))
-    return TranslationScores(translations, references, bleu_tokenizer(schema, tokens), words)
+    tokenizer = bleu_tokenizer(schema, tokens)
+    return TranslationScores(translations, references, tokenizer, lowercase=schema.lowercase, words=words)
 
 
 def bleu_tokenizer(schema: CorpusSchema, tokens: str) -> str:

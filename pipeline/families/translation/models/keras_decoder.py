@@ -5,10 +5,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.families.translation.data.tokens import PADDING, START
+from pipeline.families.translation.data.tokens import NEVER
 from pipeline.families.translation.models.common import LOGITS, TOKEN, WEIGHTS, Inference
 
-NEVER = [PADDING, START]
 """Tokens that are never predicted."""
 State = dict[str, tf.Tensor]
 

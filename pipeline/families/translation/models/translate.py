@@ -35,6 +35,21 @@ class SearchSettings:
     attention: bool = False
 
 
+GREEDY = SearchSettings(min_length=1)
+"""Greedy search."""
+
+
+def search_of(settings: Any) -> SearchSettings:
+    """Return the search that the `evaluate` section of an experiment describes."""
+    return SearchSettings(
+        beam=settings.beam,
+        length_penalty=settings.length_penalty,
+        min_length=settings.min_length,
+        max_length=settings.max_length,
+        batch=settings.batch_sentences,
+    )
+
+
 def most_words(lengths: Any) -> Any:
     """Return the maximum length of translations of sentences of these lengths, which include start and end."""
     return 2 * np.maximum(np.asarray(lengths) - 2, 0) + 10

@@ -13,7 +13,7 @@ from pipeline.families.translation.data.schema import CorpusSchema
 from pipeline.families.translation.data.sentences import Sentences, fitted, padded
 from pipeline.families.translation.data.tokens import PADDING
 from pipeline.families.translation.models.search import Translation
-from pipeline.families.translation.models.translate import SearchSettings, translate
+from pipeline.families.translation.models.translate import GREEDY, SearchSettings, translate
 
 if TYPE_CHECKING:
     import keras
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 LOGITS = 2**26
 """Number of logits computed at a time: a quarter of a gigabyte."""
-LENGTH_PENALTY = 0.6
-"""Length penalty of predictions with a beam, as committed in `conf/evaluate/translation.yaml`."""
 Numbers = npt.NDArray[np.int32]
 
 
@@ -52,12 +50,9 @@ class Translator:
                 translations[row] = nbest
         return translations
 
-    def texts(self, source: Numbers, search: SearchSettings | None = None) -> list[str]:
+    def texts(self, source: Numbers, search: SearchSettings = GREEDY) -> list[str]:
         """Translate encoded sentences, by default with greedy search; return the best translations as text."""
-        return [
-            self.text(nbest[0]) if nbest else ""
-            for nbest in self.search(self.fit_width(source), search or beam_search_settings(1))
-        ]
+        return [self.text(nbest[0]) if nbest else "" for nbest in self.search(self.fit_width(source), search)]
 
     def word_scores(self, source: Numbers, target: Numbers) -> npt.NDArray[np.float64]:
         """Score the prediction of each word, given the reference before it.
@@ -84,7 +79,7 @@ class Translator:
 
         Nothing is yielded for empty sentences, or if the network has no attention.
         """
-        search = dataclasses.replace(beam_search_settings(1), attention=True)
+        search = dataclasses.replace(GREEDY, attention=True)
         for text, nbest in zip(texts, self.translated(texts, search), strict=True):
             if nbest and nbest[0].attention is not None:
                 words = ["<start>", *self.words(text), "<end>"]
@@ -148,8 +143,3 @@ class Translator:
 def is_trimmed(model: "keras.Model") -> bool:
     """Return whether the network takes batches that are as wide as their longest sentence."""
     return model.inputs[0].shape[1] is None
-
-
-def beam_search_settings(beam: int, best: int = 1) -> SearchSettings:
-    """Return the search settings of predictions, as committed in `conf/evaluate/translation.yaml`."""
-    return SearchSettings(beam=beam, best=best, length_penalty=LENGTH_PENALTY if beam > 1 else 0.0, min_length=1)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from pipeline.families.tagging.settings import TaggingData
 
 from pipeline.data.schema_json import StoredSchema
-from pipeline.storage import new_folder
+from pipeline.storage import sealed_folder
 
 Numbers = npt.NDArray[np.int32]
 
@@ -53,7 +53,7 @@ def prepare(data: TaggingData, prepared: dict[str, Any], raw: Path, out: Path, t
         data.max_length,
         {split: len(chosen) for split, chosen in rows.items()},
     )
-    with new_folder(out) as scratch:
+    with sealed_folder(out) as scratch:
         for split, chosen in rows.items():
             (scratch / split).mkdir()
             np.save(scratch / split / "words.npy", schema.encode([words[row] for row in chosen], schema.words))

@@ -7,6 +7,13 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const UNIT = "[$€£¥₹%]?";
 const BLANKS = "[ \\u00a0\\u202f]*";
 
+const EXAMPLES = {
+  year_first: "2013-12-31",
+  day_first: "31/12/2013",
+  month_first: "12/31/2013",
+  unix: "1388448000, seconds since 1970",
+};
+
 const PARTS = {
   year: (date) => date.getUTCFullYear(),
   month: (date) => date.getUTCMonth() + 1,
@@ -48,19 +55,69 @@ function numberOf(text, decimal) {
   return Number(parts[1] + parts[2].replaceAll(/\D/g, "") + parts[3].replace(",", "."));
 }
 
-function momentOf(texts, parts) {
-  const parsed = texts.length === 3
-    ? texts.map((text) => /^\s*([+-]?\d+)\s*$/.exec(text)?.[1])
-    : (/^(\d{4})(\d{2})(\d{2})$/.exec(texts[0]) ?? /^(\d{4})-(\d{1,2})-(\d{1,2})$/.exec(texts[0].slice(0, 10).replace(/^(\d{4})\/(\d{2})\/(\d{2})$/, "$1-$2-$3")))?.slice(1);
-  const hour = texts.length === 1 && parts.includes("hour") ? texts[0].slice(11, 13) || "0" : "0";
-  const [year, month, day] = (parsed ?? []).map(Number);
-  const date = midnight(year, month, day);
-  const isDate = year >= 1 && year <= 9999 && date.getUTCMonth() === month - 1 && date.getUTCDate() === day;
-  if (!isDate || !/^\d{1,2}$/.test(hour) || Number(hour) > 23) {
-    throw new RowError(`Expected a date like 2013-12-31, received “${texts.join(" ")}”.`);
+const TIME = "(?:[ T]+(\\d{1,2})(?::[0-5]\\d(?::[0-5]\\d(?:[.,]\\d+)?)?)? ?([AaPp][Mm])?(?: ?(?:Z|UTC|GMT|[+-]\\d\\d:?\\d\\d))?)?";
+const MONTH = "(?<month>\\d{1,2}|[A-Za-z]{3,9})";
+const YEAR_FIRST = ["(?<year>\\d{4})[-/.](?<month>\\d{1,2})[-/.](?<day>\\d{1,2})", "(?<year>\\d{4})(?<month>\\d\\d)(?<day>\\d\\d)"];
+const DATES = {
+  year_first: YEAR_FIRST,
+  day_first: [...YEAR_FIRST, `(?<day>\\d{1,2})[-/. ]{1,2}${MONTH}[-/., ]{1,2}(?<year>\\d{4}|\\d\\d)`],
+  month_first: [...YEAR_FIRST, `${MONTH}[-/. ]{1,2}(?<day>\\d{1,2})[-/., ]{1,2}(?<year>\\d{4}|\\d\\d)`],
+};
+const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+
+// As moment_of in cells.py: the date of a text, and its hour; null if it is not a date.
+function momentOf(text, format) {
+  if (format === "unix") {
+    const found = /^(\d{9,10}|\d{12,13})(?:[.,]\d+)?$/.exec(text);
+    if (!found) return null;
+    const seconds = Math.floor(Number(found[1]) / (found[1].length <= 10 ? 1 : 1000));
+    return new Date(Math.floor(seconds / 3600) * 3_600_000);
   }
-  date.setUTCHours(Number(hour));
+  const found = DATES[format].map((date) => new RegExp(`^(?:${date}${TIME})$`).exec(text)).find((match) => match);
+  if (!found) return null;
+  let hour = Number(found[4] ?? 0);
+  if (found[5]) {
+    if (hour < 1 || hour > 12) return null;
+    hour = (hour % 12) + (found[5].toLowerCase() === "pm" ? 12 : 0);
+  }
+  const { year, month, day } = found.groups;
+  const number = /^\d/.test(month) ? Number(month) : MONTHS.indexOf(month.slice(0, 3).toLowerCase()) + 1;
+  const century = year.length === 2 ? (Number(year) >= 69 ? 1900 : 2000) : 0;
+  return dateOf(century + Number(year), number, Number(day), hour);
+}
+
+function dateOf(year, month, day, hour) {
+  const date = midnight(year, month, day);
+  if (!(year >= 1 && year <= 9999) || date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day || hour > 23) return null;
+  date.setUTCHours(hour);
   return date;
+}
+
+function momentOfRow(texts, format) {
+  const whole = texts.map((text) => /^\s*([+-]?\d+)\s*$/.exec(text)?.[1] ?? NaN);
+  const date = texts.length === 3 ? dateOf(...whole.map(Number), 0) : momentOf(texts[0], format);
+  if (!date) throw new RowError(`Expected a date like ${EXAMPLES[format]}, received “${texts.join(" ")}”.`);
+  return date;
+}
+
+// As text_of in cells.py: a value has one spelling.
+function spelled(value, decimal) {
+  if (typeof value === "number") return String(value === 0 ? 0 : value).replace(".", decimal);
+  const text = String(value).trim().normalize("NFC");
+  const whole = new RegExp(`^([+-]?\\d+)${decimal === "." ? "\\." : decimal}0+$`).exec(text)?.[1] ?? text;
+  const day = /^(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?$/.exec(whole)?.[1] ?? whole;
+  if (/^(true|false)$/i.test(day)) return day.toLowerCase();
+  return day === "-0" ? "0" : day;
+}
+
+// As aliases_of in cells.py: a column of truth values takes 1 and 0, too, and the reverse.
+function codesOf(categories) {
+  const codes = new Map(categories.map((category, index) => [category, index + 1]));
+  for (const names of [{ true: "1", false: "0" }, { 1: "true", 0: "false" }]) {
+    if (!categories.every((category) => Object.hasOwn(names, category))) continue;
+    for (const category of categories) codes.set(names[category], codes.get(category));
+  }
+  return codes;
 }
 
 /** Predicts from rows: objects that map column names to texts; a missing value is null. */
@@ -68,9 +125,11 @@ export class Rows {
   constructor(networks, facts) {
     this.network = networks.network;
     this.facts = facts;
-    this.missing = new Set(facts.missing);
-    this.missingNumbers = new Set(facts.missing_numbers);
-    this.codes = facts.categorical.map((column) => new Map(column.categories.map((category, index) => [category, index + 1])));
+    this.missing = new Set(["", ...facts.missing.map((text) => spelled(text, facts.decimal))]);
+    this.missingNumbers = new Set(facts.missing_numbers.map((text) => spelled(text, facts.decimal)));
+    const absent = [...facts.missing, ...facts.missing_numbers].map((text) => numberOf(text, facts.decimal));
+    this.absent = new Set(absent.filter((number) => !Number.isNaN(number)));
+    this.codes = facts.categorical.map((column) => codesOf(column.categories));
   }
 
   /** Return `{outputs: [{name, value}], unknown: [column]}`: the outputs, and the columns with an unknown category. */
@@ -84,7 +143,7 @@ export class Rows {
     const all = { ...row };
     for (const calendar of this.facts.calendars) {
       const texts = calendar.columns.map((name) => this.text(row[name]));
-      const moment = texts.includes(null) ? null : momentOf(texts, calendar.parts);
+      const moment = texts.includes(null) ? null : momentOfRow(texts, calendar.format);
       for (const part of calendar.parts) all[`${calendar.name}_${part}`] = moment && PARTS[part](moment);
     }
     const unknown = [];
@@ -101,7 +160,7 @@ export class Rows {
   }
 
   text(value) {
-    const text = value === undefined || value === null ? null : String(value).trim();
+    const text = value === undefined || value === null ? null : spelled(value, this.facts.decimal);
     return text === null || this.missing.has(text) ? null : text;
   }
 
@@ -109,8 +168,8 @@ export class Rows {
     const text = this.text(value);
     if (text === null || this.missingNumbers.has(text)) return NaN;
     if (/^[+-]?(inf(inity)?|nan)$/i.test(text)) return NaN;
-    const number = numberOf(text, typeof value === "string" ? this.facts.decimal : ".");
+    const number = numberOf(text, this.facts.decimal);
     if (Number.isNaN(number)) throw new RowError(`${name}: expected a number, received “${text}”.`);
-    return Number.isFinite(number) ? number : NaN;
+    return Number.isFinite(number) && !this.absent.has(number) ? number : NaN;
   }
 }

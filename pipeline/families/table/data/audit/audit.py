@@ -16,7 +16,7 @@ from pipeline.data.splits import SPLITS
 from pipeline.families.table.data.audit.columns import UNLABELLED, ColumnAudit, judge, labels_of
 from pipeline.families.table.data.audit.rows import doubles, doubles_by_chance, repeated
 from pipeline.families.table.data.balance import Share, lopsided
-from pipeline.families.table.data.counting import Counts
+from pipeline.families.table.data.counting import Counts, differing_in_case
 from pipeline.families.table.data.holdout import HeldOut, Holdout
 from pipeline.families.table.data.layout import Layout
 from pipeline.families.table.data.rows import RawRows
@@ -44,6 +44,7 @@ class Audit:
         calendar: Columns that are derived from dates.
         columns: The audit of each column.
         lopsided: Splits and folds that are much larger or smaller than was asked for.
+        cases: Column → groups of its values that differ only in case.
     """
 
     kind: str
@@ -57,6 +58,7 @@ class Audit:
     calendar: list[str]
     columns: list[ColumnAudit]
     lopsided: list[Share]
+    cases: dict[str, list[list[str]]]
 
 
 def audit(
@@ -111,8 +113,16 @@ def audit(
         by_design=_cut_by_time(layout, holdout),
         calendar=[name for date in layout.derived for name in date.produced],
         lopsided=lopsided(answers, held, holdout),
+        cases=_cases(raw),
         columns=sorted(columns, key=lambda column: (place.get(column.name, len(place)), column.name)),
     )
+
+
+def _cases(raw: RawRows) -> dict[str, list[list[str]]]:
+    layout = raw.table.layout
+    names = [name for name in dict.fromkeys([*layout.categorical, *layout.labels]) if name not in raw.numbers]
+    groups = {name: differing_in_case(raw.values(name).cast("string").unique().drop_null()) for name in names}
+    return {name: found for name, found in groups.items() if found}
 
 
 def _independent(rows: Counts) -> float:

@@ -33,7 +33,7 @@ class Finding:
     """A warning.
 
     Attributes:
-        kind: One of leak, group, split, doubles, ids, unseen, drift and constant.
+        kind: One of leak, group, split, doubles, ids, unseen, drift, constant and case.
         subject: The column, split or file that the warning is about.
         text: The problem and what to do about it.
     """
@@ -48,7 +48,7 @@ def findings(audit: Audit) -> list[Finding]:
     warnings = [*_rows(audit)]
     for column in audit.columns:
         warnings += _column(column, audit)
-    order = ["leak", "group", "split", "doubles", "ids", "unseen", "drift", "constant"]
+    order = ["leak", "group", "split", "doubles", "ids", "unseen", "drift", "constant", "case"]
     return sorted(warnings, key=lambda warning: order.index(warning.kind))
 
 
@@ -71,10 +71,22 @@ def _rows(audit: Audit) -> Iterator[Finding]:
                 "memorised their targets. Remove the duplicates, or split by what they have in common "
                 "(data.split=group)",
             )
+    yield from (case(name, groups) for name, groups in audit.cases.items())
     for file, (count, lines) in audit.repeated_ids.items():
         yield Finding(
             "ids", file, f"{count:,} ids occur in several rows, the first in lines {', '.join(map(str, lines))}"
         )
+
+
+def case(column: str, groups: list[list[str]]) -> Finding:
+    """Return the warning of values that differ only in case."""
+    examples = " and ".join(map(repr, groups[0][:3]))
+    return Finding(
+        "case",
+        column,
+        f"{examples} differ only in upper and lower case, and count as different values ({len(groups):,} such groups); "
+        "if they mean the same, write them alike",
+    )
 
 
 def _column(column: ColumnAudit, audit: Audit) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 export class SentenceError extends Error {}
 
 const [PADDING, UNKNOWN, START, END] = [0, 1, 2, 3];
+const NEVER = [PADDING, UNKNOWN, START];
 const JOINER = "￭";
 const SPACE = "▁";
 // The characters that Python treats as spaces; JavaScript's `\s` differs in a few.
@@ -87,10 +88,10 @@ export class Sentences {
 }
 
 function best(logits, isFirst) {
-  let highest = UNKNOWN;
+  let highest = -1;
   logits.forEach((logit, number) => {
-    const allowed = number !== PADDING && number !== START && !(isFirst && number === END);
-    if (allowed && logit > logits[highest]) highest = number;
+    const allowed = !NEVER.includes(number) && !(isFirst && number === END);
+    if (allowed && (highest < 0 || logit > logits[highest])) highest = number;
   });
-  return highest;
+  return highest < 0 ? END : highest;
 }

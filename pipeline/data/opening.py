@@ -1,0 +1,148 @@
+"""Open files of rows as streams of bytes: what they are is found by their first bytes, not by their names."""
+
+import codecs
+import importlib.util
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.data.errors import DataError
+
+PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
+"""First bytes of files of each kind."""
+WORKBOOK = "xl/workbook.xml"
+"""A file in every Excel workbook, which is a ZIP archive."""
+LOOKED_AT = 64 * 1024
+"""Bytes from which the line ends of a file are known."""
+SHOWN = 5
+"""Maximum number of files to name."""
+
+
+def require(path: Path) -> None:
+    """Refuse a file that does not exist.
+
+    Raises:
+        DataError: There is no such file.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: a folder; expected one file. Parquet files of one table can be joined into one")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; run `python -m pipeline.fetch` to fetch the raw files")
+
+
+def is_parquet(path: Path) -> bool:
+    """Return whether a file is a Parquet file: by its content, or by its name if it is too short."""
+    return _starts_with(path, PARQUET) or path.suffix.lower() in (".parquet", ".parq", ".pq")
+
+
+@contextmanager
+def opened(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
+    """Open a file as a stream of its unpacked bytes, in UTF-8, with lines that end in a line feed.
+
+    Args:
+        path: A text file, plain or compressed with gzip; a ZIP archive of one; or an Excel workbook of one sheet, which
+            is read as comma-separated UTF-8.
+        encoding: The encoding of the text.
+
+    Raises:
+        DataError: There is no such file, or it is corrupt.
+    """
+    with unpacked(path) as stream:
+        text = stream
+        if codecs.lookup(encoding).name != "utf-8":
+            text = pa.transcoding_input_stream(pa.PythonFile(stream, mode="r"), encoding, "utf-8")
+        start = text.read(LOOKED_AT)
+        yield _Resumed(start, text, returns_end_lines=b"\r" in start and b"\n" not in start)
+
+
+@contextmanager
+def unpacked(path: Path) -> Iterator[Any]:
+    """Open a file as a stream of its unpacked bytes; see `opened`."""
+    require(path)
+    if _starts_with(path, ZIP):
+        with _unzipped(path) as member:
+            yield member
+        return
+    compression = "gzip" if _starts_with(path, GZIP) else None
+    with pa.input_stream(str(path), compression=compression) as stream:
+        yield stream
+
+
+class _Resumed(io.RawIOBase):
+    """A stream whose first bytes were read already; carriage returns become line feeds where they end the lines."""
+
+    def __init__(self, start: bytes, rest: Any, *, returns_end_lines: bool) -> None:
+        self._start, self._rest, self._converts = start, rest, returns_end_lines
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        content = self._start[: len(buffer)] or self._rest.read(len(buffer))
+        self._start = self._start[len(content) :] if self._start else b""
+        buffer[: len(content)] = content.replace(b"\r", b"\n") if self._converts else content
+        return len(content)
+
+
+def _starts_with(path: Path, mark: bytes) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(len(mark)) == mark
+    except OSError:
+        return False
+
+
+@contextmanager
+def _unzipped(path: Path) -> Iterator[Any]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if WORKBOOK in archive.namelist():
+                yield io.BytesIO(_sheet(path))
+                return
+            with archive.open(_only_member(path, archive)) as member:
+                yield member
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:  # a password, another compression
+        raise DataError(f"{path}: cannot be unpacked: {error}") from error
+
+
+def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
+    # A Mac adds files of its own.
+    members = [
+        name
+        for name in archive.namelist()
+        if not name.endswith("/") and not name.startswith("__MACOSX/") and not name.rpartition("/")[2].startswith(".")
+    ]
+    if len(members) != 1:
+        names = f": {', '.join(members[:SHOWN])}{', …' if len(members) > SHOWN else ''}" if members else ""
+        raise DataError(
+            f"{path}: expected one file in the archive, received {len(members)}{names}; unpack it, and name the file "
+            "to use"
+        )
+    return members[0]
+
+
+def _sheet(path: Path) -> bytes:
+    """Return the only sheet of a workbook as comma-separated UTF-8."""
+    if importlib.util.find_spec("openpyxl") is None:
+        raise DataError(
+            f"{path}: an Excel workbook; save its sheet as CSV, or install openpyxl (`pip install openpyxl`) to read it"
+        )
+    import pandas as pd
+
+    try:
+        with pd.ExcelFile(path, engine="openpyxl") as workbook:
+            sheets = [str(name) for name in workbook.sheet_names]
+            if len(sheets) > 1:
+                raise DataError(
+                    f"{path}: {len(sheets)} sheets ({', '.join(sheets[:SHOWN])}); save the one to use as CSV"
+                )
+            frame = workbook.parse(sheet_name=0, header=None, dtype=object, keep_default_na=False)
+    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read as an Excel workbook: {error}") from error
+    written: str = frame.to_csv(index=False, header=False)
+    return written.encode()
