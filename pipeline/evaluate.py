@@ -48,8 +48,9 @@ def main(config: Config) -> None:
     task.require_prepared()
     require_trained_model(MODELS, config)
 
-    from pipeline.tracking import evaluation_run
+    from pipeline.tracking import RunReference, evaluation_run
 
+    RunReference.load()  # a damaged one is better known before the scoring
     evaluation = task.evaluate(MODELS)
     baseline = read_baseline()
     write(task, config, evaluation, baseline)

@@ -4,7 +4,7 @@ from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, se
 from pipeline.config.config import Config, check, checked
 from pipeline.config.entry import changes, command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
-from pipeline.config.formatting import format_score
+from pipeline.config.formatting import format_score, in_markdown
 from pipeline.config.registry import Family, Option, families, family_names, family_of
 from pipeline.config.sections import Evaluate, Section, Tracking, Train
 from pipeline.storage import PipelineError
@@ -33,6 +33,7 @@ __all__ = [
     "flatten",
     "format_score",
     "guarded",
+    "in_markdown",
     "load",
     "no_such",
     "out_of_sync",

@@ -30,7 +30,7 @@ def dvc_files() -> Iterator[Finding]:
     """
     cache = root() / ".dvc" / "cache"
     empty = list(_empty(cache))
-    findings = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *empty]
+    findings = [*_lock(), *_processes(root() / ".dvc" / "tmp" / "rwlock"), *_dead_tasks(), *empty]
     yield from findings
     if any(finding.state == "fault" for finding in findings):
         yield from _recent(cache)
@@ -103,6 +103,23 @@ def _processes(path: Path) -> Iterator[Finding]:
             yield warning(
                 f"dvc runs as process {pid} and has locked the files that it reads or writes",
                 "another `dvc repro` would fail because of the lock; start it when this process has ended",
+            )
+
+
+def _dead_tasks() -> Iterator[Finding]:
+    """Look for tasks of `dvc queue` whose process was killed: DVC shows them as running for ever."""
+    for path in sorted((root() / ".dvc" / "tmp" / "exps" / "run").glob("*/*.json")):
+        try:
+            process = json.loads(path.read_text(encoding="utf-8"))
+            name = json.loads(path.with_suffix(".run").read_text(encoding="utf-8"))["name"]
+            is_dead = process["returncode"] is None and not psutil.pid_exists(int(process["pid"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+        if is_dead:
+            yield warning(
+                f"dvc queue: the process of task {name} has ended, but DVC shows the task as running",
+                f"`dvc queue kill {name}` and `dvc queue remove {name}`; then queue the experiment again: it continues "
+                "from its checkpoints",
             )
 
 

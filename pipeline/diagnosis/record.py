@@ -5,11 +5,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import closing
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pipeline.config import tracking_uri
 from pipeline.diagnosis.finding import Finding, fault, ok, warning
-from pipeline.storage import PipelineError, private_file, root
+from pipeline.storage import PipelineError, private_file, root, salvage
 
 
 def databases() -> Iterator[Finding]:
@@ -34,8 +35,9 @@ def databases() -> Iterator[Finding]:
             )
         else:
             yield fault(
-                f"{name}: corrupt: {status}",
-                f"`sqlite3 {name} .recover` prints what can be read as SQL; create a new database from it",
+                f"{name}: damaged: {status}",
+                f"restore a backup of it; or move it to {name}.damaged, and keep what can still be read",
+                partial(_salvage, path),
             )
         if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             yield warning(
@@ -69,6 +71,15 @@ def record() -> Iterator[Finding]:
         )
     else:
         yield ok("tracking store: responds; no orphaned runs")
+
+
+def _salvage(path: Path) -> None:
+    rows, incomplete = salvage(path)
+    if rows:
+        lost = f"; rows may be missing in {', '.join(incomplete)}" if incomplete else ""
+        print(f"         {path.name}: {rows:,} rows could be read{lost}", flush=True)
+    else:
+        print(f"         {path.name}: nothing could be read; the next command creates a new one", flush=True)
 
 
 def _waiting() -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import psutil
 
 from pipeline.diagnosis.finding import Finding, ok, warning
+from pipeline.reproduction.worktree import abandoned, remove_worktree
 from pipeline.storage import FolderLock, LockError, half_written, remove, root, written
 
 LITTLE_DISK, LITTLE_MEMORY = 5 * 2**30, 2 * 2**30
@@ -22,6 +23,12 @@ def leftovers() -> Iterator[Finding]:
             f"{len(halves)} half-written files or folders of ended processes ({halves[0]})",
             "delete them; they are not used",
             partial(_remove_all, halves),
+        )
+    for rebuilt in abandoned():
+        yield warning(
+            f"{rebuilt}: a git worktree of a reproduction that was killed",
+            "remove it; the reproduction can be started again",
+            partial(remove_worktree, rebuilt),
         )
     for folder in sorted((root() / ".checkpoints").glob("*/")):
         lock = folder / "lock"

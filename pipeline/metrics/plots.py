@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from pipeline.metrics.curve import Curve
+from pipeline.metrics.figure import Figure
 from pipeline.metrics.importance import Importance
 
 MOST_BARS = 30

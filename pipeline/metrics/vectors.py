@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
+
+from pipeline.metrics.figure import Figure
 
 LABELS = 40
 """Largest number of labels in a plot; more would be unreadable."""

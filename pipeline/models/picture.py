@@ -10,9 +10,9 @@ import keras
 import pydot
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from pipeline.metrics.figure import Figure
 from pipeline.models.members import shown_of
 from pipeline.models.structure import Part, parts_of
 

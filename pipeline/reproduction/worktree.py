@@ -1,13 +1,43 @@
 """The code of a run: its commit in a temporary git worktree, with its uncommitted changes."""
 
+import os
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+
 from pipeline.reproduction.errors import RebuildError
 from pipeline.storage import PROJECT, remove
+
+PREFIX = "onehot-rebuilt-"
+"""Start of the names of the folders of reproductions; the process id follows."""
+CLONE = "clone"
+KEPT = "kept"
+"""A file in the folder of a reproduction that its user keeps."""
+
+
+def abandoned() -> list[Path]:
+    """Return the folders of this project's reproductions that were killed."""
+    listed = _git(PROJECT, "worktree", "list", "--porcelain").stdout
+    folders = [
+        Path(line.removeprefix("worktree ")).parent for line in listed.splitlines() if line.startswith("worktree ")
+    ]
+    return [folder for folder in folders if folder.name.startswith(PREFIX) and not _is_in_use(folder)]
+
+
+def remove_worktree(folder: Path) -> None:
+    """Remove the folder of a reproduction, and git's knowledge of it."""
+    _git(PROJECT, "worktree", "remove", "--force", str(folder / CLONE))
+    remove(folder)
+    _git(PROJECT, "worktree", "prune")
+
+
+def _is_in_use(folder: Path) -> bool:
+    pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+    return (folder / KEPT).exists() or (pid.isdigit() and psutil.pid_exists(int(pid)))
 
 
 @contextmanager
@@ -25,8 +55,8 @@ def rebuilt(commit: str, diff: str, *, keep: bool = False) -> Iterator[Path]:
     if _git(PROJECT, "cat-file", "-e", f"{commit}^{{commit}}").returncode:
         raise RebuildError(f"commit {commit} is not in this clone; `git fetch` gets it, if it was pushed")
     _git(PROJECT, "worktree", "prune")  # forgets worktrees of reproductions that were killed
-    scratch = Path(tempfile.mkdtemp(prefix="onehot-rebuilt-"))
-    worktree = scratch / "clone"
+    scratch = Path(tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-"))
+    worktree = scratch / CLONE
     try:
         _must(_git(PROJECT, "worktree", "add", "--detach", "--quiet", str(worktree), commit), "create a worktree")
         if diff:
@@ -39,10 +69,10 @@ def rebuilt(commit: str, diff: str, *, keep: bool = False) -> Iterator[Path]:
         yield worktree / prefix
     finally:
         if keep:
+            (scratch / KEPT).touch()
             print(f"kept: {worktree}; `git worktree remove --force {worktree}` removes it", flush=True)
         else:
-            _git(PROJECT, "worktree", "remove", "--force", str(worktree))
-            remove(scratch)
+            remove_worktree(scratch)
 
 
 def _must(done: "subprocess.CompletedProcess[str]", what: str) -> None:

@@ -7,6 +7,7 @@ from pipeline.storage.atomic import (
     link_or_copy,
     new_file,
     new_folder,
+    no_formula,
     private_file,
     private_folder,
     read_json,
@@ -36,6 +37,7 @@ from pipeline.storage.root import (
     root,
     written,
 )
+from pipeline.storage.salvage import is_damaged, salvage
 
 __all__ = [
     "AUDIT",
@@ -63,10 +65,12 @@ __all__ = [
     "folder_digest",
     "half_written",
     "is_alive",
+    "is_damaged",
     "link_or_copy",
     "md5",
     "new_file",
     "new_folder",
+    "no_formula",
     "private_file",
     "private_folder",
     "processors",
@@ -74,6 +78,7 @@ __all__ = [
     "remove",
     "repeated",
     "root",
+    "salvage",
     "seal",
     "sealed_folder",
     "sha256",

@@ -11,6 +11,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+"""First characters of cells that spreadsheets take as formulas."""
 LEFTOVER_SECONDS = 600.0
 """The age at which a half-written file counts as left behind, because its process may not be visible from here."""
 
@@ -59,12 +61,22 @@ def write_text(path: Path, content: str) -> None:
 
 
 def csv_text(header: Iterable[Any], rows: Iterable[Iterable[Any]]) -> str:
-    """Return a table as CSV, with the same line endings on every system."""
+    """Return a table as CSV, with the same line endings on every system, and without formulas; see `no_formula`."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
+    writer.writerows([map(no_formula, row) for row in [header, *rows]])
     return stream.getvalue()
+
+
+def no_formula(cell: Any) -> Any:
+    """Return a cell of a CSV file, with an apostrophe before a text that a spreadsheet would take as a formula."""
+    if not isinstance(cell, str) or not cell.startswith(FORMULAS):
+        return cell
+    try:
+        float(cell)
+    except ValueError:
+        return f"'{cell}"
+    return cell
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -14,7 +14,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import did_you_mean
-from pipeline.storage import PipelineError, is_alive, private_file, root
+from pipeline.storage import PipelineError, is_alive, is_damaged, private_file, root
 from pipeline.sweep.optuna_internals import live_trial
 from pipeline.sweep.plan import Plan
 
@@ -64,6 +64,11 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         raise SweepError(f"hydra.sweeper.storage: {shown}: {error}; `uv pip install '{driver}'`") from error
     except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         reason = str(error.__cause__ or error).splitlines()[0]
+        if is_damaged(reason):
+            raise SweepError(
+                f"hydra.sweeper.storage: {_without_password(url)}: the database is damaged ({reason}). Restore a backup "
+                "of it; or let `python -m pipeline.doctor --mend` move it aside and keep the trials that it can read."
+            ) from error
         start = (
             "`docker run -e POSTGRES_PASSWORD=… -p 5432:5432 postgres` starts a server; " if "postgres" in url else ""
         )

@@ -14,7 +14,17 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.storage import FolderLock, LockError, PipelineError, digest, private_file, private_folder, root, sync_file
+from pipeline.storage import (
+    FolderLock,
+    LockError,
+    PipelineError,
+    digest,
+    is_damaged,
+    private_file,
+    private_folder,
+    root,
+    sync_file,
+)
 from pipeline.tracking.redaction import redacted
 
 # MLflow warns about its own choices (file stores, Python's filters) at every start.
@@ -111,6 +121,12 @@ def answering(uri: str | None) -> Iterator[None]:
             raise TrackingError(
                 f"tracking store {address} has been locked by another process for over 20 seconds. "
                 "End that process (`fuser` shows it), and run the same command again."
+            ) from error
+        if is_damaged(reason):
+            raise TrackingError(
+                f"tracking store {address}: the database is damaged ({reason.splitlines()[0]}). Restore a backup of "
+                "it; or let `python -m pipeline.doctor --mend` move it aside and keep what can still be read: runs "
+                "that are lost are trained again, or continued from their checkpoints."
             ) from error
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise  # a full disk has a message of its own

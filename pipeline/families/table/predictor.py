@@ -3,7 +3,7 @@
 import json
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from pipeline.config import no_such
@@ -22,7 +23,7 @@ from pipeline.families.table.data.tables import Table, stream
 from pipeline.families.table.data.unknown_values import UnknownValues
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, outputs
-from pipeline.storage import RAW, new_file
+from pipeline.storage import RAW, new_file, no_formula
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
@@ -41,6 +42,7 @@ UNKNOWN = "(unknown or missing)"
 """Name of code 0."""
 NUMBERS = ("values", "piecewise", "periodic")
 """Names of the layers that encode numeric columns as numbers, not as codes."""
+FORMULA = r"^[=+\-@\t\r]"
 CROSSED = " × "
 """Separator between the names of crossed columns or categories."""
 
@@ -137,7 +139,7 @@ class TablePredictor(Predictor):
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         keep = [name for name in options.get("keep", "").split(",") if name]
-        return self._write(source, output, keep, {c.name: c for c in self.kind.columns()})
+        return self._write(source, output, keep, {c.name: c for c in self.kind.columns()}, _without_formulas)
 
     def submission(self, source: Path, output: Path, id_column: str | None) -> int:
         """Write `ID,TARGET`, the format of competition submissions; return the number of rows."""
@@ -259,7 +261,14 @@ class TablePredictor(Predictor):
         known = layer.known[index] if layer else []
         return [UNKNOWN, *(f"{value * column.std + column.mean:g}" for value in known)]
 
-    def _write(self, source: Path, output: Path, keep: Sequence[str], columns: Mapping[str, Column]) -> int:
+    def _write(
+        self,
+        source: Path,
+        output: Path,
+        keep: Sequence[str],
+        columns: Mapping[str, Column],
+        shown: Callable[[pa.Table], pa.Table] = lambda rows: rows,
+    ) -> int:
         table = self._table(header(source, self.schema.layout.format), source.as_posix())
         names = list(keep) or [ROW]
         first = [(name, pa.string() if keep else pa.int64()) for name in names]
@@ -270,9 +279,8 @@ class TablePredictor(Predictor):
                 count = batch.num_rows
                 predictions = self.kind.predictions(self._outputs(table, count, indices, numbers, unknown))
                 kept = [batch[name].cast(pa.string()) for name in keep] or [np.arange(rows + 1, rows + count + 1)]
-                writer.write_table(
-                    pa.table([*map(_chunked, kept), *(predictions[c.name] for c in columns.values())], schema=schema)
-                )
+                written = [*map(_chunked, kept), *(predictions[c.name] for c in columns.values())]
+                writer.write_table(shown(pa.table(written, schema=schema)))
                 rows += count
                 table.reset()
         for message in unknown.messages():
@@ -304,6 +312,15 @@ class TablePredictor(Predictor):
 def _combinations(cross: Cross) -> dict[str, int]:
     """Map the codes of the columns, joined by spaces, to the code of their combination."""
     return {" ".join(map(str, cross.parts(code))): code for code in range(1, cross.cardinality)}
+
+
+def _without_formulas(rows: pa.Table) -> pa.Table:
+    """Return rows whose texts no spreadsheet takes as formulas; those of a submission stay as they are."""
+    for place, field in enumerate(rows.schema):
+        if field.type == pa.string() and pc.any(pc.match_substring_regex(rows.column(place), FORMULA)).as_py():
+            texts = [no_formula(text) for text in rows.column(place).to_pylist()]
+            rows = rows.set_column(place, field, pa.array(texts, pa.string()))
+    return rows
 
 
 def _type(column: Column) -> pa.DataType:

@@ -30,6 +30,8 @@ from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
 
 if TYPE_CHECKING:
+    import keras
+
     from pipeline.families.translation.models.search import Translation
     from pipeline.models.bundle_spec import BundleSpec
 

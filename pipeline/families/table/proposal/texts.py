@@ -282,7 +282,7 @@ def _shortened(text: str, length: int = SHOWN) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Return a text as YAML on one line."""
+    """Return a text as YAML on one line, which may stand between brackets."""
     style = None if text.isprintable() else '"'
-    written: str = yaml.safe_dump(text, allow_unicode=True, width=10**6, default_style=style)
-    return written.removesuffix("\n...\n").rstrip("\n")
+    written: str = yaml.safe_dump([text], allow_unicode=True, width=10**6, default_style=style, default_flow_style=True)
+    return written.strip()[1:-1]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipeline.config import in_markdown
 from pipeline.families.translation.data.sentences import Sentences
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def examples_page(folder: Path, name: str) -> str:
             "|---|---|---|---|",
         ]
         for row in rows.tolist():
-            cells = [table[key][row].as_py().replace("|", "\\|") for key in ("source", "translation", "reference")]
+            cells = [in_markdown(table[key][row].as_py()) for key in ("source", "translation", "reference")]
             lines.append(f"| {table['chrf'][row].as_py():.0f} | {' | '.join(cells)} |")
         lines.append("")
     (folder / "examples.md").write_text("\n".join(lines), encoding="utf-8")

@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.config import in_markdown
 from pipeline.families.table.data.audit.audit import Audit
 from pipeline.families.table.data.audit.columns import UNLABELLED, ColumnAudit
 from pipeline.families.table.data.audit.findings import Finding
@@ -20,12 +21,14 @@ def page(name: str, audit: Audit, findings: list[Finding]) -> str:
     rows = ", ".join(f"{split} {count:,}" for split, count in audit.rows.items())
     doubles = ", ".join(f"{split} {share:.2%}" for split, share in audit.doubles.items())
     shared = ", ".join(f"{split} {count:,}" for split, count in audit.shared_groups.items())
-    warnings = [f"- **{finding.kind}** `{finding.subject}`: {finding.text}" for finding in findings] or ["None."]
+    warnings = [
+        f"- **{finding.kind}** {in_markdown(finding.subject)}: {in_markdown(finding.text)}" for finding in findings
+    ] or ["None."]
     table = [_cells(column) for column in sorted(audit.columns, key=lambda column: -(column.auc or 0))]
     return "\n".join(
         [
             f"# Audit of {name}\n",
-            f"Rows: {rows}. Test rows held out: {audit.held_out}.",
+            f"Rows: {rows}. Test rows held out: {in_markdown(audit.held_out)}.",
             f"Rows that equal a training row in every feature: {doubles} (by chance {audit.doubles_by_chance:.2%}). "
             f"Groups that also occur in training: {shared}.\n",
             "## Warnings\n",
@@ -42,7 +45,7 @@ def page(name: str, audit: Audit, findings: list[Finding]) -> str:
 
 def _cells(column: ColumnAudit) -> dict[str, str]:
     return {
-        "column": column.name.replace("|", "\\|"),
+        "column": in_markdown(column.name),
         "kind": column.kind,
         "values": "" if column.values is None else f"{column.values:,}",
         "missing": f"{column.missing:.1%}",
