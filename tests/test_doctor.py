@@ -123,7 +123,7 @@ def test_a_damaged_or_open_database_is_named(workspace: Path) -> None:
     assert path.stat().st_mode & 0o77 == 0
     content = path.read_bytes()
     path.write_bytes(content[:5000] + b"\xff" * 20_000 + content[25_000:])
-    assert "mlflow.db: corrupt" in found(databases, "fault")[0].text
+    assert "mlflow.db: damaged" in found(databases, "fault")[0].text
 
 
 INTERRUPTED = """

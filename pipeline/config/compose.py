@@ -1,5 +1,6 @@
 """Compose `conf/` or read `params.yaml`, and report all errors in the overrides at once."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,10 @@ from pipeline.storage import CONF
 
 PARAMS = Path("params.yaml")
 """The composed configuration in the current folder, which DVC's stages read."""
+ALIAS = re.compile(r"&\w[\s\S]*\*\w")
+"""A YAML anchor, and an alias of it."""
+MOST_VALUES = 100_000
+"""Largest number of values that the aliases of a file may stand for."""
 ROOT_CONFIG = "config"
 """Name of the primary config in conf/; `params.yaml` is already composed and has no groups."""
 
@@ -45,6 +50,7 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> 
     faults += [fault for o in chosen if (fault := unknown_choice(o, folder))]
     if faults:
         raise ConfigError(faults)
+    _refuse_expansion(folder)
     base = _compose([o.input_line for o in chosen], folder, name)
     values = [o for o in parsed if o.key_or_group not in groups]
     unknown = [(o, _unknown_key(o, base, groups, folder)) for o in values]
@@ -245,6 +251,35 @@ def _new_name(key: str, base: dict[str, Any]) -> str | None:
     }
     new = next((kind.renamed[name] for kind in types.get(section, []) if name in kind.renamed), None)
     return f"{section}.{new}" if new else None
+
+
+def _refuse_expansion(folder: Path) -> None:
+    """Reject a file whose aliases repeat themselves into more values than memory holds.
+
+    Raises:
+        ConfigError: Names the file.
+    """
+    for path in folder.rglob("*.yaml"):
+        text = path.read_text(encoding="utf-8", errors="replace")
+        if not ALIAS.search(text):
+            continue
+        try:
+            size = _expanded(yaml.compose(text, Loader=yaml.CSafeLoader), {})
+        except yaml.YAMLError:
+            continue  # composing reports it
+        if size > MOST_VALUES:
+            raise ConfigError([f"{path}: its aliases (*NAME) stand for {size:,} values; write out what is meant"])
+
+
+def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Return the number of values of a node, with those that its aliases stand for."""
+    if id(node) not in known:
+        known[id(node)] = 1  # an alias of itself counts once
+        if isinstance(node, yaml.SequenceNode):
+            known[id(node)] += sum(_expanded(child, known) for child in node.value)
+        elif isinstance(node, yaml.MappingNode):
+            known[id(node)] += sum(_expanded(child, known) for pair in node.value for child in pair)
+    return known[id(node)]
 
 
 def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import ast
 import errno
+import io
 import os
 import signal
 import sys
@@ -48,11 +49,19 @@ def command(main: Command, *, sweeps: bool = False) -> Callable[[], None]:
 def guarded(action: Callable[[], None]) -> None:
     """Run `action`, and report an error that the user can fix as a message instead of a traceback.
 
-    The exit code is 1 after an error, 130 after an interruption and 143 after SIGTERM.
+    The exit code is 1 after an error, 130 after an interruption, 141 if nobody reads the output any more, and 143 after
+    SIGTERM.
     """
     signal.signal(signal.SIGTERM, _terminated)
+    for stream in (sys.stdout, sys.stderr):  # terminals of other encodings lack some characters
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         action()
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, such as `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(128 + signal.SIGPIPE)
     except InterruptedRunError as error:
         print(error, file=sys.stderr)
         sys.exit(130)

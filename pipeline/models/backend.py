@@ -5,9 +5,19 @@ import platform
 import sys
 import tempfile
 
+from pipeline.storage import PipelineError
+
+BACKEND = "tensorflow"
+
 
 def load_backend() -> None:
-    """Import Keras; show what the import printed to standard error only if the import fails."""
+    """Import Keras; show what the import printed to standard error only if the import fails.
+
+    Raises:
+        PipelineError: The environment asks for another backend.
+    """
+    if (chosen := os.environ.get("KERAS_BACKEND", BACKEND)) != BACKEND:
+        raise PipelineError(f"KERAS_BACKEND={chosen}: this project computes with {BACKEND}; unset the variable")
     if "keras" in sys.modules:
         return
     sys.stderr.flush()

@@ -37,6 +37,8 @@ def salvage(path: Path) -> tuple[int, list[str]]:
     part = private_file(path.with_name(f".{path.name}.salvaged"))
     rows, incomplete = 0, []
     with closing(sqlite3.connect(aside)) as old, closing(sqlite3.connect(part)) as new:
+        with suppress(sqlite3.Error):  # without it, SQLite reads nothing of a file that is shorter than it should be
+            old.execute("PRAGMA writable_schema = ON")
         for name, definition in _definitions(old):
             with suppress(sqlite3.Error):
                 new.execute(definition)

@@ -66,8 +66,8 @@ def open_storage(url: str) -> optuna.storages.BaseStorage:
         reason = str(error.__cause__ or error).splitlines()[0]
         if is_damaged(reason):
             raise SweepError(
-                f"hydra.sweeper.storage: {_without_password(url)}: the database is damaged ({reason}). Restore a backup "
-                "of it; or let `python -m pipeline.doctor --mend` move it aside and keep the trials that it can read."
+                f"hydra.sweeper.storage: {_without_password(url)}: the database is damaged ({reason}). Restore a "
+                "backup; or let `python -m pipeline.doctor --mend` move it aside and keep the trials that it can read."
             ) from error
         start = (
             "`docker run -e POSTGRES_PASSWORD=… -p 5432:5432 postgres` starts a server; " if "postgres" in url else ""

@@ -158,7 +158,12 @@ class TextPredictor(Predictor):
             yield {"text": np.ascontiguousarray(part), **zeros}
 
     def _line(self, prompt: str, length: int, sampling: "Sampling", where: str) -> str:
-        """Return the continuation of a prompt as one line; line ends and backslashes are escaped as in Python."""
+        """Return the continuation of a prompt as one line; line ends and backslashes are escaped as in Python.
+
+        A blank prompt has a blank continuation.
+        """
+        if not prompt:
+            return ""
         try:
             text = "".join(self.generator.generate(prompt, length, sampling))
         except DataError as error:

@@ -66,11 +66,16 @@ def read_pairs(
         header = lines.pop(0) if lines and any(isinstance(column, str) for column in selected) else []
         sides = [_column(folder / names[0], lines, header, column) for column in selected]
         rows = list(zip(*sides, strict=True))
-    filled = [pair for pair in rows if not {*pair} & {"", *missing}]
+    filled = [pair for pair in rows if all(map(is_written, pair)) and not {*pair} & {*missing}]
     pairs = list(dict.fromkeys(filled)) if once else filled
     if not pairs:
         raise DataError(f"{' and '.join(dict.fromkeys(names))}: no pair of sentences ({len(rows):,} lines)")
     return Corpus(pairs, len(rows), len(rows) - len(filled), len(filled) - len(pairs))
+
+
+def is_written(text: str) -> bool:
+    """Return whether a text has a character that is seen: blanks and zero-width characters alone are nothing."""
+    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def read_sentences(path: Path) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.families.translation.data.pairs import is_written
 from pipeline.families.translation.data.schema import CorpusSchema
 from pipeline.families.translation.data.sentences import Sentences, fitted, padded
 from pipeline.families.translation.data.tokens import PADDING
@@ -117,6 +118,8 @@ class Translator:
 
     def words(self, text: str) -> list[str]:
         """Tokenize a sentence; truncate it with a warning if it is too long."""
+        if not is_written(text):
+            return []
         words, limit, reason = self.schema.tokens(text), self.schema.max_tokens, "data.max_tokens"
         if not is_trimmed(self.model):
             limit, reason = self.schema.lengths[0] - 2, "fixed input length of this network"
