@@ -155,7 +155,7 @@ def test_points(workspace: Path) -> None:
     with pytest.raises(BundleError, match=r"bundle.json: corrupt: the content does not match the checksum"):
         bundle.load(Path("export"))
     about.write_text(json.dumps({**json.loads(whole), "format": 1}), encoding="utf-8")
-    with pytest.raises(BundleError, match=r"has format 1, but this code reads format 2"):
+    with pytest.raises(BundleError, match=r"has format 1, but this code reads format 3"):
         bundle.load(Path("export"))
     about.write_text(whole[: len(whole) // 2], encoding="utf-8")
     with pytest.raises(BundleError, match="the bundle is missing or corrupt"):

@@ -278,7 +278,7 @@ def cut(path: Path) -> None:
 
 def older(folder: Path) -> None:
     path = folder / "bundle.json"
-    path.write_text(path.read_text(encoding="utf-8").replace('"format": 2', '"format": 0'), encoding="utf-8")
+    path.write_text(path.read_text(encoding="utf-8").replace('"format": 3', '"format": 0'), encoding="utf-8")
     (folder / "bundle.sha256").write_text(hashlib.sha256(path.read_bytes()).hexdigest(), encoding="utf-8")
 
 
@@ -289,7 +289,7 @@ DAMAGES: list[tuple[Any, str]] = [
     (lambda f: (f / "bundle.json").unlink(), "Serve the whole folder from a web server."),
     (
         lambda f: older(f),
-        "This export has format 0, but the page reads format 2. Use the page that came with the export.",
+        "This export has format 0, but the page reads format 3. Use the page that came with the export.",
     ),
     (lambda f: shutil.rmtree(f / "ort"), "The runtime in ort/ cannot be loaded ("),
 ]

@@ -1,7 +1,7 @@
 """Open files of rows as streams of bytes: what they are is found by their first bytes, not by their names."""
 
 import codecs
-import importlib.util
+import csv
 import io
 import zipfile
 from collections.abc import Iterator
@@ -128,21 +128,22 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
 
 def _sheet(path: Path) -> bytes:
     """Return the only sheet of a workbook as comma-separated UTF-8."""
-    if importlib.util.find_spec("openpyxl") is None:
+    try:
+        import openpyxl
+    except ImportError:
         raise DataError(
             f"{path}: an Excel workbook; save its sheet as CSV, or install openpyxl (`pip install openpyxl`) to read it"
-        )
-    import pandas as pd
-
+        ) from None
     try:
-        with pd.ExcelFile(path, engine="openpyxl") as workbook:
-            sheets = [str(name) for name in workbook.sheet_names]
-            if len(sheets) > 1:
-                raise DataError(
-                    f"{path}: {len(sheets)} sheets ({', '.join(sheets[:SHOWN])}); save the one to use as CSV"
-                )
-            frame = workbook.parse(sheet_name=0, header=None, dtype=object, keep_default_na=False)
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        names = book.sheetnames
+        if len(names) > 1:
+            raise DataError(f"{path}: {len(names)} sheets ({', '.join(names[:SHOWN])}); save the one to use as CSV")
+        rows = [
+            ["" if cell is None else cell for cell in row] for row in book.worksheets[0].iter_rows(values_only=True)
+        ]
+    except (KeyError, ValueError, OSError, IndexError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as an Excel workbook: {error}") from error
-    written: str = frame.to_csv(index=False, header=False)
-    return written.encode()
+    stream = io.StringIO(newline="")
+    csv.writer(stream).writerows(row for row in rows if any(cell != "" for cell in row))
+    return stream.getvalue().encode()

@@ -23,7 +23,7 @@ from .runtime import Network
 
 __all__ = ["ABOUT", "FORMAT", "WEIGHTS", "BundleError", "Reader", "checksum", "load", "networks"]
 
-FORMAT = 2
+FORMAT = 3
 ABOUT, WEIGHTS = "bundle.json", "weights.npz"
 
 

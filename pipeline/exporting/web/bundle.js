@@ -1,6 +1,6 @@
 // Reads an export: bundle.json and its networks. Independent of page and runtime; the caller passes in both.
 
-export const FORMAT = 2;
+export const FORMAT = 3;
 
 export class ExportError extends Error {}
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from pipeline.config import no_such
 from pipeline.data import header
+from pipeline.data.formulas import without_formulas
 from pipeline.data.spelling import conformed
 from pipeline.families.table.data.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
 from pipeline.families.table.data.schema import Numeric, Schema
@@ -23,7 +23,7 @@ from pipeline.families.table.data.tables import Table, stream
 from pipeline.families.table.data.unknown_values import UnknownValues
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, outputs
-from pipeline.storage import RAW, new_file, no_formula
+from pipeline.storage import RAW, new_file
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
@@ -42,7 +42,6 @@ UNKNOWN = "(unknown or missing)"
 """Name of code 0."""
 NUMBERS = ("values", "piecewise", "periodic")
 """Names of the layers that encode numeric columns as numbers, not as codes."""
-FORMULA = r"^[=+\-@\t\r]"
 CROSSED = " × "
 """Separator between the names of crossed columns or categories."""
 
@@ -139,7 +138,7 @@ class TablePredictor(Predictor):
 
     def predict_file(self, source: Path, output: Path, options: Mapping[str, Any]) -> int:
         keep = [name for name in options.get("keep", "").split(",") if name]
-        return self._write(source, output, keep, {c.name: c for c in self.kind.columns()}, _without_formulas)
+        return self._write(source, output, keep, {c.name: c for c in self.kind.columns()}, without_formulas)
 
     def submission(self, source: Path, output: Path, id_column: str | None) -> int:
         """Write `ID,TARGET`, the format of competition submissions; return the number of rows."""
@@ -312,15 +311,6 @@ class TablePredictor(Predictor):
 def _combinations(cross: Cross) -> dict[str, int]:
     """Map the codes of the columns, joined by spaces, to the code of their combination."""
     return {" ".join(map(str, cross.parts(code))): code for code in range(1, cross.cardinality)}
-
-
-def _without_formulas(rows: pa.Table) -> pa.Table:
-    """Return rows whose texts no spreadsheet takes as formulas; those of a submission stay as they are."""
-    for place, field in enumerate(rows.schema):
-        if field.type == pa.string() and pc.any(pc.match_substring_regex(rows.column(place), FORMULA)).as_py():
-            texts = [no_formula(text) for text in rows.column(place).to_pylist()]
-            rows = rows.set_column(place, field, pa.array(texts, pa.string()))
-    return rows
 
 
 def _type(column: Column) -> pa.DataType:

@@ -160,17 +160,18 @@ def _dates(name: str, texts: pa.Array, uses: Counts) -> _Dates | None:
 
     Placeholders, and a few other texts, may be no dates: they are strays.
     """
-    placeholders = {text for text in texts.slice(0, CHECKED).to_pylist() if text.lower() in PLACEHOLDERS}
-    first = [text for text in texts.slice(0, CHECKED).to_pylist() if text not in placeholders]
-    read = {form: _moments(first, form) for form in DATE_FORMATS if form != "unix" or IS_TIME.search(name)}
-    least = (1 - STRAY_DATES) * len(first)
-    likely = [form for form, moments in read.items() if first and len(moments) >= least]
+    frequent = zip(texts.slice(0, CHECKED).to_pylist(), uses.tolist(), strict=False)
+    first = {text: rows for text, rows in frequent if text.lower() not in PLACEHOLDERS}
+    read = {form: _moments([*first], form) for form in DATE_FORMATS if form != "unix" or IS_TIME.search(name)}
+    least = (1 - STRAY_DATES) * sum(first.values())
+    likely = [form for form, moments in read.items() if moments and sum(first[text] for text in moments) >= least]
     if not likely:
         return None
     every = texts.to_pylist()
     dates = {form: _moments(every, form) for form in likely}
     # Where day and month cannot be told apart: 1/2/2020 is American, 1.2.2020 and 1-2-2020 are not.
-    usual = ["year_first", *(["month_first"] if "/" in first[0] else []), "day_first", "month_first", "unix"]
+    is_american = ["month_first"] if "/" in next(iter(first)) else []
+    usual = ["year_first", *is_american, "day_first", "month_first", "unix"]
     best = max(likely, key=lambda form: (len(dates[form]), -usual.index(form)))
     strays = {text: int(count) for text, count in zip(every, uses, strict=True) if text not in dates[best]}
     unusual = sum(count for text, count in strays.items() if text.lower() not in PLACEHOLDERS)
