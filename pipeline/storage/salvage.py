@@ -78,6 +78,9 @@ def _copied(old: sqlite3.Connection, new: sqlite3.Connection, table: str) -> tup
                 break
             if not found:
                 return count, is_whole
+            if last is not None and (found[-1][0] <= last if order == "ASC" else found[-1][0] >= last):
+                is_whole = False  # pages of a damaged file may refer to each other in a circle
+                break
             last = found[-1][0]
             marks = ", ".join("?" * (len(found[0]) - 1))
             statement = f'INSERT OR IGNORE INTO "{table}" VALUES ({marks})'  # noqa: S608
