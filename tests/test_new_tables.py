@@ -241,7 +241,7 @@ BROKEN: dict[str, tuple[str, str]] = {
         "a,target\n" + "1,x\n2,y\n" * 40 + "".join(f"3,z{i}\n" for i in range(30)),
         "class 'z0' has 1; merge",
     ),
-    "a picture": ("\x89PNG\0", "not a text file"),
+    "a picture": ("\x89PNG\0", "holds a NUL byte"),
 }
 
 

@@ -18,13 +18,14 @@ from pipeline.data import DataError
 from pipeline.data.utf8 import decoded, waiting_lines
 from pipeline.families.translation.data.pairs import read_sentences
 from pipeline.families.translation.data.schema import SIDES, CorpusSchema
+from pipeline.families.translation.data.search_file import read_search
 from pipeline.families.translation.data.sentences import Sentences, padded
 from pipeline.families.translation.data.tokenizing import PLAIN
 from pipeline.families.translation.data.tokens import START
 from pipeline.families.translation.data.vocabulary import Vocabulary
 from pipeline.families.translation.models.translate import GREEDY, SearchSettings, most_words
 from pipeline.families.translation.models.translator import Translator, is_trimmed
-from pipeline.storage import new_file, read_json, write_json
+from pipeline.storage import new_file
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
@@ -41,8 +42,6 @@ LINES = 1000
 """Number of lines that are translated at a time, then written."""
 SHOW_SECONDS = 10.0
 """Time between two lines that show the progress."""
-SEARCH = "search.json"
-"""The search of the experiment, in a folder that `TrainingTask.save` wrote."""
 PREDICTIONS = SearchSettings(beam=5, length_penalty=0.6, min_length=1)
 """The search of conf/evaluate/translation.yaml."""
 Numbers = npt.NDArray[np.int32]
@@ -213,25 +212,6 @@ class TranslationPredictor(Predictor):
             return f"{self.translator.text(nbest[0]) if nbest else ''}\n"
         lines = [f"{number}\t{each.score:.4f}\t{self.translator.text(each)}\n" for each in nbest]
         return "".join(lines) or f"{number}\t\t\n"
-
-
-def write_search(search: SearchSettings, folder: Path) -> None:
-    """Write the search of the experiment, with which its network predicts."""
-    write_json(folder / SEARCH, dataclasses.asdict(search))
-
-
-def read_search(folder: Path) -> SearchSettings:
-    """Read what `write_search` wrote.
-
-    Raises:
-        DataError: The file is missing or damaged.
-    """
-    try:
-        return SearchSettings(**read_json(folder / SEARCH))
-    except (OSError, ValueError, TypeError) as error:
-        raise DataError(
-            f"{folder / SEARCH}: missing or damaged ({error}); copy it from the training's folder"
-        ) from error
 
 
 def _chunks(source: Path, size: int) -> Iterator[list[str]]:

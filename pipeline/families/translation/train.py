@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.families.translation.data.search_file import write_search
 from pipeline.families.translation.data.sentences import Sentences
 from pipeline.families.translation.models.translate import search_of
 from pipeline.storage import PROCESSED
@@ -51,8 +52,6 @@ class TrainTranslation(TrainingTask):
 
     def write(self, model: "keras.Model", folder: Path) -> None:
         """Write the network, the schema and the search of the experiment."""
-        from pipeline.families.translation.predictor import write_search
-
         super().write(model, folder)
         write_search(search_of(self.config.evaluate), folder)
 

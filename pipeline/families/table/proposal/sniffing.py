@@ -29,6 +29,8 @@ LOOKED_AT = 1000
 MOST_LINES_BEFORE = 50
 """Maximum number of lines before the header."""
 COMMENTS = ("#", "%", "//")
+TWO = 2
+"""Columns of which the second may have no name."""
 SEP = re.compile(r"(?i)^sep=(.)\s*$", re.MULTILINE)
 """A first line that names the separator, as Excel writes it."""
 MOSTLY = 0.5
@@ -55,7 +57,7 @@ def sniff(path: Path) -> FileFormat:
     _refuse_other_formats(path, text)
     separator = _separator(text)
     skipped = _lines_before_table(text, separator)
-    rows = _rows("".join(text.splitlines(keepends=True)[skipped:]), separator)
+    rows = _rows(text.split("\n", skipped)[-1], separator)
     form = FileFormat(separator=separator, encoding=encoding, skip_lines=skipped)
     width = Counter(map(len, rows)).most_common(1)[0][0]
     columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
@@ -103,13 +105,21 @@ def _lines_before_table(text: str, separator: str) -> int:
     """Return the number of lines before the header: blank ones, comments, titles, and Excel's `sep=;`."""
     rows = [row for row in _rows(text, separator) if any(cell.strip() for cell in row)]
     usual = Counter(map(len, rows)).most_common(1)[0][0] if rows else 1
-    for number, line in enumerate(text.splitlines()[:MOST_LINES_BEFORE]):
-        cells = next(iter(_rows(line, separator)), [])
-        is_narrow = usual > 1 and sum(bool(cell.strip()) for cell in cells) == 1 and len(cells) in (1, usual)
+    # Only line feeds end a line: str.splitlines would also split at other characters within names.
+    lines = [line.rstrip("\r") for line in text.split("\n", MOST_LINES_BEFORE + 1)[: MOST_LINES_BEFORE + 1]]
+    for number, line in enumerate(lines[:-1]):
+        cells = [cell.strip() for cell in next(iter(_rows(line, separator)), [])]
         is_comment = line.startswith(COMMENTS) and len(cells) != usual
-        if line.strip() and not is_comment and not (is_narrow and line.count('"') % 2 == 0) and not SEP.match(line):
+        if line.strip() and not is_comment and not SEP.match(line) and not _is_title(cells, usual, line):
             return number
     return 0
+
+
+def _is_title(cells: Sequence[str], usual: int, line: str) -> bool:
+    """Return whether a line has one value where rows have several; a table program adds separators after it."""
+    if line.count('"') % 2:  # a value with line breaks
+        return False
+    return usual > 1 and (len(cells) == 1 or (len(cells) == usual > TWO and any(cells[:1]) and not any(cells[1:])))
 
 
 def _separator(text: str) -> str:

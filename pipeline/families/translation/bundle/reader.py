@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.families.translation.data.tokenizing import tokenizer_for
+from pipeline.families.translation.data.tokenizing import is_written, tokenizer_for
 from pipeline.families.translation.data.tokens import END, NEVER, PADDING, START, UNKNOWN
 from pipeline.families.translation.models.translate import SearchSettings, translate
 from pipeline.portable.errors import BundleError, list_of
@@ -92,6 +92,8 @@ class SentenceReader:
 
     def _tokenize(self, sentence: str) -> list[str]:
         limit = self._length - 2 if self._length else self._max_tokens
+        if not is_written(sentence):
+            return []
         words = self._source_tokenizer.tokens(sentence.lower() if self._lowercase else sentence)
         if len(words) > limit:
             warnings.warn(f"a sentence of {len(words):,} words was truncated to the first {limit}", stacklevel=3)

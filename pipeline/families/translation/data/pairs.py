@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.data.errors import DataError
 from pipeline.data.utf8 import read_lines, read_text
+from pipeline.families.translation.data.tokenizing import is_written
 
 Pair = tuple[str, str]
 
@@ -71,11 +72,6 @@ def read_pairs(
     if not pairs:
         raise DataError(f"{' and '.join(dict.fromkeys(names))}: no pair of sentences ({len(rows):,} lines)")
     return Corpus(pairs, len(rows), len(rows) - len(filled), len(filled) - len(pairs))
-
-
-def is_written(text: str) -> bool:
-    """Return whether a text has a character that is seen: blanks and zero-width characters alone are nothing."""
-    return any(character.isprintable() and not character.isspace() for character in text)
 
 
 def read_sentences(path: Path) -> list[str]:

@@ -21,6 +21,11 @@ SPACE = "▁"
 """Token that stands for a space."""
 
 
+def is_written(text: str) -> bool:
+    """Return whether a text has a character that is seen: blanks and zero-width characters alone are nothing."""
+    return any(character.isprintable() and not character.isspace() for character in text)
+
+
 class Tokenizer(ABC):
     """Splits text into tokens, and joins tokens into text."""
 

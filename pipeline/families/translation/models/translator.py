@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.families.translation.data.pairs import is_written
 from pipeline.families.translation.data.schema import CorpusSchema
 from pipeline.families.translation.data.sentences import Sentences, fitted, padded
+from pipeline.families.translation.data.tokenizing import is_written
 from pipeline.families.translation.data.tokens import PADDING
 from pipeline.families.translation.models.search import Translation
 from pipeline.families.translation.models.translate import GREEDY, SearchSettings, translate
