@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config import Config, family_names, family_of
 from pipeline.data.schema_json import NAME
-from pipeline.storage import CHECKSUMS, verify
+from pipeline.storage import verify
 from pipeline.tasks.predictor import Predictor
 from pipeline.tasks.task import MODEL, TaskError
 
@@ -46,13 +46,12 @@ def predictor_for(folder: Path) -> Predictor:
         TaskError: The folder holds no network of a known family.
         DamagedError: A file of the folder is not as it was written.
     """
-    if (folder / CHECKSUMS).is_file():
+    if (folder / NAME).is_file():
         verify(folder, TRAIN_AGAIN)
     try:
         task = json.loads((folder / NAME).read_text(encoding="utf-8"))["task"]
     except (OSError, ValueError, KeyError) as error:
         raise TaskError(f"{folder}: no trained network ({error!r}); `dvc repro` writes one to models/") from error
-    verify(folder, TRAIN_AGAIN)
     if task not in family_names():
         raise TaskError(f"{folder}: the network is of family {task!r}; this clone has {', '.join(family_names())}")
     predictor: Predictor = family_of(task).load("predictor").load(folder)
