@@ -248,7 +248,9 @@ def test_values_that_training_did_not_see_are_named(trained: Path, workspace: Pa
     predictor = predictor_for(trained / MODELS)
     assert isinstance(predictor, TablePredictor)
     row = {"date": "2024-01-05", "colour": "Colour 1", "price": 3.0, "shop_town": "t1", "shop_size": 100, "shop": "s1"}
-    with pytest.warns(UserWarning, match=r"column 'colour': 6 values do not occur .* such as 'Colour 1'; known are 'c"):
+    with pytest.warns(
+        UserWarning, match=r"column 'colour': 6 values are unknown to the network .* such as 'Colour 1'; it knows 'c"
+    ):
         predictor(pa.Table.from_pylist([row] * 6))
     numbers = {**row, "colour": "c1"}
     found = predictor(pa.Table.from_pylist([numbers] * 6))["probability"].to_numpy()

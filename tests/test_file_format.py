@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from pipeline.data import DataError, header
+from pipeline.data.cells import text_of
 from pipeline.data.file_format import FileFormat, numbers_of
 from pipeline.data.reading import read, sample
-from pipeline.families.table.data.cells import text_of
 from pipeline.families.table.proposal.sniffing import looks_like_table, sniff
 
 TOWNS = "name;größe;stadt\n" + "Müller;3,5;Köln\nSchön;4,5;München\n" * 3

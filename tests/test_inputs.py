@@ -19,12 +19,14 @@ from pipeline.data import DataError
 from pipeline.data.file_format import FileFormat
 from pipeline.data.formulas import without_formulas
 from pipeline.data.reading import header, read
+from pipeline.data.spelling import as_numbers
 from pipeline.data.utf8 import read_lines, waiting_lines
 from pipeline.families.table.data.audit import page
 from pipeline.families.table.data.audit.audit import Audit
 from pipeline.families.table.data.audit.columns import ColumnAudit
 from pipeline.families.table.data.audit.findings import Finding, case
 from pipeline.families.table.data.guessing import guess
+from pipeline.families.table.proposal.sample import look
 from pipeline.families.table.proposal.sniffing import sniff
 from pipeline.families.translation.data.pairs import read_pairs
 from pipeline.families.translation.metrics.scores import TranslationScores
@@ -55,6 +57,10 @@ def parquet() -> bytes:
 
 
 READ: dict[str, tuple[str, bytes]] = {
+    "comments with as many values as the rows": ("t.csv", f"# made, by, hand\n{PLAIN}".encode()),
+    "a header that ends with CR, and lines that do": ("t.csv", PLAIN.replace("\n", "\r", 3).encode()),
+    "UTF-32": ("t.csv", PLAIN.encode("utf-32")),
+    "CSV whose first column is called PAR1": ("t.csv", f"PAR1,{PLAIN}".replace("\n", "\nz,").encode()[:-2]),
     "semicolons": ("t.csv", PLAIN.replace(",", ";").encode()),
     "sep=;": ("t.csv", f"sep=;\n{PLAIN.replace(',', ';')}".encode()),
     "comments before the header": ("t.csv", f"# made by hand\n# on a day, at noon\n{PLAIN}".encode()),
@@ -82,7 +88,7 @@ def test_a_file_is_read(tmp_path: Path, name: str) -> None:
     file, content = READ[name]
     (tmp_path / file).write_bytes(content)
     form = sniff(tmp_path / file)
-    assert set(header(tmp_path / file, form)) - {"column_4"} == {"x", "c", "y"}
+    assert set(header(tmp_path / file, form)) - {"column_4", "PAR1"} == {"x", "c", "y"}
     assert read(tmp_path / file, ["x", "c", "y"], [], form).to_pylist() == EXPECTED
     assert not (tmp_path.parent / "t.csv").exists()
 
@@ -96,6 +102,9 @@ def doubled() -> bytes:
 REFUSED: dict[str, tuple[str, bytes, str]] = {
     "NUL": ("t.csv", PLAIN.replace("k1", "k\0", 1).encode(), "line 3 holds a NUL byte"),
     "a web page": ("t.csv", b"<!DOCTYPE html>\n<html><body>Forbidden</body></html>", "a web page or XML, not a table"),
+    "a part of a web page": ("t.xls", b"<table><tr><td>1</td></tr></table>", "a web page or XML, not a table"),
+    "a PDF": ("t.csv", b"%PDF-1.7\n1 0 obj\n", "a PDF document, not a table"),
+    "a damaged byte": ("t.csv", ("x,y\n" + "Genève,0\nZürich,1\n" * 30).encode() + b"\xff,1\n", "line 62: not UTF-8"),
     "JSON": ("t.csv", b'[{"x": 1, "y": 0},\n {"x": 2, "y": 1}]\n', r"JSON, not a table; .*lines=False"),
     "JSON lines": ("t.csv", b'{"x": 1, "y": 0}\n{"x": 2, "y": 1}\n', r"JSON, not a table; .*lines=True"),
     "a ZIP of several": ("t.zip", zipped({"a.csv": PLAIN, "b.csv": PLAIN}), r"received 2: a\.csv, b\.csv; unpack it"),
@@ -168,6 +177,39 @@ def test_impossible_dates_are_missing_and_large_numbers_are_dates_by_their_name(
     assert guessed(seconds, "price").kind in ("numeric", "id")
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ([f"{58130623 + 37 * i}" for i in range(200)], "numeric"),
+        ([f"{1 + i % 9}.{1 + i % 5}.{20 + i % 9}" for i in range(200)], "categorical"),
+        ([f"{1 + i % 28:02}.{1 + i % 12:02}.{20 + i % 9}" for i in range(200)], "date"),
+    ],
+)
+def test_account_numbers_and_versions_are_no_dates(values: list[str], kind: str) -> None:
+    assert guessed(values).kind == kind
+
+
+def test_what_is_no_date_but_a_value_elsewhere_is_not_missing(tmp_path: Path) -> None:
+    rows = "".join(f"{'0' if row == 7 else 1577836800 + 86400 * row},{row % 2}\n" for row in range(300))
+    (tmp_path / "t.csv").write_text(f"created_at,y\n{rows}", encoding="utf-8")
+    sample = look(tmp_path / "t.csv", read_all=False)
+    assert sample.form.missing == ("",)
+    assert [column.kind for column in sample.guesses] == ["numeric", "categorical"]
+
+
+def test_a_number_with_a_unit_that_is_missing_stands_for_itself_only() -> None:
+    form = FileFormat(missing_numbers=["17%", "-999"])
+    assert as_numbers(pa.array(["17%", "17", "-999.0", "16%"]), form)[0].to_pylist() == [None, 17.0, None, 16.0]
+
+
+def test_a_file_in_utf_8_is_read_where_another_encoding_was_found(tmp_path: Path) -> None:
+    for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+        (tmp_path / "t.csv").write_bytes("a,b\nZürich,1\n".encode(encoding))
+        assert read(tmp_path / "t.csv", ["a"], [], FileFormat(encoding="cp1252"))["a"].to_pylist() == ["Zürich"], (
+            encoding
+        )
+
+
 def test_numbers_that_are_not_finite_are_named() -> None:
     found = guessed([f"{i}.5" for i in range(300)] + ["inf", "-inf", "1e309"])
     assert (found.kind, found.strays) == ("numeric", {"inf": 1, "-inf": 1, "1e309": 1})
@@ -197,6 +239,8 @@ def written(folder: Path, names: list[str], pairs: list[tuple[str, str]] = SENTE
             {"train", "val", "test"},
         ),
         (["train.src", "train.tgt"], ("source", "target"), {"train"}),
+        (["val_en.txt", "val_de.txt", "train_en.txt", "train_de.txt"], ("en", "de"), {"train", "val"}),
+        (["my.zh-tw", "my.en"], ("zh-TW", "en"), {"train"}),
     ],
 )
 def test_the_parts_of_a_corpus_are_found_by_the_names(

@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import ROOT
 
+from pipeline.data.cells import DATE_FORMATS, aliases_of, moment_of, number_of, text_of
 from pipeline.data.file_format import FileFormat, numbers_of
 from pipeline.data.reading import read
 from pipeline.data.spelling import as_numbers, as_texts
 from pipeline.families.table.bundle.reader import PARTS
-from pipeline.families.table.data.cells import DATE_FORMATS, aliases_of, moment_of, number_of, text_of
 from pipeline.families.table.data.encoding import codes_of
 from pipeline.families.table.data.schema import Categorical
 
+MORNING = dt.datetime(2020, 1, 1, 5, tzinfo=dt.UTC)
 TYPED: list[tuple[Any, pa.Array, str | None]] = [
     (4.0, pa.array([4.0]), "4"),
     (4, pa.array([4]), "4"),
@@ -40,6 +42,16 @@ TYPED: list[tuple[Any, pa.Array, str | None]] = [
     (dt.datetime(2020, 1, 1), pa.array([dt.datetime(2020, 1, 1)]), "2020-01-01"),
     (dt.datetime(2020, 1, 1, 5, 6), pa.array([dt.datetime(2020, 1, 1, 5, 6)]), "2020-01-01 05:06:00"),
     (dt.time(5, 6), pa.array([dt.time(5, 6)]), "05:06:00"),
+    (b"Paris", pa.array([b"Paris"]), "Paris"),
+    (dt.timedelta(hours=1), pa.array([dt.timedelta(hours=1)]), "3600"),
+    (
+        dt.datetime(2020, 1, 1, 5, tzinfo=dt.UTC),
+        pa.array([dt.datetime(2020, 1, 1, 5, tzinfo=dt.UTC)]),
+        "2020-01-01 05:00:00",
+    ),
+    (1e-5, pa.array([1e-5]), "1e-5"),
+    (np.array([1, 2]), pa.array([[1, 2]]), "[1, 2]"),
+    (pd.NA, pa.array([None]), None),
     ([1, "ä"], pa.array(['[1, "ä"]']), '[1, "ä"]'),
     ({"b": 1, "a": [2]}, pa.array([{"a": [2], "b": 1}]), '{"a": [2], "b": 1}'),
     ("k", pa.array(["k"]).dictionary_encode(), "k"),
@@ -61,6 +73,8 @@ TEXTS = {
     "PARIS": "PARIS",
     "2020-01-01 00:00:00": "2020-01-01",
     "2020-01-01T00:00": "2020-01-01",
+    "2020-01-01T00:00:00Z": "2020-01-01",
+    "2020-01-01T05:00:00": "2020-01-01 05:00:00",
     "2020-01-01 05:00": "2020-01-01 05:00",
     "1e3": "1e3",
 }
@@ -77,6 +91,8 @@ DATES = [
     ("2020-01-01 1:30 PM", "year_first"),
     ("2020-01-01 12:05 am", "year_first"),
     ("31.12.2013", "day_first"),
+    ("2020-05-20 04:10:00+00", "year_first"),
+    ("2020-05-20 04:10 CET", "year_first"),
     ("1/2/69 3:04", "day_first"),
     ("10-Jan-2022", "day_first"),
     ("1 February 2022", "day_first"),
@@ -100,7 +116,7 @@ NO_DATES = [
     ("20131231", "unix"),
 ]
 NUMBERS = ["1e3", " 5", "-.5", "7.", "inf", "NaN", "?", "1,234.5", "1.234,5", "1,5", "12,34", "-$ 1,200", "45%", "3 €"]
-NUMBERS += ["1 234", "0x10", "1_000", "5 5", "ten", "€", ".", "1,234,56", "(5)", "-999", "-999.0"]
+NUMBERS += ["１２", "1 234", "0x10", "1_000", "5 5", "ten", "€", ".", "1,234,56", "(5)", "-999", "-999.0"]
 
 
 @pytest.mark.parametrize(("value", "column", "expected"), TYPED, ids=lambda each: type(each).__name__)
@@ -119,6 +135,7 @@ def test_numbers_among_texts_have_the_decimal_mark_of_the_file() -> None:
     form = FileFormat(";", ",")
     assert as_texts(pa.array(["4,0", "4,5", "4.0"]), form).to_pylist() == ["4", "4,5", "4.0"]
     assert as_texts(pa.array([4.0, 4.5]), form).to_pylist() == ["4", "4,5"]
+    assert as_texts(pa.array([decimal.Decimal("4.00"), decimal.Decimal("4.50")]), form).to_pylist() == ["4", "4,50"]
     assert [text_of(value, ",") for value in ("4,0", 4.0, 4.5)] == ["4", "4", "4,5"]
 
 

@@ -1,11 +1,13 @@
 """Rows for CSV files that spreadsheets open."""
 
+import re
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.storage import no_formula
+from pipeline.storage import FORMULAS, no_formula
 
-FORMULA = r"^[=+\-@\t\r]"
+FORMULA = f"^[{''.join(map(re.escape, FORMULAS))}]"
 
 
 def without_formulas(rows: pa.Table) -> pa.Table:

@@ -11,10 +11,20 @@ from typing import Any
 
 import pyarrow as pa
 
+from pipeline.data.cells import float_text
 from pipeline.data.errors import DataError
 
 PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 """First bytes of files of each kind."""
+SUFFIXES = (".parquet", ".parq", ".pq")
+MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+"""Byte order marks, and the encodings that they begin."""
 WORKBOOK = "xl/workbook.xml"
 """A file in every Excel workbook, which is a ZIP archive."""
 LOOKED_AT = 64 * 1024
@@ -36,36 +46,59 @@ def require(path: Path) -> None:
 
 
 def is_parquet(path: Path) -> bool:
-    """Return whether a file is a Parquet file: by its content, or by its name if it is too short."""
-    return _starts_with(path, PARQUET) or path.suffix.lower() in (".parquet", ".parq", ".pq")
+    """Return whether a file is a Parquet file by its content; a damaged one also has the name of one."""
+    if not _starts_with(path, PARQUET):
+        return not path.is_file() and path.suffix.lower() in SUFFIXES
+    with path.open("rb") as stream:
+        stream.seek(-min(len(PARQUET), path.stat().st_size), 2)
+        return stream.read() == PARQUET or path.suffix.lower() in SUFFIXES
 
 
 @contextmanager
-def opened(path: Path, encoding: str = "utf-8") -> Iterator[Any]:
+def opened(path: Path, encoding: str = "utf-8", separator: str = ",", decimal: str = ".") -> Iterator[Any]:
     """Open a file as a stream of its unpacked bytes, in UTF-8, with lines that end in a line feed.
 
     Args:
         path: A text file, plain or compressed with gzip; a ZIP archive of one; or an Excel workbook of one sheet, which
             is read as comma-separated UTF-8.
-        encoding: The encoding of the text.
+        encoding: The encoding of the text, unless the file begins with a byte order mark, or is evidently UTF-8.
+        separator: The character between two values of a workbook's row.
+        decimal: The decimal mark of a workbook's numbers.
 
     Raises:
         DataError: There is no such file, or it is corrupt.
     """
-    with unpacked(path) as stream:
-        text = stream
-        if codecs.lookup(encoding).name != "utf-8":
-            text = pa.transcoding_input_stream(pa.PythonFile(stream, mode="r"), encoding, "utf-8")
+    with unpacked(path, separator, decimal) as raw:
+        start = raw.read(LOOKED_AT)
+        text: Any = _Resumed(start, raw)
+        if (found := _encoding(start, encoding)) != "utf-8":
+            text = pa.transcoding_input_stream(pa.PythonFile(text, mode="r"), found, "utf-8")
         start = text.read(LOOKED_AT)
-        yield _Resumed(start, text, returns_end_lines=b"\r" in start and b"\n" not in start)
+        header = start.partition(b"\n")[0].removesuffix(b"\r")
+        yield _Resumed(start, text, returns_end_lines=b"\r" in header and header.count(b'"') == 0)
+
+
+def _encoding(start: bytes, expected: str) -> str:
+    """Return the encoding of a file by its first bytes, where they say more than what is expected."""
+    marked = next((name for mark, name in MARKS if start.startswith(mark)), None)
+    if marked is not None:
+        return marked
+    name = codecs.lookup(expected).name
+    if name == "utf-8" or start.isascii():
+        return name if name.startswith(("utf-16", "utf-32")) or name == "utf-8" else expected
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(start)
+    except UnicodeDecodeError:
+        return expected
+    return "utf-8"  # hardly any text of other encodings is valid UTF-8
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[Any]:
+def unpacked(path: Path, separator: str = ",", decimal: str = ".") -> Iterator[Any]:
     """Open a file as a stream of its unpacked bytes; see `opened`."""
     require(path)
     if _starts_with(path, ZIP):
-        with _unzipped(path) as member:
+        with _unzipped(path, separator, decimal) as member:
             yield member
         return
     compression = "gzip" if _starts_with(path, GZIP) else None
@@ -74,9 +107,9 @@ def unpacked(path: Path) -> Iterator[Any]:
 
 
 class _Resumed(io.RawIOBase):
-    """A stream whose first bytes were read already; carriage returns become line feeds where they end the lines."""
+    """A stream whose first bytes were read already; carriage returns become line feeds where they end lines."""
 
-    def __init__(self, start: bytes, rest: Any, *, returns_end_lines: bool) -> None:
+    def __init__(self, start: bytes, rest: Any, *, returns_end_lines: bool = False) -> None:
         self._start, self._rest, self._converts = start, rest, returns_end_lines
 
     def readable(self) -> bool:
@@ -98,11 +131,11 @@ def _starts_with(path: Path, mark: bytes) -> bool:
 
 
 @contextmanager
-def _unzipped(path: Path) -> Iterator[Any]:
+def _unzipped(path: Path, separator: str, decimal: str) -> Iterator[Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             if WORKBOOK in archive.namelist():
-                yield io.BytesIO(_sheet(path))
+                yield io.BytesIO(_sheet(path, separator, decimal))
                 return
             with archive.open(_only_member(path, archive)) as member:
                 yield member
@@ -126,8 +159,8 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     return members[0]
 
 
-def _sheet(path: Path) -> bytes:
-    """Return the only sheet of a workbook as comma-separated UTF-8."""
+def _sheet(path: Path, separator: str, decimal: str) -> bytes:
+    """Return the only sheet of a workbook as CSV, in UTF-8."""
     try:
         import openpyxl
     except ImportError:
@@ -145,5 +178,6 @@ def _sheet(path: Path) -> bytes:
     except (KeyError, ValueError, OSError, IndexError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as an Excel workbook: {error}") from error
     stream = io.StringIO(newline="")
-    csv.writer(stream).writerows(row for row in rows if any(cell != "" for cell in row))
+    written = ([float_text(cell, decimal) if isinstance(cell, float) else cell for cell in row] for row in rows)
+    csv.writer(stream, delimiter=separator).writerows(row for row in written if any(cell != "" for cell in row))
     return stream.getvalue().encode()

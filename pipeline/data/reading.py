@@ -22,7 +22,7 @@ from pipeline.config import no_such
 from pipeline.data.errors import DataError
 from pipeline.data.file_format import FileFormat, numbers_of
 from pipeline.data.opening import is_parquet, opened, require
-from pipeline.data.spelling import TEXT, as_numbers, as_texts
+from pipeline.data.spelling import TEXT, absent_numbers, as_numbers, as_texts
 
 NUMBER = pa.float64()
 BLOCK = 8 * 1024 * 1024
@@ -47,7 +47,7 @@ def header(path: Path, form: FileFormat) -> list[str]:
     if is_parquet(path):
         with _parquet(path) as file:
             return _distinct(path, "", [_name(name) for name in file.schema_arrow.names])
-    with _named(path, form), opened(path, form.encoding) as stream:
+    with _named(path, form), opened(path, form.encoding, form.separator, form.decimal) as stream:
         records = _records(io.BufferedReader(stream), form.skip_lines)
         (line, record), (_, following) = next(records, (1, b"")), next(records, (2, b""))
         first = record.decode("utf-8-sig" if line == 1 else "utf-8")
@@ -148,7 +148,7 @@ def _from_csv(path: Path, known: Sequence[str], types: dict[str, pa.DataType], f
     parser = _Parser(known, types, form)
     with (
         _named(path, form, known, types),
-        opened(path, form.encoding) as stream,
+        opened(path, form.encoding, form.separator, form.decimal) as stream,
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
@@ -165,6 +165,7 @@ class _Parser:
 
     def __init__(self, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> None:
         self._known, self._types, self._form = list(known), types, form
+        self._absent = len(absent_numbers(form)) > 0
         self._texts: set[str] = set()
         """Columns of numbers that have to be read as text."""
 
@@ -194,7 +195,11 @@ class _Parser:
 
     def _finished(self, name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
         if kind == NUMBER:
-            return column
+            return (
+                column
+                if not self._absent
+                else pa.chunked_array([_converted(c, self._form) for c in column.chunks], NUMBER)
+            )
         if kind != TEXT:
             return _trimmed(column, self._form)
         if self._types[name] == TEXT:
@@ -270,7 +275,9 @@ def _as(path: Path, name: str, column: pa.Array, kind: pa.DataType, form: FileFo
         raise DataError(f"{path}: column {name!r}: {error}") from error
 
 
-REMEDY = "Correct the value, list it in data.missing_numbers or move the column to data.categorical."
+REMEDY = (
+    "Correct the value; or, before training, list it in data.missing_numbers or move the column to data.categorical."
+)
 
 
 @contextmanager
@@ -300,7 +307,7 @@ def _csv(text: str, form: FileFormat) -> Iterator[list[str]]:
 
 def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> str | None:
     """Read the file again, slowly, to find the faulty line, because Arrow does not count the lines of its blocks."""
-    with opened(path, form.encoding) as stream:
+    with opened(path, form.encoding, form.separator, form.decimal) as stream:
         for line, raw in _records(io.BufferedReader(stream), form.skip_lines):
             try:
                 text = raw.decode("utf-8-sig")

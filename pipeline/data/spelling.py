@@ -4,7 +4,6 @@ A number that is whole is written without a fraction, a truth value as `true` or
 midnight; text is in Unicode's composed form (NFC), without blanks at its ends. Upper and lower case are kept apart.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -15,13 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.cells import as_json, float_text, plain_number, readable
 from pipeline.data.file_format import FileFormat, numbers_of
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text is read as codes into the distinct values of its batch, so that work on text is done once per value."""
 WHOLE = 2.0**53
 """Above it, floating-point numbers are not exact whole numbers."""
-MIDNIGHT = r"(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?"
+MIDNIGHT = r"(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?Z?"
+INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d.*"
 TRUTH = r"(?i)^(true|false)$"
 
 
@@ -39,10 +40,11 @@ def _spelled(texts: pa.Array, form: FileFormat) -> pa.Array:
         found = pa.array(composed, pa.string())
     mark = re.escape(form.decimal)
     whole = rf"([+-]?\d+){mark}0+"
-    if not pc.any(pc.match_substring_regex(found, rf"(?i)^({whole}|-0|true|false|{MIDNIGHT})$")).as_py():
+    if not pc.any(pc.match_substring_regex(found, rf"(?i)^({whole}|-0|true|false|{MIDNIGHT}|{INSTANT})$")).as_py():
         return found
     found = pc.replace_substring_regex(found, rf"^{whole}$", r"\1")
     found = pc.replace_substring_regex(found, "^-0$", "0")
+    found = pc.replace_substring_regex(found, r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)", r"\1 \2")
     found = pc.replace_substring_regex(found, f"^{MIDNIGHT}$", r"\1")
     return pc.if_else(pc.match_substring_regex(found, TRUTH), pc.utf8_lower(found), found)
 
@@ -69,7 +71,7 @@ def _written(values: pa.Array, form: FileFormat) -> pa.Array:
     if types.is_nested(kind):  # as a CSV file has it: lists and structures are JSON
         return pa.array([None if value is None else as_json(value) for value in values.to_pylist()], pa.string())
     if types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind):
-        return pa.array([value if value is None else _readable(value) for value in values.to_pylist()], pa.string())
+        return pa.array([value if value is None else readable(value) for value in values.to_pylist()], pa.string())
     if types.is_duration(kind):
         values, kind = _seconds(values), pa.float64()
     if types.is_timestamp(kind) or types.is_time(kind):
@@ -78,19 +80,8 @@ def _written(values: pa.Array, form: FileFormat) -> pa.Array:
         return pc.replace_substring_regex(values.cast(pa.string()), r"\.0+$", "")
     if types.is_floating(kind):
         return _floating(values, form)
-    return values.cast(pa.string())
-
-
-def as_json(value: object) -> str:
-    """Return a list or a structure as text."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
-
-
-def _readable(content: bytes) -> str:
-    try:
-        return content.decode()
-    except UnicodeDecodeError:
-        return content.hex()
+    texts = values.cast(pa.string())
+    return pc.replace_substring(texts, ".", form.decimal) if types.is_decimal(kind) else texts
 
 
 def _floating(values: pa.Array, form: FileFormat) -> pa.Array:
@@ -102,6 +93,11 @@ def _floating(values: pa.Array, form: FileFormat) -> pa.Array:
     texts = single.cast(pa.string())
     if form.decimal != ".":
         texts = pc.replace_substring(texts, ".", form.decimal)
+    # Arrow writes numbers from 1e-6 on without an exponent, Python from 1e-4 on.
+    is_tiny = pc.and_(pc.less(pc.abs(numbers), 1e-4), pc.invert(is_whole))
+    if pc.any(is_tiny).as_py():
+        tiny = [float_text(value, form.decimal) for value in single.filter(is_tiny).to_numpy(zero_copy_only=False)]
+        texts = pc.replace_with_mask(texts, pc.fill_null(is_tiny, False), pa.array(tiny, pa.string()))
     return pc.if_else(pc.is_nan(numbers), None, pc.if_else(is_whole, whole, texts))
 
 
@@ -140,17 +136,16 @@ def as_numbers(values: pa.Array, form: FileFormat) -> tuple[pa.Array, pa.Array]:
     else:
         numbers = (_seconds(values) if types.is_temporal(kind) else values).cast(pa.float64(), safe=False)
         unreadable = pa.repeat(pa.scalar(False), len(numbers))
-    absent = _absent(form)
+    absent = absent_numbers(form)
     if len(absent):
         numbers = pc.if_else(pc.is_in(numbers, value_set=pa.array(absent)), None, numbers)
     return numbers, unreadable
 
 
-def _absent(form: FileFormat) -> npt.NDArray[np.float64]:
-    """Return the numbers that mean: no value."""
-    texts = pa.array([*form.missing, *form.missing_numbers], pa.string())
-    numbers, _ = numbers_of(texts, FileFormat(decimal=form.decimal))
-    return np.unique(numbers.drop_null().to_numpy())
+def absent_numbers(form: FileFormat) -> npt.NDArray[np.float64]:
+    """Return the numbers that mean: no value. A text like 17% stands for itself only, not for 17."""
+    numbers = [plain_number(text, form.decimal) for text in (*form.missing, *form.missing_numbers)]
+    return np.unique([number for number in numbers if number is not None])
 
 
 def _seconds(values: pa.Array) -> pa.Array:

@@ -1,6 +1,7 @@
 """Files and folders: their places, atomic writes, hashes and locks."""
 
 from pipeline.storage.atomic import (
+    FORMULAS,
     LEFTOVER_SECONDS,
     csv_text,
     half_written,
@@ -43,6 +44,7 @@ __all__ = [
     "AUDIT",
     "CHECKSUMS",
     "CONF",
+    "FORMULAS",
     "LEFTOVER_SECONDS",
     "METRICS",
     "MODELS",

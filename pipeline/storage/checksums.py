@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pipeline.storage.atomic import new_folder, write_json
 from pipeline.storage.digest import file_digests, sha256
@@ -46,7 +47,7 @@ def verify(folder: Path, advice: str, *, remember: bool = False) -> None:
     """
     path = folder / CHECKSUMS
     try:
-        expected: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        expected = _texts(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
         raise DamagedError(f"{path}: missing or damaged ({error}), so the files cannot be checked; {advice}") from error
     present = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file()} - {CHECKSUMS}
@@ -69,7 +70,14 @@ def verify(folder: Path, advice: str, *, remember: bool = False) -> None:
         write_json(_memory(), seen)
 
 
+def _texts(content: Any) -> dict[str, str]:
+    if not isinstance(content, dict) or not all(isinstance(value, str) for value in content.values()):
+        raise ValueError("expected names of files and their checksums")
+    return content
+
+
 def _looks(path: Path) -> str:
+    """Return a file's path, size, time and place on the disk: if they are the same, its content is, too."""
     state = path.stat()
     return f"{path.resolve()}:{state.st_size}:{state.st_mtime_ns}:{state.st_ino}"
 
@@ -81,7 +89,7 @@ def _memory() -> Path:
 def _remembered() -> dict[str, str]:
     """Return the looks of the files that were compared → their checksums, without those that look otherwise now."""
     try:
-        seen: dict[str, str] = json.loads(_memory().read_text(encoding="utf-8"))
+        seen = _texts(json.loads(_memory().read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return {}
     paths = {looks: Path(looks.rsplit(":", 3)[0]) for looks in seen}

@@ -23,7 +23,7 @@ from pipeline.families.table.data.tables import Table, stream
 from pipeline.families.table.data.unknown_values import UnknownValues
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, outputs
-from pipeline.storage import RAW, new_file
+from pipeline.storage import RAW, new_file, no_formula
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
@@ -115,7 +115,10 @@ class TablePredictor(Predictor):
             "missing": list(layout.format.missing),
             "missing_numbers": list(layout.format.missing_numbers),
             "decimal": layout.format.decimal,
-            "categorical": [{"name": column.name, "categories": column.categories} for column in schema.categorical],
+            "categorical": [
+                {"name": column.name, "categories": column.categories, "rare": column.rare}
+                for column in schema.categorical
+            ],
             "numeric": [{"name": column.name, "mean": column.mean, "std": column.std} for column in schema.numeric],
             "calendars": [
                 {"name": date.name, "columns": date.columns, "parts": date.parts, "format": date.format}
@@ -270,7 +273,7 @@ class TablePredictor(Predictor):
     ) -> int:
         table = self._table(header(source, self.schema.layout.format), source.as_posix())
         names = list(keep) or [ROW]
-        first = [(name, pa.string() if keep else pa.int64()) for name in names]
+        first = [(no_formula(name), pa.string() if keep else pa.int64()) for name in names]
         schema = pa.schema([*first, *((name, _type(c)) for name, c in columns.items())])
         rows, unknown = 0, UnknownValues(self.schema.categorical)
         with new_file(output) as target, csv.CSVWriter(target, schema) as writer:

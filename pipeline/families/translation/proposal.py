@@ -14,7 +14,7 @@ from pipeline.families.translation.data.pairs import Corpus, read_pairs
 from pipeline.families.translation.data.tokenizing import PLAIN, tokenizer_for
 from pipeline.tasks import Proposal, Proposer, Request
 
-LANGUAGE = re.compile(r"(?:^|[._-])([a-z]{2,3}(?:[-_](?:[a-z]{4}|[a-z]{2}))?)$", re.IGNORECASE)
+LANGUAGE = re.compile(r"(?:^|[._-])([A-Za-z]{2,3}(?:-[A-Za-z]{4}|-[A-Za-z]{2}|_[A-Z][a-z]{3}|_[A-Z]{2})?)$")
 """The end of a file name that names its language: en, deu, zh-TW, sr_Latn."""
 ENDINGS = (".gz", ".zip", ".txt", ".tok", ".tsv", ".csv")
 """Endings of file names that say nothing about the language or the part."""
@@ -224,7 +224,7 @@ def _language(path: Path) -> str:
     if found is None or found[1].lower() in NO_LANGUAGES:
         return ""
     language, mark, region = re.match(r"([A-Za-z]+)([-_]?)(.*)", found[1]).groups()  # type: ignore[union-attr]
-    return f"{language.lower()}{mark}{region}"
+    return f"{language.lower()}{mark}{region.title() if len(region) > 2 else region.upper()}"
 
 
 def _part(path: Path) -> str:

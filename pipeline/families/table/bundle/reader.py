@@ -11,13 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.families.table.data.cells import (
+from pipeline.data.cells import (
     DATE_FORMATS,
     aliases_of,
     is_mostly_unknown,
     moment_of,
     mostly_unknown,
     number_of,
+    plain_number,
     text_of,
 )
 from pipeline.families.table.data.crossing import read_crosses, with_crosses
@@ -66,9 +67,10 @@ class RowReader:
         self._decimal, self._crosses = facts["decimal"], read_crosses(folder)
         self._missing = {text_of(text, self._decimal) for text in facts["missing"]} | {""}
         self._missing_numbers = {text_of(text, self._decimal) for text in facts["missing_numbers"]}
-        absent = [self._parsed(text) for text in (*facts["missing"], *facts["missing_numbers"])]
+        absent = [plain_number(text, self._decimal) for text in (*facts["missing"], *facts["missing_numbers"])]
         self._absent = {number for number in absent if number is not None}
         self._codes = [(column["name"], _codes(column["categories"])) for column in facts["categorical"]]
+        self._rare = [column["rare"] for column in facts["categorical"]]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
         """Return the network's output for each row, shape (rows, outputs): a probability, one per class, or an amount.
@@ -88,7 +90,9 @@ class RowReader:
         rows = [{**row, **self._derived(row)} for row in rows]
         inputs: dict[str, Any] = {}
         if self._codes:
-            columns = [self._column_of_codes([row[name] for row in rows], name, codes) for name, codes in self._codes]
+            columns = [
+                self._column_of_codes([row[name] for row in rows], place) for place, (name, _) in enumerate(self._codes)
+            ]
             inputs["categorical"] = with_crosses(np.array(columns, np.int32).T, self._crosses)
         if numeric := self._facts["numeric"]:
             values = np.array(
@@ -114,11 +118,12 @@ class RowReader:
         text = text_of(value, self._decimal)
         return None if text in self._missing else text
 
-    def _column_of_codes(self, values: Sequence[Any], name: str, codes: Mapping[str, int]) -> list[int]:
+    def _column_of_codes(self, values: Sequence[Any], place: int) -> list[int]:
+        name, codes = self._codes[place]
         texts = [self._text(value) for value in values]
         found = [codes.get(text, 0) if text is not None else 0 for text in texts]
         unknown = [text for text, code in zip(texts, found, strict=True) if text is not None and not code]
-        if is_mostly_unknown(len(unknown), len(texts) - texts.count(None)):
+        if is_mostly_unknown(len(unknown), len(texts) - texts.count(None), self._rare[place]):
             warnings.warn(f"{name}: {mostly_unknown(len(unknown), unknown, [*codes])}", stacklevel=4)
         return found
 

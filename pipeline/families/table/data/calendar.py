@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.cells import moment_of
 from pipeline.data.errors import DataError
-from pipeline.families.table.data.cells import moment_of
 from pipeline.families.table.data.counting import distinct
 
 PARTS: dict[str, Callable[[pa.Array], pa.Array]] = {

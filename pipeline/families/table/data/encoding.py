@@ -39,7 +39,9 @@ def fit_categorical(name: str, values: pa.Array, counts: npt.NDArray[np.int64], 
     totals = np.bincount(places + 1, weights=counts, minlength=len(texts) + 1)[1:]
     used = np.flatnonzero(totals >= max(min_count, 1))
     kept = sorted(zip((-totals[used]).tolist(), texts.take(pa.array(used)).to_pylist(), strict=True))
-    return Categorical(name, [text for _, text in kept])
+    present = int(totals.sum())
+    rare = 1 - int(totals[used].sum()) / present if present else 0.0
+    return Categorical(name, [text for _, text in kept], round(rare, 6))
 
 
 def fit_numeric(

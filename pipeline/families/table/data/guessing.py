@@ -9,8 +9,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.cells import DATE_FORMATS, moment_of
 from pipeline.data.file_format import UNITS, FileFormat, numbers_of
-from pipeline.families.table.data.cells import DATE_FORMATS, moment_of
 from pipeline.families.table.data.counting import Counts, counts, distinct
 from pipeline.families.table.data.encoding import Floats
 
@@ -22,6 +22,8 @@ CHECKED = 200
 """Number of distinct values that are examined to recognise a date, or free text; of dates, all are read then."""
 YEARS = 1900, 2100
 """First and last year of dates that are guessed from digits alone."""
+VERSION = re.compile(r"(\d\.\d{1,2}|\d\d\.\d)\.\d\d")
+"""Versions such as 4.3.20; a date like 04.03.20 has two digits throughout."""
 STRAY_DATES = 0.01
 """Share of the rows that may be no dates, such as 2021-02-30, in a column of dates."""
 IS_TIME = re.compile(
@@ -99,7 +101,7 @@ class Guess:
         return self.rows - self.missing
 
 
-def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
+def guess(name: str, column: pa.ChunkedArray, form: FileFormat, *, may_be_date: bool = True) -> Guess:
     """Guess the kind of a column of text."""
     texts, uses, missing = _values(column)
     rows, present = len(column), len(column) - missing
@@ -107,7 +109,7 @@ def guess(name: str, column: pa.ChunkedArray, form: FileFormat) -> Guess:
     examples = first[:5]
     if not first:
         return Guess(name, "empty", 0, missing, rows, examples)
-    if found := _dates(name, texts, uses):
+    if may_be_date and (found := _dates(name, texts, uses)):
         return Guess(
             name,
             "date",
@@ -183,14 +185,12 @@ def _dates(name: str, texts: pa.Array, uses: Counts) -> _Dates | None:
 
 
 def _moments(texts: list[str], form: str) -> dict[str, datetime]:
-    """Return the texts that are dates of a format; of digits alone, those of a plausible year."""
-    found = {text: moment for text in texts if (moment := moment_of(text, form))}
+    """Return the texts that are dates of a format; of digits alone, those of a plausible year; versions are none."""
+    found = {text: moment for text in texts if (moment := moment_of(text, form)) and not VERSION.fullmatch(text)}
     return {
         text: moment
         for text, moment in found.items()
-        if not text.replace(".", "").isdigit()
-        or YEARS[0] <= moment.year <= YEARS[1]
-        or form not in ("year_first", "unix")
+        if not text.replace(".", "").isdigit() or YEARS[0] <= moment.year <= YEARS[1]
     }
 
 

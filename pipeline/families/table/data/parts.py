@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline.data.cells import DATE_FORMATS
 from pipeline.data.errors import DataError
 from pipeline.families.table.data.calendar import PARTS, dates_of, timestamps
-from pipeline.families.table.data.cells import DATE_FORMATS
 from pipeline.families.table.data.counting import MISSING, Index
 from pipeline.families.table.data.joins import key_of, keys_of_side
 

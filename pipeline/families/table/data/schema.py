@@ -4,19 +4,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
+from pipeline.data.cells import aliases_of
 from pipeline.data.errors import DataError
 from pipeline.data.schema_json import NAME, PREPARE_AGAIN, StoredSchema, read_schema
-from pipeline.families.table.data.cells import aliases_of
 from pipeline.families.table.data.layout import Layout
 from pipeline.families.table.settings import MONITORS_OF
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """A column of categories; code `i + 1` is `categories[i]`, and code 0 is unknown or missing."""
+    """A column of categories; code `i + 1` is `categories[i]`, and code 0 is unknown or missing.
+
+    Attributes:
+        name: Name of the column.
+        categories: The categories that are known.
+        rare: Share of the values of the training rows that are too rare to be known.
+    """
 
     name: str
     categories: list[str]
+    rare: float = 0.0
 
     @property
     def cardinality(self) -> int:

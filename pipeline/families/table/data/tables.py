@@ -86,6 +86,8 @@ def stream(
             indices, numbers = table.index(batch)
         except RowError as error:
             raise DataError(f"{path}: line {rows + error.row + 2}: {error.reason}") from None
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
         yield batch, indices, numbers
         rows += batch.num_rows
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.families.table.data.cells import is_mostly_unknown, mostly_unknown
+from pipeline.data.cells import is_mostly_unknown, mostly_unknown
 from pipeline.families.table.data.counting import MISSING, Index
 from pipeline.families.table.data.schema import Categorical
 from pipeline.families.table.data.tables import Table
@@ -53,5 +53,5 @@ class UnknownValues:
         return [
             f"column {column.name!r}: {mostly_unknown(unknown, examples, column.categories)}"
             for column, unknown, present, examples in counts
-            if is_mostly_unknown(unknown, present)
+            if is_mostly_unknown(unknown, present, column.rare)
         ]

@@ -8,10 +8,10 @@ import numpy as np
 
 from pipeline.config import Config, no_such
 from pipeline.data import DataError, header
+from pipeline.data.cells import DATE_FORMATS
 from pipeline.data.reading import batches
 from pipeline.families.table.data.audit import Finding
 from pipeline.families.table.data.audit.findings import case
-from pipeline.families.table.data.cells import DATE_FORMATS
 from pipeline.families.table.data.counting import MISSING, differing_in_case, distinct
 from pipeline.families.table.data.guessing import FEW, PLACEHOLDERS, Guess
 from pipeline.families.table.data.layout import Derived
@@ -223,7 +223,7 @@ def _date_remark(column: Guess) -> str:
     if column.kind != "date" or column.date_format == "year_first":
         return ""
     doubt = "" if column.is_certain else "; no date decides between day and month first"
-    return f"dates like {DATE_FORMATS[column.date_format]}{doubt}"
+    return f"read as {DATE_FORMATS[column.date_format]}{doubt}"
 
 
 def _named(profile: TableProfile) -> list[Finding]:
@@ -272,7 +272,8 @@ def _report(profile: TableProfile) -> str:
     ]:
         lines.append(f"read with {', '.join(unusual)}")
     if form.skip_lines:
-        lines.append(f"the first {form.skip_lines} lines are not part of the table; they are skipped")
+        are = "line is" if form.skip_lines == 1 else f"{form.skip_lines} lines are"
+        lines.append(f"the first {are} not part of the table, and skipped")
     if not form.header:
         lines.append("the first line is a row, not a header: columns are called column_1, column_2, …")
     lines += [f"{setting}: {reason}" for setting, reason in profile.reasons.items()]

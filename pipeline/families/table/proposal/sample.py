@@ -73,11 +73,28 @@ def look(path: Path, read_all: bool, header: bool | None = None) -> TableSample:
     rows, has_more = sample(path, form, None if read_all else CELLS)
     guesses = [guess(name, rows[name], form) for name in rows.column_names]
     strays = sorted({text for column in guesses for text in column.strays})
+    guesses = [_without_ambiguous_strays(column, rows, guesses, form) for column in guesses]
+    strays = sorted({text for column in guesses for text in column.strays})
     dates = {text for column in guesses if column.kind == "date" for text in column.strays}
     words = {text for text in strays if text.lower() in PLACEHOLDERS and not _is_code(text, rows, guesses)}
     missing = sorted(dates | words)
     form = replace(form, missing_numbers=[text for text in strays if text not in missing])
     return with_missing(TableSample(path, form, rows, guesses, has_more), missing)
+
+
+def _without_ambiguous_strays(column: Guess, rows: pa.Table, guesses: list[Guess], form: FileFormat) -> Guess:
+    """Return a guess other than a date where the texts that are no dates are values of other columns.
+
+    What is listed as missing is missing in all columns of text.
+    """
+    unusual = [text for text in column.strays if text.lower() not in PLACEHOLDERS]
+    if column.kind != "date" or not unusual:
+        return column
+    for other in guesses:
+        values = rows[other.name].combine_chunks().dictionary
+        if other.name != column.name and pc.any(pc.is_in(pa.array(unusual), value_set=values)).as_py():
+            return guess(column.name, rows[column.name], form, may_be_date=False)
+    return column
 
 
 def _is_code(text: str, rows: pa.Table, guesses: list[Guess]) -> bool:

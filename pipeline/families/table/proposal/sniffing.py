@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 
 from pipeline.data.errors import DataError
 from pipeline.data.file_format import FileFormat, numbers_of
-from pipeline.data.opening import is_parquet, unpacked
-from pipeline.data.reading import SEPARATORS
+from pipeline.data.opening import MARKS, is_parquet, unpacked
+from pipeline.data.reading import SEPARATORS, is_number
 
 EXAMINED = 256 * 1024
 """Bytes of a file that are examined."""
@@ -34,13 +34,14 @@ TWO = 2
 SEP = re.compile(r"(?i)^sep=(.)\s*$", re.MULTILINE)
 """A first line that names the separator, as Excel writes it."""
 MOSTLY = 0.5
+MUCH_MORE, LEAST_FIRST_BYTE = 10, 0xC0
+"""How many more letters than damaged bytes a file in UTF-8 has; a letter beyond ASCII begins with such a byte."""
 WESTERN = "cp1252"
 """The encoding of text that is not Unicode and mostly of ASCII letters."""
 OTHERS = ["cp1251", "cp1253", "cp932", "gb18030", "euc_kr", "big5", "koi8_r"]
 """Encodings that are considered for text of other letters."""
-MARKS = {codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-"""Byte order marks."""
 DECIMAL = r"^[+-]?(\d{1,3}(%s\d{3})+%s\d+|(\d*|\d{1,3}([ \x{a0}\x{202f}]\d{3})+)%s(\d{1,2}|\d{4,})|0?%s\d+)$"
+MAY_BE_COMMA, HAS_POINT = r"^[+-]?\d{1,3},\d{3}$", r"^[+-]?\d*\.\d+$"
 GROUPED = r"^[+-]?\d{1,3}(%s\d{3}){2,}$"
 """Numbers in which a mark is certainly decimal, or groups digits; 1,234 may be either."""
 
@@ -61,7 +62,7 @@ def sniff(path: Path) -> FileFormat:
     form = FileFormat(separator=separator, encoding=encoding, skip_lines=skipped)
     width = Counter(map(len, rows)).most_common(1)[0][0]
     columns = [[row[i].strip() for row in rows[1:] if len(row) == width] for i in range(width)]
-    form = replace(form, decimal=_decimal(columns))
+    form = replace(form, decimal=_decimal(columns, separator))
     return replace(form, header=_has_header([cell.strip() for cell in rows[0]], columns, form))
 
 
@@ -83,8 +84,9 @@ def _start(path: Path) -> tuple[str, str]:
         raise DataError(f"{path}: the file is empty; expected a header line and rows")
     encoding = _encoding(path, start)
     text = codecs.getincrementaldecoder("utf-8-sig" if encoding == "utf-8" else encoding)("replace").decode(start)
-    if "\n" not in text:
-        text = text.replace("\r", "\n")
+    header = text.partition("\n")[0].removesuffix("\r")
+    if "\r" in header and '"' not in header:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
     if len(start) == EXAMINED:  # the last line may be cut
         text = text[: text.rfind("\n") + 1] or text
     return text, encoding
@@ -92,7 +94,9 @@ def _start(path: Path) -> tuple[str, str]:
 
 def _refuse_other_formats(path: Path, text: str) -> None:
     start = text.lstrip()[:LOOKED_AT].lower()
-    if start.startswith(("<!doctype html", "<html", "<?xml")):
+    if text.startswith("%PDF"):
+        raise DataError(f"{path}: a PDF document, not a table; export its rows as CSV")
+    if re.match(r"<[!?a-z]", start):
         raise DataError(f"{path}: a web page or XML, not a table; was the download refused? Open the file to see")
     if re.match(r"\[?\s*\{\s*\"[^\"]*\"\s*:", start):
         raise DataError(
@@ -109,10 +113,23 @@ def _lines_before_table(text: str, separator: str) -> int:
     lines = [line.rstrip("\r") for line in text.split("\n", MOST_LINES_BEFORE + 1)[: MOST_LINES_BEFORE + 1]]
     for number, line in enumerate(lines[:-1]):
         cells = [cell.strip() for cell in next(iter(_rows(line, separator)), [])]
-        is_comment = line.startswith(COMMENTS) and len(cells) != usual
+        is_comment = line.startswith(COMMENTS) and (
+            len(cells) != usual or _precedes_header(lines[number + 1 :], separator)
+        )
         if line.strip() and not is_comment and not SEP.match(line) and not _is_title(cells, usual, line):
             return number
     return 0
+
+
+def _precedes_header(lines: Sequence[str], separator: str) -> bool:
+    """Return whether the next line evidently is a header: where the lines below it hold numbers, it has none."""
+    following = [
+        next(iter(_rows(line, separator)), []) for line in lines if line.strip() and not line.startswith(COMMENTS)
+    ]
+    first, *rest = following or [[]]
+    columns = [[row[place].strip() for row in rest if len(row) == len(first)] for place in range(len(first))]
+    are_numbers = [bool(column) and all(map(is_number, column)) for column in columns]
+    return any(numbers and not is_number(cell.strip()) for cell, numbers in zip(first, are_numbers, strict=True))
 
 
 def _is_title(cells: Sequence[str], usual: int, line: str) -> bool:
@@ -129,7 +146,7 @@ def _separator(text: str) -> str:
 
 
 def _encoding(path: Path, start: bytes) -> str:
-    for mark, name in MARKS.items():
+    for mark, name in MARKS:
         if start.startswith(mark):
             return name
     if b"\0" in start:
@@ -147,12 +164,24 @@ def _encoding(path: Path, start: bytes) -> str:
         codecs.getincrementaldecoder("utf-8")().decode(start)
     except UnicodeDecodeError:
         # Letters with accents stand alone; those of other scripts follow each other.
+        damaged = start.decode("utf-8", "replace").count("\ufffd")
+        if (letters := sum(byte >= LEAST_FIRST_BYTE for byte in start)) >= MUCH_MORE * damaged and letters:
+            line = start[: _first_bad(start)].count(b"\n") + 1
+            raise DataError(f"{path}: line {line}: not UTF-8, as the rest of the file is; correct the line") from None
         high = np.frombuffer(start, np.uint8) >= 0x80
         if (high[1:] & high[:-1]).sum() < high.sum() / 2:
             return WESTERN
         best = charset_normalizer.from_bytes(start, cp_isolation=OTHERS).best()
         return best.encoding if best else WESTERN
     return "utf-8"
+
+
+def _first_bad(content: bytes) -> int:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return 0
 
 
 def _rows(text: str, separator: str) -> list[list[str]]:
@@ -176,7 +205,7 @@ def _fit(rows: Sequence[Sequence[str]]) -> tuple[float, int]:
     return (count / len(rows) if width > 1 and len(rows[0]) == width else 0.0), width
 
 
-def _decimal(columns: Sequence[Sequence[str]]) -> str:
+def _decimal(columns: Sequence[Sequence[str]], separator: str) -> str:
     values = pa.array([value for column in columns for value in column], pa.string())
 
     def count(pattern: str) -> int:
@@ -185,7 +214,11 @@ def _decimal(columns: Sequence[Sequence[str]]) -> str:
     comma, point = ",", r"\."
     commas = count(DECIMAL % (point, comma, comma, comma)) + count(GROUPED % point)
     points = count(DECIMAL % (comma, point, point, point)) + count(GROUPED % comma)
-    return "," if commas > points else "."
+    # 8,367 may be either. Where the separator is a semicolon, commas are decimal; grouped numbers are of any size.
+    present = [[value for value in column if value] for column in columns]
+    are_decimals = any(column and all(re.match(MAY_BE_COMMA, value) for value in column) for column in present)
+    may_be_commas = separator == ";" and commas == points == 0 and are_decimals
+    return "," if commas > points or (may_be_commas and not count(HAS_POINT)) else "."
 
 
 def _has_header(first: Sequence[str], columns: Sequence[Sequence[str]], form: FileFormat) -> bool:

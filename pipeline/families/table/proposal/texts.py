@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.data.cells import moment_of
 from pipeline.families.table.data.audit import Finding
-from pipeline.families.table.data.cells import moment_of
 from pipeline.families.table.data.guessing import FEW, Guess
 from pipeline.families.table.proposal.profile import TableProfile, folds_of
 from pipeline.families.table.proposal.training import model_settings, train_settings

@@ -9,8 +9,8 @@ const BLANKS = "[ \\u00a0\\u202f]*";
 
 const EXAMPLES = {
   year_first: "2013-12-31",
-  day_first: "31/12/2013",
-  month_first: "12/31/2013",
+  day_first: "31/12/2013, day first",
+  month_first: "12/31/2013, month first",
   unix: "1388448000, seconds since 1970",
 };
 
@@ -55,7 +55,7 @@ function numberOf(text, decimal) {
   return Number(parts[1] + parts[2].replaceAll(/\D/g, "") + parts[3].replace(",", "."));
 }
 
-const TIME = "(?:[ T]+(\\d{1,2})(?::[0-5]\\d(?::[0-5]\\d(?:[.,]\\d+)?)?)? ?([AaPp][Mm])?(?: ?(?:Z|UTC|GMT|[+-]\\d\\d:?\\d\\d))?)?";
+const TIME = "(?:[ T]+(\\d{1,2})(?::[0-5]\\d(?::[0-5]\\d(?:[.,]\\d+)?)?)? ?([AaPp][Mm])?(?: ?(?:[A-Z]{1,4}|[+-]\\d\\d(?::?\\d\\d)?))?)?";
 const MONTH = "(?<month>\\d{1,2}|[A-Za-z]{3,9})";
 const YEAR_FIRST = ["(?<year>\\d{4})[-/.](?<month>\\d{1,2})[-/.](?<day>\\d{1,2})", "(?<year>\\d{4})(?<month>\\d\\d)(?<day>\\d\\d)"];
 const DATES = {
@@ -100,12 +100,19 @@ function momentOfRow(texts, format) {
   return date;
 }
 
+// As plain_number in cells.py: NaN for a number with a unit, or with marks that group its digits.
+function plainNumber(text, decimal) {
+  const plain = new RegExp(`^[+-]?\\d+(${decimal === "." ? "\\." : decimal}\\d+)?$`).test(text.trim());
+  return plain ? Number(text.replace(decimal, ".")) : NaN;
+}
+
 // As text_of in cells.py: a value has one spelling.
 function spelled(value, decimal) {
   if (typeof value === "number") return String(value === 0 ? 0 : value).replace(".", decimal);
   const text = String(value).trim().normalize("NFC");
   const whole = new RegExp(`^([+-]?\\d+)${decimal === "." ? "\\." : decimal}0+$`).exec(text)?.[1] ?? text;
-  const day = /^(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?$/.exec(whole)?.[1] ?? whole;
+  const instant = whole.replace(/^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)/, "$1 $2");
+  const day = /^(\d{4}-\d\d-\d\d) 00:00(:00(\.0+)?)?Z?$/.exec(instant)?.[1] ?? instant;
   if (/^(true|false)$/i.test(day)) return day.toLowerCase();
   return day === "-0" ? "0" : day;
 }
@@ -127,7 +134,7 @@ export class Rows {
     this.facts = facts;
     this.missing = new Set(["", ...facts.missing.map((text) => spelled(text, facts.decimal))]);
     this.missingNumbers = new Set(facts.missing_numbers.map((text) => spelled(text, facts.decimal)));
-    const absent = [...facts.missing, ...facts.missing_numbers].map((text) => numberOf(text, facts.decimal));
+    const absent = [...facts.missing, ...facts.missing_numbers].map((text) => plainNumber(text, facts.decimal));
     this.absent = new Set(absent.filter((number) => !Number.isNaN(number)));
     this.codes = facts.categorical.map((column) => codesOf(column.categories));
   }
