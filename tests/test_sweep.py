@@ -18,7 +18,7 @@ from stages import Stages
 from tiny import committed, tiny
 
 from pipeline.config import ConfigError
-from pipeline.storage import PROCESSED, RAW, PipelineError, is_alive, this_process
+from pipeline.storage import PROCESSED, RAW, PipelineError, is_alive, seal, this_process
 from pipeline.sweep import run_sweep, sweep, worker
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
@@ -37,6 +37,7 @@ def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     config = tiny(train__epochs=2)
     Stages(config).preprocess()
     shutil.rmtree(PROCESSED / "test")
+    seal(PROCESSED)
     # What a worker does to its process would hold for all tests after.
     monkeypatch.setattr(gc, "freeze", lambda: None)
     monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
