@@ -14,8 +14,8 @@ from pipeline.storage import PipelineError
 
 @pytest.mark.slow
 def test_in_an_unusual_place_the_stages_run(tmp_path: Path) -> None:
-    """A path with blanks and umlauts, no git, no home, ASCII, other settings of Keras and MLflow, and no assertions."""
-    project = copy_project(tmp_path / "my größe")
+    """A path with blanks, no git, no home, ASCII, other settings of Keras and MLflow, and no assertions."""
+    project = copy_project(tmp_path / "my clone")
     (project.folder / ".git").rename(tmp_path / "git")
     home = tmp_path / "home"
     (home / ".keras").mkdir(parents=True)

@@ -20,7 +20,7 @@ from pipeline import models, predict
 from pipeline.config import family_of
 from pipeline.data import DataError
 from pipeline.families.translation.data.sentences import Sentences
-from pipeline.families.translation.data.tokens import PADDING
+from pipeline.families.translation.data.tokens import NEVER, PADDING
 from pipeline.families.translation.metrics.scores import TranslationScores, bleu_by_length
 from pipeline.families.translation.models.common import Sizes
 from pipeline.families.translation.models.examples import SentenceExamples
@@ -31,7 +31,7 @@ from pipeline.families.translation.predictor import TranslationPredictor
 from pipeline.families.translation.settings import Seq2Seq
 from pipeline.models import SequenceLSTM
 from pipeline.models.losses import token_loss
-from pipeline.storage import MODELS, PROCESSED, RAW, PipelineError
+from pipeline.storage import MODELS, PROCESSED, RAW, PipelineError, seal
 from pipeline.tasks import predictor_for
 from pipeline.training import (
     Checkpoints,
@@ -188,7 +188,7 @@ def test_step_by_step_it_computes_what_it_was_trained_to(network: str, changes: 
     for step in range(target.shape[1]):
         scores, numbers, state, looked = decoder.step(state, target[:, step], 14)
         found = np.take_along_axis(whole[:, step], numbers, axis=1)
-        written = ~np.isin(numbers, (0, 2))
+        written = ~np.isin(numbers, NEVER)
         np.testing.assert_allclose(scores[written], found[written], atol=1e-5)
         assert not np.isfinite(scores[~written]).any()
         if network == "seq2seq":
@@ -421,6 +421,7 @@ def test_a_network_of_one_length_validates_scores_and_predicts(
 def test_vocabularies_of_another_network_are_refused(trained: Stages) -> None:
     schema = MODELS / "schema.json"
     schema.write_text(schema.read_text(encoding="utf-8").replace("14", "15"), encoding="utf-8")
+    seal(MODELS)
     with pytest.raises(DataError, match=r"the network has vocabularies of 14 and 14 words, schema\.json 15 and 15"):
         predictor_for(MODELS)
 
