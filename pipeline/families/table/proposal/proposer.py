@@ -1,7 +1,9 @@
 """Look at an unknown table and propose the configuration that trains on it."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +68,8 @@ class TableProposer(Proposer):
             DataError: The file cannot be read, or the target cannot be predicted.
         """
         (file,) = request.files
+        if request.target is not None:  # as columns are named
+            request = replace(request, target=unicodedata.normalize("NFC", request.target.strip()))
         sample = look(file, request.read_all, request.header)
         if request.target is None:
             report = table_of_columns(sample.guesses, {}, {})
