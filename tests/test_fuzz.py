@@ -72,6 +72,11 @@ def known_as(name: str) -> str:
     return unicodedata.normalize("NFC", name.strip())
 
 
+def require_one_sentence(error: PipelineError) -> None:
+    if not 0 < len(str(error)) < LONGEST:
+        raise AssertionError(f"not one sentence: {error}") from error
+
+
 @dataclass(frozen=True)
 class Column:
     """Values of one column: as Python has them, and as a CSV file has them."""
@@ -212,8 +217,7 @@ def prepared(
         (RAW / file.name).write_bytes(file.read_bytes())
         Stages(config).preprocess()
     except PipelineError as error:
-        if not 0 < len(str(error)) < LONGEST:
-            raise AssertionError(f"not one sentence: {error}") from error
+        require_one_sentence(error)
         return None
     return config, TablePredictor(Schema.load(PROCESSED), None)  # type: ignore[arg-type]
 
@@ -268,8 +272,7 @@ def trained_for_a_step(config: Config, folder: Path) -> None:
         model = task.combine([fold.build() for fold in task.folds()])
         task.train(model, None, Checkpoints(folder / "checkpoints"), lambda _record: None)
     except PipelineError as error:
-        if not 0 < len(str(error)) < LONGEST:
-            raise AssertionError(f"not one sentence: {error}") from error
+        require_one_sentence(error)
         return
     task.save(model, MODELS)
     predictor = predictor_for(MODELS)
@@ -331,8 +334,7 @@ def try_corpus(folder: Path, pairs: Sequence[tuple[str, str]], end: str) -> bool
             (RAW / file.name).write_bytes(file.read_bytes())
         schema, _ = prepare_corpus(section, section.model_dump(mode="json"), RAW, PROCESSED, "translation")
     except PipelineError as error:
-        if not 0 < len(str(error)) < LONGEST:
-            raise AssertionError(f"not one sentence: {error}") from error
+        require_one_sentence(error)
         return False
     for name, count in schema.pairs.items():
         known = Sentences.load(PROCESSED / name)
@@ -359,8 +361,7 @@ def try_text(folder: Path, text: str) -> bool:
         (RAW / file.name).write_bytes(file.read_bytes())
         schema, _ = prepare_text(section, section.model_dump(mode="json"), RAW, PROCESSED, "text")
     except PipelineError as error:
-        if not 0 < len(str(error)) < LONGEST:
-            raise AssertionError(f"not one sentence: {error}") from error
+        require_one_sentence(error)
         return False
     parts = [load_part(PROCESSED, name)[-count:] for name, count in schema.lengths.items()]
     read = "".join(schema.characters[number] for number in np.concatenate(parts))

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 UNIT, BLANKS = "[$€£¥₹%]?", "[ \u00a0\u202f]*"
-MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?Z?", re.ASCII)
+MIDNIGHT = r"(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?Z?"
 LARGEST_WHOLE = 2.0**53
 """Above it, floating-point numbers are not exact whole numbers."""
 TRUTHS = {"true": "1", "false": "0"}
@@ -77,7 +77,7 @@ def text_of(value: Any, decimal: str) -> str | None:
     text = unicodedata.normalize("NFC", str(value).strip())
     text = re.sub(rf"^([+-]?\d+){re.escape(decimal)}0+$", r"\1", text, flags=re.ASCII)
     text = re.sub(r"^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)", r"\1 \2", text, flags=re.ASCII)
-    if found := MIDNIGHT.fullmatch(text):
+    if found := re.fullmatch(MIDNIGHT, text, re.ASCII):
         return found[1]
     return text.lower() if text.lower() in TRUTHS else {"-0": "0"}.get(text, text)
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline.data.cells import float_text
 from pipeline.data.errors import DataError
+from pipeline.data.file_format import FileFormat
 
 PARQUET, GZIP, ZIP = b"PAR1", b"\x1f\x8b", b"PK\x03\x04"
 """First bytes of files of each kind."""
@@ -29,6 +30,7 @@ WORKBOOK = "xl/workbook.xml"
 """A file in every Excel workbook, which is a ZIP archive."""
 LOOKED_AT = 64 * 1024
 """Bytes from which the line ends of a file are known."""
+PLAIN = FileFormat()
 SHOWN = 5
 """Maximum number of files to name."""
 
@@ -55,23 +57,22 @@ def is_parquet(path: Path) -> bool:
 
 
 @contextmanager
-def opened(path: Path, encoding: str = "utf-8", separator: str = ",", decimal: str = ".") -> Iterator[Any]:
+def opened(path: Path, form: FileFormat) -> Iterator[Any]:
     """Open a file as a stream of its unpacked bytes, in UTF-8, with lines that end in a line feed.
 
     Args:
         path: A text file, plain or compressed with gzip; a ZIP archive of one; or an Excel workbook of one sheet, which
-            is read as comma-separated UTF-8.
-        encoding: The encoding of the text, unless the file begins with a byte order mark, or is evidently UTF-8.
-        separator: The character between two values of a workbook's row.
-        decimal: The decimal mark of a workbook's numbers.
+            is read as CSV.
+        form: How the file is written. A file that begins with a byte order mark, or is evidently UTF-8, has that
+            encoding; a workbook is read with this separator and decimal mark.
 
     Raises:
         DataError: There is no such file, or it is corrupt.
     """
-    with unpacked(path, separator, decimal) as raw:
+    with unpacked(path, form) as raw:
         start = raw.read(LOOKED_AT)
         text: Any = _Resumed(start, raw)
-        if (found := _encoding(start, encoding)) != "utf-8":
+        if (found := _encoding(start, form.encoding)) != "utf-8":
             text = pa.transcoding_input_stream(pa.PythonFile(text, mode="r"), found, "utf-8")
         start = text.read(LOOKED_AT)
         header = start.partition(b"\n")[0].removesuffix(b"\r")
@@ -94,11 +95,11 @@ def _encoding(start: bytes, expected: str) -> str:
 
 
 @contextmanager
-def unpacked(path: Path, separator: str = ",", decimal: str = ".") -> Iterator[Any]:
+def unpacked(path: Path, form: FileFormat = PLAIN) -> Iterator[Any]:
     """Open a file as a stream of its unpacked bytes; see `opened`."""
     require(path)
     if _starts_with(path, ZIP):
-        with _unzipped(path, separator, decimal) as member:
+        with _unzipped(path, form) as member:
             yield member
         return
     compression = "gzip" if _starts_with(path, GZIP) else None
@@ -131,11 +132,11 @@ def _starts_with(path: Path, mark: bytes) -> bool:
 
 
 @contextmanager
-def _unzipped(path: Path, separator: str, decimal: str) -> Iterator[Any]:
+def _unzipped(path: Path, form: FileFormat) -> Iterator[Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             if WORKBOOK in archive.namelist():
-                yield io.BytesIO(_sheet(path, separator, decimal))
+                yield io.BytesIO(_sheet(path, form))
                 return
             with archive.open(_only_member(path, archive)) as member:
                 yield member
@@ -159,7 +160,7 @@ def _only_member(path: Path, archive: zipfile.ZipFile) -> str:
     return members[0]
 
 
-def _sheet(path: Path, separator: str, decimal: str) -> bytes:
+def _sheet(path: Path, form: FileFormat) -> bytes:
     """Return the only sheet of a workbook as CSV, in UTF-8."""
     try:
         import openpyxl
@@ -178,6 +179,6 @@ def _sheet(path: Path, separator: str, decimal: str) -> bytes:
     except (KeyError, ValueError, OSError, IndexError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: cannot be read as an Excel workbook: {error}") from error
     stream = io.StringIO(newline="")
-    written = ([float_text(cell, decimal) if isinstance(cell, float) else cell for cell in row] for row in rows)
-    csv.writer(stream, delimiter=separator).writerows(row for row in written if any(cell != "" for cell in row))
+    written = ([float_text(cell, form.decimal) if isinstance(cell, float) else cell for cell in row] for row in rows)
+    csv.writer(stream, delimiter=form.separator).writerows(row for row in written if any(cell != "" for cell in row))
     return stream.getvalue().encode()

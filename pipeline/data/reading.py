@@ -46,8 +46,8 @@ def header(path: Path, form: FileFormat) -> list[str]:
     """
     if is_parquet(path):
         with _parquet(path) as file:
-            return _distinct(path, "", [_name(name) for name in file.schema_arrow.names])
-    with _named(path, form), opened(path, form.encoding, form.separator, form.decimal) as stream:
+            return _distinct(path, "", [column_name(name) for name in file.schema_arrow.names])
+    with _named(path, form), opened(path, form) as stream:
         records = _records(io.BufferedReader(stream), form.skip_lines)
         (line, record), (_, following) = next(records, (1, b"")), next(records, (2, b""))
         first = record.decode("utf-8-sig" if line == 1 else "utf-8")
@@ -63,11 +63,14 @@ def header(path: Path, form: FileFormat) -> list[str]:
             f"{path}: one column, {values[0]!r}: its values seem to be separated by {other!r}, expected "
             f"{form.separator!r}; set data.separator"
         )
-    names = [(_name(name) if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)]
+    names = [
+        (column_name(name) if form.header else "") or f"column_{number}" for number, name in enumerate(values, start=1)
+    ]
     return _distinct(path, f"line {line}: ", names)
 
 
-def _name(text: str) -> str:
+def column_name(text: str) -> str:
+    """Return the name by which a column is known: without blanks at its ends, in Unicode's composed form."""
     return unicodedata.normalize("NFC", text.strip())
 
 
@@ -148,7 +151,7 @@ def _from_csv(path: Path, known: Sequence[str], types: dict[str, pa.DataType], f
     parser = _Parser(known, types, form)
     with (
         _named(path, form, known, types),
-        opened(path, form.encoding, form.separator, form.decimal) as stream,
+        opened(path, form) as stream,
         ThreadPoolExecutor(PARSERS) as pool,
     ):
         pending: deque[Future[pa.Table]] = deque()
@@ -194,18 +197,14 @@ class _Parser:
                 self._texts.add(name)
 
     def _finished(self, name: str, column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
-        if kind == NUMBER:
-            return (
-                column
-                if not self._absent
-                else pa.chunked_array([_converted(c, self._form) for c in column.chunks], NUMBER)
-            )
-        if kind != TEXT:
-            return _trimmed(column, self._form)
-        if self._types[name] == TEXT:
+        if kind == NUMBER and not self._absent:
+            return column
+        if self._types[name] == NUMBER:
+            place = f"In CSV column #{self._known.index(name)}: "
+            return pa.chunked_array([_converted(chunk, self._form, place) for chunk in column.chunks], NUMBER)
+        if kind == TEXT:
             return pa.chunked_array([as_texts(chunk, self._form) for chunk in column.chunks], TEXT)
-        place = f"In CSV column #{self._known.index(name)}: "
-        return pa.chunked_array([_converted(chunk, self._form, place) for chunk in column.chunks], NUMBER)
+        return _trimmed(column, self._form)
 
 
 def _converted(values: pa.Array, form: FileFormat, place: str = "") -> pa.Array:
@@ -307,7 +306,7 @@ def _csv(text: str, form: FileFormat) -> Iterator[list[str]]:
 
 def _first_fault(path: Path, known: Sequence[str], types: dict[str, pa.DataType], form: FileFormat) -> str | None:
     """Read the file again, slowly, to find the faulty line, because Arrow does not count the lines of its blocks."""
-    with opened(path, form.encoding, form.separator, form.decimal) as stream:
+    with opened(path, form) as stream:
         for line, raw in _records(io.BufferedReader(stream), form.skip_lines):
             try:
                 text = raw.decode("utf-8-sig")

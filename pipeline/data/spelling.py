@@ -14,14 +14,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.data.cells import as_json, float_text, plain_number, readable
+from pipeline.data.cells import LARGEST_WHOLE, MIDNIGHT, as_json, float_text, plain_number, readable
 from pipeline.data.file_format import FileFormat, numbers_of
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 """Text is read as codes into the distinct values of its batch, so that work on text is done once per value."""
-WHOLE = 2.0**53
-"""Above it, floating-point numbers are not exact whole numbers."""
-MIDNIGHT = r"(\d{4}-\d\d-\d\d)[ T]00:00(:00(\.0+)?)?Z?"
 INSTANT = r"\d{4}-\d\d-\d\dT\d\d:\d\d.*"
 TRUTH = r"(?i)^(true|false)$"
 
@@ -86,7 +83,7 @@ def _written(values: pa.Array, form: FileFormat) -> pa.Array:
 
 def _floating(values: pa.Array, form: FileFormat) -> pa.Array:
     numbers = values.cast(pa.float64())
-    is_whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), WHOLE))
+    is_whole = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), LARGEST_WHOLE))
     whole = pc.if_else(is_whole, numbers, None).cast(pa.int64()).cast(pa.string())
     # Half-precision numbers have no text of their own; those of single precision have shorter ones than as doubles.
     single = values.cast(pa.float32()) if pa.types.is_float16(values.type) else values

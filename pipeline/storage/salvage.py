@@ -27,7 +27,7 @@ def salvage(path: Path) -> tuple[int, list[str]]:
         path: The database; it is kept as `NAME.damaged`.
 
     Returns:
-        The number of rows that were read, and the tables of which some may be missing.
+        The number of rows that were read, and the tables that may lack some of theirs.
     """
     aside = path.with_name(f"{path.name}.damaged")
     for suffix in ("-wal", "-shm", "-journal"):

@@ -1,7 +1,6 @@
 """Look at an unknown table and propose the configuration that trains on it."""
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from pipeline.config import Config, no_such
 from pipeline.data import DataError, header
 from pipeline.data.cells import DATE_FORMATS
-from pipeline.data.reading import batches
+from pipeline.data.reading import batches, column_name
 from pipeline.families.table.data.audit import Finding
 from pipeline.families.table.data.audit.findings import case
 from pipeline.families.table.data.counting import MISSING, differing_in_case, distinct
@@ -69,7 +68,7 @@ class TableProposer(Proposer):
         """
         (file,) = request.files
         if request.target is not None:  # as columns are named
-            request = replace(request, target=unicodedata.normalize("NFC", request.target.strip()))
+            request = replace(request, target=column_name(request.target))
         sample = look(file, request.read_all, request.header)
         if request.target is None:
             report = table_of_columns(sample.guesses, {}, {})

@@ -30,7 +30,7 @@ MOST_LINES_BEFORE = 50
 """Maximum number of lines before the header."""
 COMMENTS = ("#", "%", "//")
 TWO = 2
-"""Columns of which the second may have no name."""
+"""A table of so few columns may lack the name of one."""
 SEP = re.compile(r"(?i)^sep=(.)\s*$", re.MULTILINE)
 """A first line that names the separator, as Excel writes it."""
 MOSTLY = 0.5
