@@ -5,15 +5,9 @@ import time
 import numpy as np
 
 from pipeline.config import Config, command, format_score
-from pipeline.storage import REPORTS, new_file, write_json
+from pipeline.storage import new_file, write_json
 from pipeline.tasks import BaselineTask
-
-BASELINE = REPORTS / "baseline.json"
-ARRAYS = REPORTS / "baseline.npz"
-"""Arrays that evaluation compares the network with: those of `SAMPLES` and of `VALIDATION` for each model."""
-SAMPLES, VALIDATION = "samples/", "validation/"
-"""Prefixes of a model's name: its headline in each bootstrap sample of the test rows; its outputs for the validation
-rows."""
+from pipeline.tasks.rivals import ARRAYS, BASELINE, SAMPLES, VALIDATION
 
 
 @command

@@ -6,13 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pipeline.baseline import ARRAYS, BASELINE, SAMPLES, VALIDATION
 from pipeline.config import Config, changes, command, format_score
 from pipeline.storage import (
     AUDIT,
-    CONF,
     METRICS,
     MODELS,
     PREDICTIONS,
@@ -27,18 +23,16 @@ from pipeline.storage import (
     write_json,
 )
 from pipeline.tasks import Evaluation, EvaluationTask, require_trained_model
+from pipeline.tasks.rivals import Baseline, better_model, better_together, read_baseline
 from pipeline.tasks.training import NOT_DECISIVE
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
     from pipeline.metrics import Importance
     from pipeline.tracking import Run
 
 PLOTS = REPORTS / "plots"
 SHOWN = 5
 """Number of important columns in the summary."""
-Baseline = dict[str, dict[str, float]]
 
 
 @command
@@ -67,80 +61,6 @@ def identity(config: Config, baseline: Baseline) -> str:
     modules = family.module("evaluation"), family.module("training")
     code = code_digest(code_files(*modules, leave_out=NOT_DECISIVE).values())
     return digest([settings, folder_digest(MODELS), folder_digest(PROCESSED), code])[:16]
-
-
-def read_baseline() -> Baseline:
-    """Return the scores of the baseline stage; empty if it has not run."""
-    if not BASELINE.is_file():
-        return {}
-    baseline: Baseline = json.loads(BASELINE.read_text(encoding="utf-8"))
-    return baseline
-
-
-def better_model(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
-    """Return a line on the best simpler model if it is better than the network by more than chance; else nothing.
-
-    Both are scored on the same bootstrap samples of the test rows, and the differences are compared.
-    """
-    from pipeline.metrics import interval
-
-    network = evaluation.scores["test"].samples.get(task.headline)
-    if network is None:
-        return ""
-    sign = 1 if config.family.monitors[task.headline] else -1
-    gains = {
-        name: sign * (samples - network)
-        for name, samples in baseline_arrays(SAMPLES).items()
-        if samples.shape == network.shape
-    }
-    # Of several models the best is named: each interval is wider, so that they hold together (Bonferroni).
-    confidence = 1 - (1 - config.evaluate.confidence) / max(len(gains), 1)
-    better = {name: gain for name, gain in gains.items() if interval(gain, confidence)[0] > 0}
-    if not better:
-        return ""
-    name = max(better, key=lambda each: float(np.nanmean(better[each])))
-    gain, ends = float(np.nanmean(better[name])), interval(better[name], confidence)
-    low, high = map(format_score, ends)
-    tries = [f"dvc exp run -S experiment={config.name} -S {setting}" for setting in task.suggestions()[:2]]
-    if (CONF / "sweep" / f"{config.task}.yaml").is_file():
-        tries.append(f"python -m pipeline.train --multirun +sweep={config.task} experiment={config.name}")
-    advice = f"; try {' or '.join(f'`{each}`' for each in tries)}" if tries else ""
-    return f"\n  {name} is better than this network: {task.headline} by {format_score(gain)} ({low} to {high}){advice}"
-
-
-def baseline_arrays(prefix: str) -> "dict[str, npt.NDArray[Any]]":
-    """Return the arrays of each model of the baseline stage, of the kind `SAMPLES` or `VALIDATION`."""
-    if not ARRAYS.is_file():
-        return {}
-    with np.load(ARRAYS, allow_pickle=False) as archive:
-        return {name.removeprefix(prefix): archive[name] for name in archive.files if name.startswith(prefix)}
-
-
-def better_together(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
-    """Return a line on the mean of the network's and a simpler model's outputs if it is better than both, or nothing.
-
-    All three are scored on the validation rows, on the same bootstrap samples; the mean has to be better than each by
-    more than chance. Neither model was fitted to these rows, but both stopped by them. The test rows decide nothing.
-    """
-    from pipeline.metrics import interval
-
-    outputs, score = evaluation.validation_outputs, evaluation.score_validation
-    if outputs is None or score is None:
-        return ""
-    sign, network = 1 if config.family.monitors[task.headline] else -1, evaluation.scores["val"]
-    for name, others in baseline_arrays(VALIDATION).items():
-        if others.shape != outputs.shape:
-            continue  # made from other data
-        mean, other = score((outputs + others) / 2), score(others)
-        gains = [sign * (mean.samples[task.headline] - each.samples[task.headline]) for each in (other, network)]
-        # Better than both: each interval holds by itself, so no correction is needed.
-        if all(interval(gain, config.evaluate.confidence)[0] > 0 for gain in gains):
-            values = [format_score(each.values[task.headline]) for each in (mean, other, network)]
-            return (
-                f"\n  the mean of this network's outputs and {name}'s would be better than either: on the validation "
-                f"rows, {task.headline} {values[0]}; {name} {values[1]}, this network {values[2]}"
-            )
-    return ""
 
 
 def read_audit() -> list[dict[str, str]]:
@@ -211,46 +131,37 @@ def merged(evaluation: Evaluation, baseline: Baseline) -> dict[str, Any]:
 
 
 def record(run: "Run", task: EvaluationTask, evaluation: Evaluation, baseline: Baseline, lacks_training: bool) -> None:
-    """Log the evaluation; a run without a training also gets the settings, data and history of the training."""
+    """Log the evaluation to its MLflow run."""
     from pipeline.metrics import plots
-    from pipeline.tracking import EVALUATED_WITH
+    from pipeline.tracking import record_evaluation
 
-    config = task.config
-
-    if lacks_training:
-        run.log_config(config)
-        run.log_provenance()
-        run.log_datasets()
-        run.log_text((MODELS / "history.csv").read_text(encoding="utf-8"), "history.csv")
-    # The run already has the validation scores of each epoch; these are the scores of the network that was kept.
-    for split, name in (("test", "test"), ("val", "val_final")):
-        run.log_scores({f"{name}/{score}": value for score, value in evaluation.scores[split].flat().items()})
-    for model, values in baseline.items():
-        run.log_scores({f"baseline/{model}/{score}": value for score, value in values.items()})
-    for name, curve in evaluation.curves.items():
-        run.log_figure(plots.line(name.replace("_", " "), curve, name in evaluation.diagonals), f"plots/{name}.png")
+    figures = {
+        f"plots/{name}.png": plots.line(name.replace("_", " "), curve, name in evaluation.diagonals)
+        for name, curve in evaluation.curves.items()
+    }
+    texts = {}
     if evaluation.importances:
-        figure = plots.importance(title_of_importances(task), evaluation.importances)
-        run.log_figure(figure, "plots/importance.png")
-        run.log_text(table_of_importances(evaluation.importances), "importance.csv")
-    for name, text in evaluation.notes.items():
-        run.tag(f"onehot.{name}", text)
-    run.log_text(json.dumps(merged(evaluation, baseline), indent=2), METRICS.name)
-    run.log_text(json.dumps(config.tree["evaluate"], indent=2), EVALUATED_WITH)
-    run.log_files(PREDICTIONS)
-    record_audit(run)
+        figures["plots/importance.png"] = plots.importance(title_of_importances(task), evaluation.importances)
+        texts["importance.csv"] = table_of_importances(evaluation.importances)
+    record_evaluation(
+        run,
+        task.config,
+        task.headline,
+        merged(evaluation, baseline),
+        lacks_training=lacks_training,
+        figures=figures,
+        texts=texts,
+        notes=remarks(task, evaluation),
+    )
 
 
-def record_audit(run: "Run") -> None:
-    """Log the audit page, and a tag for each kind of warning with the subjects of these warnings."""
-    if not AUDIT.is_file():
-        return
-    warnings = read_audit()
-    run.log_text(AUDIT.with_suffix(".md").read_text(encoding="utf-8"), "audit.md")
-    run.tag("onehot.audit.warnings", str(len(warnings)))
-    for kind in {warning["kind"]: None for warning in warnings}:
-        subjects = ", ".join(warning["subject"] for warning in warnings if warning["kind"] == kind)
-        run.tag(f"onehot.audit.{kind}", subjects)
+def remarks(task: EvaluationTask, evaluation: Evaluation) -> list[str]:
+    """Return what the evaluation found beside the scores: notes, important columns, warnings, advice."""
+    lines = [f"{name.replace('_', ' ')}: {text}" for name, text in evaluation.notes.items()]
+    if important := most_important(evaluation.importances):
+        lines.append(f"most important columns ({task.headline} worse by, when their values are shuffled): {important}")
+    lines += [f"warning: {warning['subject']}: {warning['text']}" for warning in read_audit()]
+    return [*lines, *filter(None, (better_model(task, evaluation), better_together(task, evaluation)))]
 
 
 def headline(task: EvaluationTask, config: Config, evaluation: Evaluation) -> str:
@@ -266,21 +177,16 @@ def summary(task: EvaluationTask, config: Config, evaluation: Evaluation, baseli
     others = ", ".join(f"{name} {format_score(value)}" for name, value in scores.items() if name != task.headline)
     rivals = ", ".join(f"{model} {format_score(values[task.headline])}" for model, values in baseline.items())
     baselines = f"  the same split, simpler models: {task.headline} {rivals}\n" if rivals else ""
-    warnings = "".join(f"  warning: {warning['subject']}: {warning['text']}\n" for warning in read_audit())
     longer = ""
     if (changed := changes(config)) is not None:
         overrides = {**changed, "train.epochs": 2 * config.train.epochs}
         words = " ".join(f"-S {shlex.quote(f'{key}={value}')}" for key, value in overrides.items())
         longer = f"\n  dvc exp run -S experiment={config.name} {words}   train longer"
-    notes = "".join(f"  {name}: {text}\n" for name, text in evaluation.notes.items())
-    if important := most_important(evaluation.importances):
-        notes += f"  most important columns ({task.headline} worse by, when their values are shuffled): {important}\n"
+    notes = "".join(f"  {remark}\n" for remark in remarks(task, evaluation))
     return (
-        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}{warnings}"
+        f"\n{config.name}: test {headline(task, config, evaluation)}; {others}\n{baselines}{notes}"
         f"  {METRICS}, {PLOTS}   scores and curves (`dvc metrics show`, `dvc plots show`)\n"
         f"  make ui   the MLflow record, run {run.id}{longer}"
-        + better_model(task, config, evaluation)
-        + better_together(task, config, evaluation)
     )
 
 

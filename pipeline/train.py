@@ -80,7 +80,6 @@ def train_folds(
         with fold_run(run, task.config, key, number, begun=has_begun[number - 1]) as child:
             print(f"fold {number}/{len(folds)}: ", end="", flush=True)
             child.log_config(task.config)
-            child.tag("onehot.seed", str(fold.seed))
             network, history = train_one(fold, saved[number - 1], child)
         networks.append(network)
         gc.collect()  # frees the graph and the optimizer of the training

@@ -10,14 +10,13 @@ from conftest import write_tiny
 from stages import Stages
 from tiny import tiny
 
-from pipeline.baseline import ARRAYS, SAMPLES, VALIDATION
-from pipeline.evaluate import better_model, better_together
 from pipeline.families.table import baseline as table_baselines
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.training_rows import rows_of_folds
 from pipeline.families.table.metrics.binary import BinaryScores, binary_scores
 from pipeline.storage import PROCESSED, RAW, new_file
 from pipeline.tasks import Evaluation, Scores
+from pipeline.tasks.rivals import ARRAYS, SAMPLES, VALIDATION, better_model, better_together
 
 
 def arrays(codes: Any, numbers: Any, target: Any) -> Arrays:
@@ -55,11 +54,11 @@ def test_a_better_baseline_is_said_with_what_to_try(workspace: Path) -> None:
 
     def said(network: Any) -> str:
         found = Scores({"auc": float(network.mean())}, {}, {"auc": network})
-        return better_model(evaluating, task.config, Evaluation({"test": found}, {}, {}))
+        return better_model(evaluating, Evaluation({"test": found}, {}, {}))
 
     line = said(scores["constant"])
     gain = np.mean(scores["linear"] - 0.5)
-    assert line.startswith(f"\n  linear is better than this network: auc by {gain:.4f} (")
+    assert line.startswith(f"linear is better than this network: auc by {gain:.4f} (")
     assert "; try `dvc exp run -S experiment=tiny -S model.numeric_encoding=piecewise` or `dvc exp run " in line
     assert "or `python -m pipeline.train --multirun +sweep=table experiment=tiny`" in line
     assert said(scores["linear"]) == ""
@@ -98,12 +97,12 @@ def test_a_mean_of_two_models_is_named_if_it_is_better_than_both(workspace: Path
         with new_file(ARRAYS) as stream:
             np.savez(stream, **{f"{VALIDATION}lightgbm": boosting})
         found = Evaluation({"val": score(network)}, {}, {}, validation_outputs=network, score_validation=score)
-        return better_together(evaluating, task.config, found)
+        return better_together(evaluating, found)
 
     one, other = outputs(1.0), outputs(1.0)  # equally good, with errors of their own
     values = [score(output).values["auc"] for output in ((one + other) / 2, other, one)]
     assert said(one, other) == (
-        "\n  the mean of this network's outputs and lightgbm's would be better than either: on the validation rows, "
+        "the mean of this network's outputs and lightgbm's would be better than either: on the validation rows, "
         "auc {:.4f}; lightgbm {:.4f}, this network {:.4f}".format(*values)
     )
     assert said(one, one) == ""

@@ -15,7 +15,7 @@ import yaml
 from conftest import ROOT
 
 from pipeline.config import ConfigError, InterruptedRunError, dump, flatten, format_score, guarded, load, section_of
-from pipeline.config.entry import changes, opening
+from pipeline.config.differences import changes, opening
 from pipeline.storage import LockError
 
 

@@ -30,6 +30,7 @@ from tiny import tiny
 
 from pipeline.config import Config, dump
 from pipeline.storage import file_digests
+from pipeline.tracking.tags import FOLD, HEADLINE
 from pipeline.training.pause import PAUSE_AT
 
 pytestmark = pytest.mark.slow
@@ -91,13 +92,13 @@ def scores_of(project: Project, name: str) -> dict[str, list[tuple[int, float]]]
     (whole,) = [run for run in stored if "mlflow.parentRunId" not in run.data.tags]
     for run in stored:
         assert run.info.status == "FINISHED"
-        fold = run.data.tags.get("onehot.fold", "")
+        fold = run.data.tags.get(FOLD, "")
         for metric in run.data.metrics:
             points_of_it = client.get_metric_history(run.info.run_id, metric)
             steps = sorted((point.step, point.value) for point in points_of_it)
             assert len({step for step, _ in steps}) == len(steps), f"{metric} of fold {fold!r}: twice"
             found[f"{fold}{metric}"] = steps
-    assert whole.data.tags["onehot.headline"]
+    assert whole.data.tags[HEADLINE]
     assert whole.data.params["train.checkpoint_minutes"] == "0.005"
     names = {each.path for each in client.list_artifacts(whole.info.run_id)}
     assert names >= {"config.yaml", "environment.txt", "network.txt", "network.png", "plots", "files"}

@@ -29,6 +29,7 @@ from pipeline.portable import bundle
 from pipeline.storage import MODELS, PROCESSED, RAW
 from pipeline.tasks import TaskError, predictor_for, require_trained_model
 from pipeline.tasks.task import MODEL
+from pipeline.tracking.tags import FOLD
 from pipeline.train import train
 from pipeline.training import EpochRecord, mean_history
 
@@ -73,8 +74,8 @@ def runs(root: Path) -> tuple[MlflowClient, Run, list[Run]]:
     client = MlflowClient(f"sqlite:///{root / 'mlflow.db'}")
     (experiment,) = [each for each in client.search_experiments() if each.name == "tiny"]
     found = client.search_runs([experiment.experiment_id])
-    (parent,) = [run for run in found if "onehot.fold" not in run.data.tags]
-    children = sorted((run for run in found if run is not parent), key=lambda run: run.data.tags["onehot.fold"])
+    (parent,) = [run for run in found if FOLD not in run.data.tags]
+    children = sorted((run for run in found if run is not parent), key=lambda run: run.data.tags[FOLD])
     assert all(run.data.tags["mlflow.parentRunId"] == parent.info.run_id for run in children)
     return client, parent, children
 

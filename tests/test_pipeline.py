@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import Project
 from mlflow import MlflowClient
-from record import content, history, runs
+from record import content, history, runs, store_of
+
+from pipeline.tracking.tags import RESTORED
 
 pytestmark = pytest.mark.slow
 
@@ -42,12 +44,12 @@ def test_its_record_is_one_finished_run(project: Project) -> None:
     (run,) = runs(project)
     assert run.info.status == "FINISHED"
     assert json.loads((project.folder / "reports" / "run.json").read_text())["run_id"] == run.info.run_id
-    assert run.data.tags["onehot.dirty"] == "false"
+    assert run.data.tags["dirty"] == "false"
     assert run.data.params["model.embedding_dim"] == "4"
     assert [step for step, _ in history(project, run, "val/auc")] == [1, 2, 3]
     metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
     assert run.data.metrics["test/auc"] == metrics["test"]["auc"]
-    assert run.data.metrics["baseline/linear/auc"] == metrics["baseline"]["linear"]["auc"]
+    assert run.data.metrics["test_baseline/linear"] == metrics["baseline"]["linear"]["auc"]
     assert run.data.metrics["test/auc_low"] == metrics["test"]["auc_low"]
     digests = {each.dataset.digest for each in run.inputs.dataset_inputs}
     lock = (project.folder / "dvc.lock").read_text()
@@ -56,6 +58,43 @@ def test_its_record_is_one_finished_run(project: Project) -> None:
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     names = {artifact.path for artifact in client.list_artifacts(run.info.run_id)}
     assert {"config.yaml", "environment.txt", "network.txt", "metrics.json", "plots", "export"} <= names
+
+
+def test_the_page_of_its_run_says_first_what_matters(project: Project) -> None:
+    (run,) = runs(project)
+    metrics = json.loads((project.folder / "reports" / "metrics.json").read_text())
+    assert run.info.run_name == "tiny"
+    shown = {name: value for name, value in run.data.tags.items() if not name.startswith("mlflow.")}
+    assert shown.keys() == {"commit", "data", "dirty", "family", "precision"}
+    assert run.data.tags["mlflow.source.name"] == "dvc repro"
+    description = run.data.tags["mlflow.note.content"]
+    auc, low, high = (f"{metrics['test'][name]:.4f}" for name in ("auc", "auc_low", "auc_high"))
+    assert description.startswith(f"**test auc {auc}** (95% interval {low} to {high})\n")
+    assert f"| linear | {metrics['baseline']['linear']['auc']:.4f} |" in description
+    assert "The settings of experiment `tiny`, unchanged." in description
+    assert "Run it again: `dvc exp run -S experiment=tiny`" in description
+    assert f"`python -m pipeline.reproduce {run.info.run_id}`" in description
+    single = {name for name in run.data.metrics if name.startswith(("test", "val_final"))}
+    rivals = {f"test_baseline/{name}" for name in ("constant", "linear", "lightgbm")}
+    assert single == {"test/auc", "test/auc_low", "test/auc_high", "val_final/auc"} | rivals
+    names = {each.dataset.name for each in run.inputs.dataset_inputs}
+    assert {"tiny/train", "tiny/val", "tiny/test"} < names
+
+
+def test_its_network_is_found_by_its_score(project: Project) -> None:
+    (run,) = runs(project)
+    client = store_of(project)
+    score = run.data.metrics["test/auc"]
+    above, below = (
+        client.search_logged_models([run.info.experiment_id], f"metrics.`test/auc` > {bound}")
+        for bound in (score - 0.01, score + 0.01)
+    )
+    assert not below
+    (model,) = above
+    assert model.name == "tiny"
+    assert {metric.key: metric.value for metric in model.metrics or []}["val_final/auc"] == run.data.metrics[
+        "val_final/auc"
+    ]
     plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
     assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png", "importance.png"}
 
@@ -126,7 +165,7 @@ def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -
     assert stages(output) == ["baseline", "evaluate"]
     assert "evaluate: experiment tiny with evaluate.bootstrap_samples=150 (not 100)" in output
     trained, child = runs(project)
-    assert child.data.tags["onehot.restored_from"] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
+    assert child.data.tags[RESTORED] == child.data.tags["mlflow.parentRunId"] == trained.info.run_id
     # Back to the committed settings: everything comes from the cache, and nothing is logged twice.
     output = project.run(*experiment)
     assert stages(output) == []

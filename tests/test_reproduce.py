@@ -68,7 +68,7 @@ def test_a_run_that_cannot_be_made_again_says_why(store: Path) -> None:
         evidence_of(client, "0" * 32)
     with pytest.raises(ValueError, match="broken"), training_run(CONFIG, "key") as run:
         run.log_config(CONFIG)
-        run.tag("onehot.dirty", "true")
+        run.tags({"dirty": "true"})
         run.log_text("+password = [redacted]", "uncommitted.diff")
         raise ValueError("broken")
     with pytest.raises(TrackingError) as refused:
@@ -140,7 +140,7 @@ def test_changed_and_new_files_are_part_of_it(tmp_path: Path) -> None:
     project.run("python", "-m", "pipeline.compose", "experiment=tiny")
     project.run("dvc", "repro", "train")
     (run,) = runs(project)
-    assert run.data.tags["onehot.dirty"] == "true"
+    assert run.data.tags["dirty"] == "true"
     (project.folder / "pipeline" / "models" / "mine.py").unlink()
     project.run("git", "checkout", "-q", "--", "pipeline")
     shutil.rmtree(project.folder / ".dvc" / "cache")  # no data there: they are made anew

@@ -21,6 +21,7 @@ from pipeline.tracking import fold_run, lost_runs, open_store, reap, reference_t
 from pipeline.tracking.delivery import PROCESS
 from pipeline.tracking.journal import journal, orphans, pending, refused, sync, sync_all
 from pipeline.tracking.outbox import Outbox
+from pipeline.tracking.tags import HEADLINE, SEEN
 
 CONFIG = tiny()
 Command = Callable[..., str]
@@ -62,7 +63,7 @@ def leave(run_id: str, number: int, kind: str = "scores", **content: object) -> 
 
 def trained(key: str = "key") -> str:
     with training_run(CONFIG, key) as run:
-        run.tag("onehot.headline", "auc")
+        run.tags({HEADLINE: "auc"})
         run.log_scores({"val/auc": 0.75}, 1, 1_700_000_000_000)
         reference_to(run, CONFIG).save()
     return run.id
@@ -106,9 +107,9 @@ def test_what_lives_or_belongs_to_others_is_left_alone(store: Path) -> None:
         # Another host's is judged by its last sign of life.
         there = json.dumps({**this_process(), "host": "elsewhere"})
         client.set_tag(run.id, PROCESS, there)
-        client.set_tag(run.id, "onehot.heartbeat", str(int(time.time()) - 60))
+        client.set_tag(run.id, SEEN, str(int(time.time()) - 60))
         assert reap(client) == []
-        client.set_tag(run.id, "onehot.heartbeat", str(int(time.time()) - 3600))
+        client.set_tag(run.id, SEEN, str(int(time.time()) - 3600))
         assert [each.info.run_id for each in lost_runs(client)] == [run.id]
     assert client.get_run(theirs.info.run_id).info.status == "RUNNING"
 

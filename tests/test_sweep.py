@@ -23,6 +23,7 @@ from pipeline.sweep import run_sweep, sweep, worker
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url
+from pipeline.tracking.tags import SWEEP, TRIAL, TRIAL_STATE
 from pipeline.training import TrainingError
 
 pytestmark = pytest.mark.slow
@@ -98,13 +99,13 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     (experiment,) = [each for each in client.search_experiments() if each.name == "tiny"]
     runs = client.search_runs([experiment.experiment_id])
-    (parent,) = [run for run in runs if "onehot.sweep" in run.data.tags]
-    children = {run.data.tags["onehot.trial"]: run for run in runs if run.data.tags.get("mlflow.parentRunId")}
+    (parent,) = [run for run in runs if SWEEP in run.data.tags]
+    children = {run.data.tags[TRIAL]: run for run in runs if run.data.tags.get("mlflow.parentRunId")}
     assert sorted(children) == ["0", "1"]
     for number, child in children.items():
         trial = study.trials[int(number)]
         assert child.info.status == "FINISHED"
-        assert child.data.tags["onehot.trial.state"] == "complete"
+        assert child.data.tags[TRIAL_STATE] == "complete"
         assert child.data.params["model.hidden_units"] == str(trial.params["model.hidden_units"])
         history = client.get_metric_history(child.info.run_id, "val/auc")
         assert [point.step for point in history] == [1, 2]
@@ -113,7 +114,6 @@ def test_every_trial_is_a_run_under_the_sweep_s(prepared: Path) -> None:
     assert not Path("models").exists()
     assert parent.info.status == "FINISHED"
     assert parent.data.metrics["best/val/auc"] == study.best_value
-    assert parent.data.tags["onehot.axis.model.dropout"] == "range(0.0,0.6,0.1)"
     names = {each.path for each in client.list_artifacts(parent.info.run_id)}
     assert {"sweep.yaml", "sweep.txt", "trials.csv", "sweep.html", "plots"} <= names
     pictures = {each.path for each in client.list_artifacts(parent.info.run_id, "plots")}
@@ -129,7 +129,7 @@ def test_a_trial_that_is_worse_is_pruned(prepared: Path, capsys: pytest.CaptureF
     assert "pruned at epoch" in capsys.readouterr().out
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     run = client.get_run(found[0].user_attrs["mlflow_run"])
-    assert (run.info.status, run.data.tags["onehot.trial.state"]) == ("FINISHED", "pruned")
+    assert (run.info.status, run.data.tags[TRIAL_STATE]) == ("FINISHED", "pruned")
 
 
 def of_folds(pruner: dict[str, Any]) -> Plan:
@@ -200,7 +200,7 @@ def test_a_crash_of_one_trial_is_no_end_of_the_sweep(
     assert "trial 1: failed: the loss is not finite at epoch 1" in capsys.readouterr().out
     client = MlflowClient(f"sqlite:///{prepared / 'mlflow.db'}")
     run = client.get_run(study.trials[1].user_attrs["mlflow_run"])
-    assert (run.info.status, run.data.tags["onehot.trial.state"]) == ("FAILED", "failed")
+    assert (run.info.status, run.data.tags[TRIAL_STATE]) == ("FAILED", "failed")
     folder = client.download_artifacts(run.info.run_id, "traceback.txt")
     assert "TrainingError: the loss is not finite" in Path(folder).read_text(encoding="utf-8")
 

@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 from optuna.trial import FrozenTrial, TrialState
 from sweeps import SWEEP, prepared, study_of
 
+from pipeline.tracking.tags import TRIAL
+
 pytestmark = pytest.mark.slow
 LONG = ("train.epochs=30", "train.batch_size=8", "hydra/sweeper/pruner=none")
 """Trials that take some seconds: long enough to be killed in."""
@@ -49,7 +51,7 @@ def ended(project: Project) -> tuple[list[str], dict[str, list[str]]]:
     experiments = [each.experiment_id for each in client.search_experiments() if each.name == "tiny"]
     runs: dict[str, list[str]] = {}
     for run in client.search_runs(experiments):
-        runs.setdefault(run.data.tags.get("onehot.trial", "sweep"), []).append(run.info.status)
+        runs.setdefault(run.data.tags.get(TRIAL, "sweep"), []).append(run.info.status)
     return [trial.user_attrs.get("ended", trial.state.name) for trial in study.trials], runs
 
 

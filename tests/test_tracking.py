@@ -16,6 +16,7 @@ from pipeline.config import InterruptedRunError
 from pipeline.storage import PROCESSED
 from pipeline.tracking import RunReference, TrackingError, evaluation_run, open_store, reference_to, training_run
 from pipeline.tracking.provenance import commit, environment
+from pipeline.tracking.tags import RESTORED
 
 CONFIG = tiny()
 
@@ -70,7 +71,7 @@ def test_logged_again_nothing_is_doubled(store: Path) -> None:
         with training_run(CONFIG, "key") as run:
             run.log_config(CONFIG)
             run.log_provenance()
-            run.log_datasets()
+            run.log_datasets("tiny")
             run.log_scores({"val/auc": 0.5}, step=1, timestamp=1_700_000_000_000)
             run.log_scores({"test/auc": 0.6})
             run.log_figure(Figure(), "plots/empty.png")
@@ -81,7 +82,7 @@ def test_logged_again_nothing_is_doubled(store: Path) -> None:
     assert found.data.params["train.epochs"] == "3"
     assert found.data.params["data.split_by"] == "['date']"
     assert sorted(d.dataset.name for d in found.inputs.dataset_inputs) == [
-        f"processed/{s}" for s in ("test", "train", "val")
+        f"tiny/{s}" for s in ("test", "train", "val")
     ]
     assert {a.path for a in client.list_artifacts(run.id)} >= {"config.yaml", "environment.txt", "plots"}
 
@@ -146,7 +147,7 @@ def test_an_evaluation_joins_the_run_of_its_training_once(store: Path) -> None:
     with evaluation_run(CONFIG, "another") as (child, lacks_training):
         assert lacks_training
         tags = open_store(None).get_run(child.id).data.tags
-        assert tags["onehot.restored_from"] == tags["mlflow.parentRunId"] == run_id
+        assert tags[RESTORED] == tags["mlflow.parentRunId"] == run_id
     with evaluation_run(CONFIG, "another") as (again, _):
         assert again.id == child.id
     assert len(stored(open_store(None))) == 2
@@ -167,7 +168,7 @@ def test_a_run_of_another_store_is_restored_into_a_new_one(store: Path) -> None:
     with evaluation_run(CONFIG, "digest") as (run, lacks_training):
         assert lacks_training
         tags = open_store(None).get_run(run.id).data.tags
-        assert tags["onehot.restored_from"] == "0" * 32
+        assert tags[RESTORED] == "0" * 32
         assert "mlflow.parentRunId" not in tags
     with evaluation_run(CONFIG, "digest") as (again, _):
         assert again.id == run.id

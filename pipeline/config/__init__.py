@@ -2,7 +2,8 @@
 
 from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, section_of, tracking_uri
 from pipeline.config.config import Config, check, checked
-from pipeline.config.entry import changes, command, guarded
+from pipeline.config.differences import changes
+from pipeline.config.entry import command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
 from pipeline.config.formatting import format_score, in_markdown
 from pipeline.config.registry import Family, Option, families, family_names, family_of

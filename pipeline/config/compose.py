@@ -73,31 +73,32 @@ def tree_of(experiment: str) -> dict[str, Any] | None:
     return _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
 
 
-def nearest(config: Config) -> tuple[dict[str, str], dict[str, Any]]:
+def nearest(name: str, tree: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
     """Describe a configuration by the group choices that bring its experiment closest to it.
 
     Args:
-        config: The configuration; `config.name` names the experiment.
+        name: The name of the experiment.
+        tree: The configuration.
 
     Returns:
         Group → choice for the groups that differ from the experiment in conf/, and the composition with these choices,
         which is empty if conf/ has no such experiment.
     """
-    composed = tree_of(config.name) or {}
+    composed = tree_of(name) or {}
     chosen: dict[str, str] = {}
     for group in composed:
-        differ = _differences(config.tree[group], composed[group])
+        differ = _differences(tree[group], composed[group])
         # A single key is as short to show as a group choice.
         files = _files_of(group) if differ > 1 else {}
         if not files:
             continue
-        choice = min(sorted(files), key=lambda name: _differences(config.tree[group], files[name]))
-        overrides = [f"{name}={option}" for name, option in {**chosen, group: choice}.items()]
+        choice = min(sorted(files), key=lambda file: _differences(tree[group], files[file]))
+        overrides = [f"{key}={option}" for key, option in {**chosen, group: choice}.items()]
         try:
-            candidate = _compose([f"experiment={config.name}", *overrides], CONF, ROOT_CONFIG)
+            candidate = _compose([f"experiment={name}", *overrides], CONF, ROOT_CONFIG)
         except ConfigError:  # this choice does not fit the experiment
             continue
-        if 1 + _differences(config.tree[group], candidate[group]) < differ:
+        if 1 + _differences(tree[group], candidate[group]) < differ:
             composed, chosen[group] = candidate, choice
     return chosen, composed
 

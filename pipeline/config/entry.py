@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import hydra
 import yaml
@@ -19,8 +18,9 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import flatten, load, nearest, unknown_choice
+from pipeline.config.compose import load, unknown_choice
 from pipeline.config.config import Config
+from pipeline.config.differences import opening
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
 from pipeline.config.hydra_internals import argument_parser
 from pipeline.config.stage import stage
@@ -170,33 +170,3 @@ def usage() -> str:
         "keys: conf/ documents each key and its legal values; --cfg job shows the composition, "
         "--hydra-help shows Hydra's own flags"
     )
-
-
-def opening(stage: str, config: Config) -> str:
-    """Return a line that names the experiment and the settings that differ from it.
-
-    DVC removes comments from `params.yaml`, so the differences are found by composing the experiment.
-    """
-    chosen, composed = nearest(config)
-    if not composed:
-        return f"{stage}: {config.name} (not in conf/experiment)"
-    usual = dict(flatten(composed))
-    changed = [f"{group}={choice}" for group, choice in chosen.items()]
-    changed += [
-        f"{key}={value} (not {usual[key]})" if key in usual else f"{key}={value}"
-        for key, value in _differing(config, usual).items()
-    ]
-    return f"{stage}: experiment {config.name}" + (f" with {', '.join(changed)}" if changed else "")
-
-
-def changes(config: Config) -> dict[str, Any] | None:
-    """Return the overrides that turn the experiment in conf/ into this configuration.
-
-    Returns None if there is no experiment of this name, because `params.yaml` was written by hand.
-    """
-    chosen, composed = nearest(config)
-    return {**chosen, **_differing(config, dict(flatten(composed)))} if composed else None
-
-
-def _differing(config: Config, usual: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in flatten(config.tree) if key not in usual or usual[key] != value}

@@ -20,7 +20,7 @@ from pipeline.sweep.space import with_values
 from pipeline.sweep.study import ENDED, FAILED
 from pipeline.sweep.training import trained
 from pipeline.sweep.worker import load_training
-from pipeline.tracking import FINISHED, Run, SweepRecord
+from pipeline.tracking import CONFIRMATION, FINISHED, Run, SweepRecord
 
 if TYPE_CHECKING:
     from pipeline.training import EpochRecord
@@ -130,7 +130,7 @@ def draw(plan: Plan, study: Study, parent: Run) -> None:
             parent.log_figure(picture, f"plots/{name}.png")
     if pages:
         body = "\n".join(pages)
-        parent.log_text(f"<!doctype html><meta charset='utf-8'><title>{plan.study}</title>\n{body}", "sweep.html")
+        parent.log_page(f"<!doctype html><meta charset='utf-8'><title>{plan.study}</title>\n{body}", "sweep.html")
 
 
 def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list[str]:
@@ -143,7 +143,7 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
     # be measured again.
     for seed in range(plan.tree["seed"] + 1, plan.tree["seed"] + seeds + 1):
         for label, changes in zip(scores, ({}, values), strict=True):
-            run = record.child(plan.parent, f"confirm {label}, seed {seed}", {"onehot.confirm": label})
+            run = record.child(plan.parent, f"confirm {label}, seed {seed}", {CONFIRMATION: label})
             config = check(with_values(plan.tree, {**changes, "seed": seed}))
             run.log_config(config)
             folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}-{plan.mark}"

@@ -60,8 +60,6 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     plan = replace(plan, parent=parent.id)
     try:
         parent.log_config(config)
-        for axis in plan.space.axes:
-            parent.tag(f"onehot.axis.{axis.key}", axis.text)
         parent.log_text(OmegaConf.to_yaml(OmegaConf.create(plain)), "sweep.yaml")
         begin(plan, study, chosen.enqueue)
         _launch(plan, study, launch)

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -143,6 +144,8 @@ class _Attempt:
         self._label = f"trial {trial.number}"
 
     def run(self) -> None:
+        from pipeline import tracking
+
         plan, trial = self._plan, self._trial
         folder = plan.folder / f"{origin(trial)}-{plan.mark}"
         began = time.monotonic()
@@ -152,8 +155,8 @@ class _Attempt:
             # Workers on other hosts cannot check whether this process is alive.
             with repeated(lambda: trial.set_user_attr(SEEN, time.time()), SEEN_SECONDS):
                 values = plan.space.suggest(trial, plan.tree)
-                tags = {"onehot.study": plan.study, "onehot.trial": str(trial.number)}
-                run = self._record.child(plan.parent, self._label, tags)
+                name = f"{self._label}: {_settings(values)}"
+                run = self._record.child(plan.parent, name, {tracking.TRIAL: str(trial.number)})
                 trial.set_user_attr(RUN, run.id)
                 config = check(with_values(plan.tree, values))
                 run.log_config(config)
@@ -188,10 +191,7 @@ class _Attempt:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
     def _print(self, how: str, values: dict[str, Any]) -> None:
-        shown = " ".join(
-            f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items()
-        )
-        print(f"{self._label}: {how}: {shown}", flush=True)
+        print(f"{self._label}: {how}: {_settings(values)}", flush=True)
 
     def _report(self, run: "Run", epoch: "EpochRecord") -> None:
         from pipeline.tracking import metric_name
@@ -217,9 +217,13 @@ class _Attempt:
         from pipeline import tracking
 
         if run is not None:
-            run.tag("onehot.trial.state", state)
+            run.tags({tracking.TRIAL_STATE: state})
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run, status)
+
+
+def _settings(values: Mapping[str, Any]) -> str:
+    return " ".join(f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items())
 
 
 def _now() -> int:

@@ -1,5 +1,6 @@
 """Experiment tracking: MLflow runs, provenance, the logged model. The only package that uses MLflow."""
 
+from pipeline.tracking.evaluation import FINAL, RIVALS, record_evaluation
 from pipeline.tracking.evidence import Evidence, evidence_of
 from pipeline.tracking.journal import pending, refused, sync_all
 from pipeline.tracking.leftovers import leftovers
@@ -23,14 +24,20 @@ from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
 from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
+from pipeline.tracking.tags import CONFIRMATION, TRIAL, TRIAL_STATE
 from pipeline.tracking.training import record_end, record_epoch, record_network, record_start
 
 __all__ = [
+    "CONFIRMATION",
     "EVALUATED_WITH",
     "FAILED",
+    "FINAL",
     "FINISHED",
     "FOLD_SCORE",
     "KILLED",
+    "RIVALS",
+    "TRIAL",
+    "TRIAL_STATE",
     "Evidence",
     "Run",
     "RunReference",
@@ -54,6 +61,7 @@ __all__ = [
     "reap",
     "record_end",
     "record_epoch",
+    "record_evaluation",
     "record_network",
     "record_start",
     "reference_to",

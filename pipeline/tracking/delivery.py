@@ -12,12 +12,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.storage import is_alive
-from pipeline.tracking.upload import send
+from pipeline.tracking.tags import PROCESS
+from pipeline.tracking.upload import logged_model, send
 
 BATCH = 100
 """The largest number of params or metrics in one request that the tracking server accepts."""
-PROCESS, SEEN = "onehot.process", "onehot.heartbeat"
-"""Tags of a run: the process that writes it (see `this_process`), and its last heartbeat."""
 TIMEOUT = "MLFLOW_HTTP_REQUEST_TIMEOUT"
 UPLOAD_SECONDS = "120"
 """The timeout of a request that uploads a network: a server may pass it on before it responds."""
@@ -71,7 +70,14 @@ def _tags(client: MlflowClient, entry: Entry) -> None:
 
 def _scores(client: MlflowClient, entry: Entry) -> None:
     step, when = entry.content["step"], entry.content["timestamp"]
-    for batch in _batches([Metric(name, value, when, step) for name, value in entry.content["scores"].items()]):
+    # MLflow finds models by their scores only if a score names the model.
+    model = logged_model(client, entry.run) if entry.content.get("of_model") else None
+    model_id = model.model_id if model else None
+    scores = [
+        Metric(name, value, when, step, model_id=model_id, run_id=entry.run if model_id else None)
+        for name, value in entry.content["scores"].items()
+    ]
+    for batch in _batches(scores):
         client.log_batch(entry.run, metrics=batch)
 
 
@@ -79,7 +85,7 @@ def _text(client: MlflowClient, entry: Entry) -> None:
     client.log_text(entry.run, entry.content["text"], entry.content["name"])
 
 
-def _picture(client: MlflowClient, entry: Entry) -> None:
+def _file(client: MlflowClient, entry: Entry) -> None:
     path = Path(entry.content["name"])
     folder = None if path.parent == Path() else path.parent.as_posix()
     client.log_artifact(entry.run, str(entry.folder / path.name), folder)
@@ -115,7 +121,7 @@ DELIVER: dict[str, Callable[[MlflowClient, Entry], None]] = {
     "tags": _tags,
     "scores": _scores,
     "text": _text,
-    "picture": _picture,
+    "file": _file,
     "inputs": _inputs,
     "model": _model,
     "end": _end,

@@ -9,14 +9,16 @@ from typing import Any
 
 import yaml
 from mlflow import MlflowClient
+from mlflow.entities import DatasetInput
 from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
-from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS
-from pipeline.tracking.lifecycle import FINISHED, PARENT, RESTORED
+from pipeline.storage import METRICS, MODELS, PREDICTIONS, PROCESSED, RAW, THREADS
+from pipeline.tracking.lifecycle import FINISHED
 from pipeline.tracking.redaction import REDACTED
-from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, files_of
+from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, MACHINE, files_of
 from pipeline.tracking.store import TrackingError
+from pipeline.tracking.tags import CONFIRMATION, DIRTY, FOLD, PARENT, RESTORED, SOURCE_COMMIT, SWEEP, TRIAL
 from pipeline.tracking.upload import logged_model
 
 
@@ -70,16 +72,16 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
     part_of = _part_of(run)
     if part_of:
         raise TrackingError(f"run {run_id} {part_of}")
-    wanted = (CONFIG, DIFF, ENVIRONMENT, METRICS.name, EVALUATED_WITH, files_of(MODELS), files_of(PREDICTIONS))
+    wanted = (CONFIG, DIFF, ENVIRONMENT, MACHINE, METRICS.name, EVALUATED_WITH, files_of(MODELS), files_of(PREDICTIONS))
     texts = dict.fromkeys(wanted, "") | _texts(client, run_id, wanted)
-    if tags.get("onehot.dirty") != "true":
+    if tags.get(DIRTY) != "true":
         texts[DIFF] = ""  # the diff of an earlier start, whose changes have been committed since
     reasons = []
     if run.info.status != FINISHED:
         reasons.append(f"it did not finish ({run.info.status}); rerun its command to resume it")
-    if "mlflow.source.git.commit" not in tags:
+    if SOURCE_COMMIT not in tags:
         reasons.append("it has no commit: its code was not in a git checkout")
-    if tags.get("onehot.dirty") == "true" and not texts[DIFF]:
+    if tags.get(DIRTY) == "true" and not texts[DIFF]:
         reasons.append(f"its code differed from the commit, or git could not compare them, and {DIFF} is missing")
     reasons += [
         f"{name} contained what looks like a password or token, which was removed: the file is incomplete"
@@ -94,17 +96,23 @@ def evidence_of(client: MlflowClient, run_id: str) -> Evidence:
         config["evaluate"] = json.loads(texts[EVALUATED_WITH])
     return Evidence(
         run_id=run_id,
-        commit=tags["mlflow.source.git.commit"],
+        commit=tags[SOURCE_COMMIT],
         diff=texts[DIFF],
         config=config,
         environment=texts[ENVIRONMENT],
-        machine={name.removeprefix("onehot."): value for name, value in tags.items() if name.startswith("onehot.")},
-        data={item.dataset.name.partition("/")[0]: item.dataset.digest for item in run.inputs.dataset_inputs},
+        machine=json.loads(texts[MACHINE] or "{}"),
+        data={_folder_of(item): item.dataset.digest for item in run.inputs.dataset_inputs},
         models=json.loads(texts[files_of(MODELS)] or "{}"),
         predictions=json.loads(texts[files_of(PREDICTIONS)] or "{}"),
         metrics=json.loads(texts[METRICS.name] or "{}"),
-        network=logged_model(client, run_id),
+        network=model.model_uri if (model := logged_model(client, run_id)) else None,
     )
+
+
+def _folder_of(item: DatasetInput) -> str:
+    """Return the name of the folder that a dataset of a run comes from."""
+    is_raw = any(tag.key == "mlflow.data.context" and tag.value == "source" for tag in item.tags)
+    return RAW.name if is_raw else PROCESSED.name
 
 
 def _part_of(run: StoredRun) -> str | None:
@@ -112,14 +120,14 @@ def _part_of(run: StoredRun) -> str | None:
     tags = run.data.tags
     if RESTORED in tags:
         return f"is an evaluation; the training is run {tags[RESTORED]}"
-    if "onehot.fold" in tags:
+    if FOLD in tags:
         return f"is one of several folds; the whole training is run {tags[PARENT]}"
-    if "onehot.trial" in tags or "onehot.confirm" in tags:
+    if TRIAL in tags or CONFIRMATION in tags:
         return (
             "is a trial of a sweep, whose network is not kept; `python -m pipeline.promote` makes an experiment from "
             "its settings"
         )
-    if "onehot.sweep" in tags:
+    if SWEEP in tags:
         return "is a sweep, which is not reproducible (its trials depend on timing); pass the run of a training"
     return None
 

@@ -13,8 +13,9 @@ from mlflow.entities import Run as StoredRun
 
 from pipeline.storage import FolderLock, half_written, remove, root, written
 from pipeline.tracking.journal import journal, orphans, refused
-from pipeline.tracking.lifecycle import FINISHED, KEY
+from pipeline.tracking.lifecycle import FINISHED
 from pipeline.tracking.store import ARTIFACTS, all_experiments, paged
+from pipeline.tracking.tags import KEY
 
 NO_TRAINING = ("store", "journal", "stages")
 """Folders in `.checkpoints` that do not belong to a training."""

@@ -3,12 +3,10 @@
 import getpass
 import json
 import os
-import sys
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from pathlib import Path
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -18,7 +16,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.config import Config, InterruptedRunError
 from pipeline.storage import is_alive, root, this_process
-from pipeline.tracking.delivery import PROCESS, SEEN
+from pipeline.tracking.description import run_name, typed_command
 from pipeline.tracking.journal import LOST_SECONDS, journal
 from pipeline.tracking.load import measured
 from pipeline.tracking.outbox import outbox
@@ -33,24 +31,17 @@ from pipeline.tracking.store import (
     open_store,
     store_uri,
 )
+from pipeline.tracking.tags import CLONE, EPOCHS, EVALUATED, FOLD, KEY, PARENT, PROCESS, RESTORED, SEEN
 
-KEY, EPOCHS = "onehot.key", "onehot.epochs"
-EVALUATED, RESTORED = "onehot.evaluated", "onehot.restored_from"
-PARENT = "mlflow.parentRunId"
-PLACE = "onehot.clone"
-"""Tag of a run: the clone that holds its checkpoints."""
-HEADLINE = "onehot.headline"
-"""Tag of a run: the name of the main score."""
 FINISHED, FAILED, KILLED, RUNNING = (
     RunStatus.to_string(status)
     for status in (RunStatus.FINISHED, RunStatus.FAILED, RunStatus.KILLED, RunStatus.RUNNING)
 )
-FOLD = "onehot.fold"
 FIRST_SCORE = "train/loss"
 """The metric that every family logs for every epoch."""
 ASKED_AGAIN_SECONDS = float(os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"])
-FOLD_SCORE = "fold_val"
-"""`fold_val/SCORE`: the monitored score of each fold's best epoch, by fold; logged in the parent run."""
+FOLD_SCORE = "val_folds"
+"""`val_folds/SCORE`: the monitored score of each fold's best epoch, by fold; logged in the parent run."""
 
 
 @contextmanager
@@ -68,7 +59,7 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
         TrackingError: The store does not respond.
     """
     client = open_store(config.tracking.uri)
-    tags = {KEY: key, EPOCHS: str(config.train.epochs), PLACE: _clone_id()}
+    tags = {KEY: key, EPOCHS: str(config.train.epochs), CLONE: _clone_id()}
     foreign = [
         *([] if all(begun) else [FIRST_SCORE]),
         *([] if any(begun) else [f"{FOLD_SCORE}/{name}" for name in config.family.monitors]),
@@ -76,7 +67,7 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
     with answering(config.tracking.uri):
         for line in reap(client):
             print(line, flush=True)
-        run = open_run(client, config, tags, known=_known(client, config, tags, foreign))
+        run = open_run(client, config, tags, _known(client, config, tags, foreign), run_name(config))
     with _ended(run), measured(run) if config.tracking.system_metrics else nullcontext():
         yield run
 
@@ -85,18 +76,16 @@ def training_run(config: Config, key: str, begun: Sequence[bool] = (True,)) -> I
 def fold_run(parent: Run, config: Config, key: str, fold: int, *, begun: bool) -> Iterator[Run]:
     """Open the run of the training of one fold, a child of `parent`; for the other arguments see `training_run`."""
     client = open_store(config.tracking.uri, patience=BETWEEN_TRAININGS)
-    place = {PLACE: _clone_id(), PARENT: parent.id, FOLD: str(fold)}
+    place = {CLONE: _clone_id(), PARENT: parent.id, FOLD: str(fold)}
     tags = {KEY: f"{key}/{fold}", EPOCHS: str(config.train.epochs), **place}
     with answering(config.tracking.uri):
         known = _known(client, config, tags, [] if begun else [FIRST_SCORE])
-        run = open_run(client, config, tags, known=known, name=f"fold {fold}")
+        run = open_run(client, config, tags, known, f"fold {fold}")
     with _ended(run):
         yield run
 
 
-def open_run(
-    client: MlflowClient, config: Config, tags: dict[str, str], known: str | None, name: str | None = None
-) -> Run:
+def open_run(client: MlflowClient, config: Config, tags: dict[str, str], known: str | None, name: str) -> Run:
     """Open a known or a new run; from now on it counts as alive for as long as this process is.
 
     Args:
@@ -104,14 +93,14 @@ def open_run(
         config: The configuration, which names the experiment and the store.
         tags: The tags to set.
         known: The id of the run to open; None for a new run.
-        name: The name of a new run; None for a random name.
+        name: The name of a new run.
     """
     uri = store_uri(config.tracking.uri)
     # MLflow's UI shows the `mlflow.` tags: user and source of a run.
     all_tags: dict[str, str] = {
         **redacted(tags),
         "mlflow.user": _user(),
-        "mlflow.source.name": Path(sys.argv[0]).stem,
+        "mlflow.source.name": redacted(typed_command()),
         "mlflow.source.type": "LOCAL",
         PROCESS: json.dumps(this_process()),
         SEEN: str(int(time.time())),
@@ -128,7 +117,7 @@ def open_run(
     return run
 
 
-def _created(client: MlflowClient, experiment: str, name: str | None, tags: dict[str, str]) -> StoredRun:
+def _created(client: MlflowClient, experiment: str, name: str, tags: dict[str, str]) -> StoredRun:
     """Create one run, even if the server was so slow that MLflow repeated the request."""
     started = time.monotonic()
     created = client.create_run(experiment, run_name=name, tags=tags)
@@ -238,7 +227,7 @@ def evaluation_run(config: Config, digest: str) -> Iterator[tuple[Run, bool]]:
                 client.set_terminated(reference.run_id, FINISHED, origin.info.end_time)
             tags |= {RESTORED: reference.run_id} | ({} if origin is None else {PARENT: reference.run_id})
             run_id = find_run(client, config.name, tags)
-        run = open_run(client, config, tags, known=run_id)
+        run = open_run(client, config, tags, run_id, f"{run_name(config)}, evaluated again")
     with _ended(run):
         yield run, run.id != reference.run_id
 

@@ -13,8 +13,8 @@ from mlflow.system_metrics.metrics.network_monitor import NetworkMonitor
 from pipeline.storage import repeated
 from pipeline.tracking.run import Run
 
-SECONDS = 10.0
-"""Seconds between two measurements."""
+FIRST_SECONDS, SECONDS = 1.0, 10.0
+"""Seconds between two measurements, at first and after a while: short trainings have some, long ones not too many."""
 
 
 @contextmanager
@@ -27,8 +27,14 @@ def measured(run: Run) -> Iterator[None]:
     with suppress(ImportError, RuntimeError):  # the driver or its package is missing
         monitors.append(GPUMonitor())
     steps = itertools.count(run.next_step("system/"))
+    began = measured_at = time.monotonic()
 
     def measure() -> None:
+        nonlocal measured_at
+        passed = time.monotonic() - began
+        if time.monotonic() - measured_at < min(SECONDS, passed / 10):
+            return
+        measured_at = time.monotonic()
         metrics: dict[str, float] = {}
         for monitor in monitors:
             monitor.collect_metrics()
@@ -37,5 +43,5 @@ def measured(run: Run) -> Iterator[None]:
         now = time.time_ns() // 1_000_000
         run.log_scores({f"system/{name}": float(value) for name, value in metrics.items()}, next(steps), now)
 
-    with repeated(measure, SECONDS):
+    with repeated(measure, FIRST_SECONDS):
         yield

@@ -1,6 +1,7 @@
 """Log the trained network as an MLflow model, which MLflow can load and serve."""
 
 import importlib.metadata
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -24,12 +25,18 @@ WHERE_USED = ("sentencepiece",)
 
 
 def log_model(
-    run: Run, models: Path, columns: Sequence[Column], outputs: Sequence[Column], example: list[dict[str, Any]]
+    run: Run,
+    name: str,
+    models: Path,
+    columns: Sequence[Column],
+    outputs: Sequence[Column],
+    example: list[dict[str, Any]],
 ) -> None:
     """Log `models/` as a pyfunc with the current code, once per run; nothing is logged if the code contains a secret.
 
     Args:
         run: The run of the training.
+        name: The name of the experiment, which the model gets.
         models: The folder that the train stage wrote.
         columns: The raw columns of the input.
         outputs: The columns of a prediction.
@@ -51,6 +58,7 @@ def log_model(
         shutil.copytree(PROJECT / CODE, folder / CODE, ignore=_all_but_code)
 
     content = {
+        "name": re.sub(r"[/:.%\"']", "_", name),  # MLflow does not allow these
         "columns": [asdict(column) for column in columns],
         "outputs": [asdict(column) for column in outputs],
         "example": example,
@@ -97,7 +105,7 @@ def download_model(name: str, address: str | None = None) -> Path:
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:
-    uri = logged_model(client, run_id)
-    if uri is None:
+    model = logged_model(client, run_id)
+    if model is None:
         raise TrackingError(f"run {run_id} has no logged network; see tracking.log_model")
-    return uri
+    return str(model.model_uri)

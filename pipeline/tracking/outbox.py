@@ -13,9 +13,10 @@ from typing import Any
 from mlflow.exceptions import MlflowException
 
 from pipeline.storage import private_folder, sync_file, this_process
-from pipeline.tracking.delivery import SEEN, client_of
+from pipeline.tracking.delivery import client_of
 from pipeline.tracking.journal import BEAT_SECONDS, HOPELESS, UNANSWERED, first_line, folder_of, handle, journal, say
 from pipeline.tracking.redaction import redacted
+from pipeline.tracking.tags import SEEN
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds between two attempts while the store does not respond."""

@@ -18,9 +18,11 @@ from pipeline.storage import PROCESSED, RAW, REPORTS, file_digests, folder_diges
 from pipeline.tracking.outbox import outbox
 from pipeline.tracking.provenance import commit, environment, machine
 from pipeline.tracking.store import TrackingError
+from pipeline.tracking.tags import COMMIT, DATA, DIRTY, SOURCE_COMMIT
 
 RUN_FILE = REPORTS / "run.json"
-CONFIG, DIFF, ENVIRONMENT = "config.yaml", "uncommitted.diff", "environment.txt"
+LONGEST_DATASET_NAME = 100
+CONFIG, DIFF, ENVIRONMENT, MACHINE = "config.yaml", "uncommitted.diff", "environment.txt", "machine.json"
 """Files of a run's record that are needed to reproduce it."""
 EVALUATED_WITH = "evaluation.json"
 """File of a run's record: the settings of the evaluation whose scores the run has."""
@@ -76,9 +78,9 @@ class Run:
         """Queue an event in the outbox; for its kinds see `delivery.DELIVER`."""
         outbox().put(self._uri, self.id, kind, content, fill)
 
-    def tag(self, name: str, value: str) -> None:
-        """Set a tag."""
-        self.queue("tags", {"tags": {name: value}})
+    def tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        self.queue("tags", {"tags": dict(tags)})
 
     def log_config(self, config: Config) -> None:
         """Log every setting as a flat param, and the configuration as a file; params that the run has are kept."""
@@ -92,16 +94,19 @@ class Run:
     def log_provenance(self) -> None:
         """Log commit, uncommitted changes, machine and installed packages."""
         state = commit()
-        tags = {f"onehot.{name}": value for name, value in machine().items()}
         if state is not None:
-            tags |= {"mlflow.source.git.commit": state.commit, "onehot.dirty": str(state.dirty).lower()}
+            self.tags({SOURCE_COMMIT: state.commit, COMMIT: state.commit[:10], DIRTY: str(state.dirty).lower()})
             if state.diff:
                 self.log_text(state.diff, DIFF)
-        self.queue("tags", {"tags": tags})
+        self.log_text(json.dumps(machine(), indent=2), MACHINE)
         self.log_text(environment(), ENVIRONMENT)
 
-    def log_datasets(self) -> None:
-        """Log the raw files and the splits as inputs, with the hash that `dvc.lock` has for their folder."""
+    def log_datasets(self, name: str) -> None:
+        """Log the raw files and the splits as inputs, with the hash that `dvc.lock` has for their folder.
+
+        Args:
+            name: The name of the experiment, with which the names of the splits begin.
+        """
         folders = {RAW: {"raw": RAW}, PROCESSED: {name: PROCESSED / name for name in ("train", "val", "test")}}
         context = {"raw": "source", "train": "training", "val": "validation", "test": "test"}
         datasets = []
@@ -110,20 +115,24 @@ class Run:
                 continue
             digest = folder_digest(folder)
             for part, path in parts.items():
-                name = folder.name if path == folder else f"{folder.name}/{part}"
+                shown = _names_in(RAW) if folder == RAW else f"{name}/{part}"
                 source = LocalArtifactDatasetSource(path.as_posix())
-                dataset = MetaDataset(source, name=name, digest=digest).to_dict()
+                dataset = MetaDataset(source, name=shown, digest=digest).to_dict()
                 datasets.append({"dataset": dataset, "context": context[part]})
+            if folder == PROCESSED:
+                self.tags({DATA: digest[:12]})
         self.queue("inputs", {"datasets": datasets})
 
-    def log_scores(self, scores: Mapping[str, float], step: int = 0, timestamp: int | None = None) -> None:
-        """Log scores by full name (`val/auc`).
+    def log_scores(
+        self, scores: Mapping[str, float], step: int = 0, timestamp: int | None = None, *, of_model: bool = False
+    ) -> None:
+        """Log scores by full name (`val/auc`), with `of_model` as scores of the network that the run logged, too.
 
         The store drops a point that it already has with the same timestamp; without a `timestamp`, the start time of
         the run is used.
         """
         when = timestamp or int(self._stored.info.start_time)
-        self.queue("scores", {"scores": dict(scores), "step": step, "timestamp": when})
+        self.queue("scores", {"scores": dict(scores), "step": step, "timestamp": when, "of_model": of_model})
 
     def log_epoch(self, scores: Mapping[str, float], epoch: int, timestamp: int) -> None:
         """Log the scores of an epoch with the time of its checkpoint, so that sending it twice gives one point.
@@ -138,8 +147,17 @@ class Run:
         self.log_text(json.dumps(file_digests(folder), indent=2), files_of(folder))
 
     def log_text(self, text: str, name: str) -> None:
-        """Log a text file."""
+        """Log a text file, without what looks like a password or token."""
         self.queue("text", {"text": text, "name": name})
+
+    def log_page(self, page: str, name: str) -> None:
+        """Log an HTML page as it is: the libraries inside contain what looks like a password, but is code."""
+
+        def fill(folder: Path) -> None:
+            folder.mkdir()
+            (folder / Path(name).name).write_text(page, encoding="utf-8")
+
+        self.queue("file", {"name": name}, fill)
 
     def log_figure(self, figure: Figure, name: str) -> None:
         """Log a figure as an image file."""
@@ -148,7 +166,7 @@ class Run:
             folder.mkdir()
             figure.savefig(folder / Path(name).name)
 
-        self.queue("picture", {"name": name}, fill)
+        self.queue("file", {"name": name}, fill)
 
     def end(self, status: str) -> None:
         """Close the run with a status: `FINISHED`, `FAILED` or `KILLED`."""
@@ -163,6 +181,12 @@ def files_of(folder: Path) -> str:
 def metric_name(score: str) -> str:
     """Return the metric name of a score of the history: `val/auc` for `val_auc`, `train/loss` for `loss`."""
     return f"val/{score[4:]}" if score.startswith("val_") else f"train/{score}"
+
+
+def _names_in(folder: Path) -> str:
+    """Return the names of the files in a folder, as many as MLflow allows in the name of a dataset."""
+    names = ", ".join(sorted(path.name for path in folder.iterdir()))
+    return names if len(names) <= LONGEST_DATASET_NAME else f"{names[: LONGEST_DATASET_NAME - 1]}…"
 
 
 def _allowed(name: str) -> str:

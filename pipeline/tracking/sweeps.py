@@ -5,12 +5,11 @@ import time
 from mlflow import MlflowClient
 
 from pipeline.config import Config
-from pipeline.tracking.lifecycle import KILLED, PARENT, close_run, find_run, open_run, reap
+from pipeline.tracking.lifecycle import KILLED, close_run, find_run, open_run, reap
 from pipeline.tracking.outbox import outbox
 from pipeline.tracking.run import Run
 from pipeline.tracking.store import BETWEEN_TRAININGS, answering, open_store, store_uri
-
-SWEEP = "onehot.sweep"
+from pipeline.tracking.tags import PARENT, SWEEP
 
 
 class SweepRecord:

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from pipeline.config import Config
 from pipeline.storage import MODELS, PROCESSED
 from pipeline.tasks import Predictor
-from pipeline.tracking.lifecycle import HEADLINE
+from pipeline.tracking.description import dvc_tags, footer
 from pipeline.tracking.logged_model import log_model
 from pipeline.tracking.run import Run
+from pipeline.tracking.tags import DESCRIPTION, FAMILY, HEADLINE, PRECISION
 
 if TYPE_CHECKING:
     import keras
@@ -28,9 +29,16 @@ def record_start(run: Run, config: Config, headline: str) -> None:
 
     run.log_config(config)
     run.log_provenance()
-    run.log_datasets()
-    run.tag("onehot.precision", resolved(config.train.precision))
-    run.tag(HEADLINE, headline)
+    run.log_datasets(config.name)
+    run.tags(
+        {
+            FAMILY: config.task,
+            PRECISION: resolved(config.train.precision),
+            HEADLINE: headline,
+            DESCRIPTION: footer(config, run.id),
+            **dvc_tags(),
+        }
+    )
 
 
 def record_network(run: Run, model: "keras.Model") -> None:
@@ -55,4 +63,4 @@ def record_end(run: Run, config: Config, predictor: Predictor, history: "Sequenc
     run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
     run.log_files(MODELS)
     if config.tracking.log_model:
-        log_model(run, MODELS, predictor.columns(), predictor.outputs(), predictor.example(PROCESSED))
+        log_model(run, config.name, MODELS, predictor.columns(), predictor.outputs(), predictor.example(PROCESSED))

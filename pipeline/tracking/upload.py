@@ -48,7 +48,7 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
         artifact_path=None,
         flavor=mlflow.pyfunc,
         run_id=run_id,
-        name="model",
+        name=content["name"],
         python_model=str(folder / SCRIPT),
         artifacts={"models": str(folder / MODELS.name)},
         code_paths=[str(folder / CODE)],
@@ -58,10 +58,9 @@ def send(uri: str, run_id: str, folder: Path, content: Mapping[str, Any]) -> Non
     )
 
 
-def logged_model(client: MlflowClient, run_id: str) -> str | None:
-    """Return the address of the network that a run logged; None if there is none, or its upload was incomplete."""
-    ready = [model for model in _logged(client, run_id) if model.status == LoggedModelStatus.READY]
-    return str(ready[0].model_uri) if ready else None
+def logged_model(client: MlflowClient, run_id: str) -> LoggedModel | None:
+    """Return the network that a run logged; None if there is none, or its upload was incomplete."""
+    return next((model for model in _logged(client, run_id) if model.status == LoggedModelStatus.READY), None)
 
 
 def _logged(client: MlflowClient, run_id: str) -> list[LoggedModel]:
