@@ -1,11 +1,12 @@
 # `make help` lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help kaggle web repro test test-fast test-faults check format ui dashboard bench audit lock
+.PHONY: help kaggle web repro test test-fast test-faults check format experiments ui serve dashboard bench audit lock
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 DEVELOPMENT := .venv/.installed-dev
 SOURCES := pipeline hydra_plugins tests benchmarks examples
-EXTRAS := data parallel export sweep lightgbm install
+COLUMNS_SHOWN := (Experiment|test|low|high|val|baseline|name|train\.epochs|model\.embedding_dim)$$
+EXTRAS := data parallel export serve sweep lightgbm install
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -45,8 +46,15 @@ format: $(DEVELOPMENT) ## format the code and apply the linter's fixes
 	ruff format $(SOURCES)
 	ruff check --fix $(SOURCES)
 
-ui: $(INSTALLED) ## browse the recorded runs on http://127.0.0.1:5000
-	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main scores and settings
+	@dvc exp show --no-pager --drop '.*' --keep '$(COLUMNS_SHOWN)'
+
+ui: $(INSTALLED) ## browse the recorded runs
+	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
+
+serve: $(INSTALLED) ## serve the export on http://127.0.0.1:8000; MODEL=models:/NAME@champion serves the champion
+	@python -m pipeline.serve $(if $(MODEL),--model "$(MODEL)") $(if $(PORT),--port $(PORT))
 
 dashboard: $(INSTALLED) ## browse the sweeps on http://127.0.0.1:8080
 	optuna-dashboard --host 127.0.0.1 --port 8080 "sqlite:///$(CURDIR)/optuna.db"
@@ -75,4 +83,5 @@ lock: $(DEVELOPMENT) ## update requirements.lock and requirements/ to the newest
 	$(COMPILE) --upgrade $(EXTRAS:%=--extra %) --output-file requirements.lock
 	$(COMPILE) --upgrade --extra dev --constraint requirements.lock --output-file requirements/dev.lock
 	$(COMPILE) --upgrade --extra kaggle --constraint requirements.lock --output-file requirements/kaggle.lock
+	$(subst pyproject.toml,requirements/serve.in,$(COMPILE)) --upgrade --constraint requirements.lock --output-file requirements/serve.lock
 	$(COMPILE) --upgrade --extra bench --constraint requirements.lock --output-file requirements/bench.lock

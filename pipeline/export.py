@@ -52,11 +52,14 @@ def taken_out(report: dict[str, Any]) -> dict[str, Any]:
 
 
 def recorded(config: Config, report: dict[str, Any]) -> str:
-    """Log the report to the training's run; return a line on success or failure, which does not affect the export."""
+    """Log report and bundles to the training's run; return a line on success or failure, which does not affect them."""
     from pipeline.tracking import TrackingError, log_to_training
 
     try:
-        return f"recorded in run {log_to_training(config, json.dumps(report, indent=2), f'{EXPORT}/{REPORT}')}"
+        texts = {f"{EXPORT}/{REPORT}": json.dumps(report, indent=2)}
+        bundles = sorted(path for path in EXPORT.rglob("*") if path.is_file() and path != EXPORT / REPORT)
+        files = {path: path.as_posix() for path in bundles} if config.tracking.log_model else {}
+        return f"recorded in run {log_to_training(config, texts, files)}"
     except TrackingError as error:
         return f"not recorded: {error}"
 

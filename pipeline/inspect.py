@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.config import PARAMS, Config, guarded, load, no_such
-from pipeline.evaluate import title_of_importances, write_importances
 from pipeline.predict import folder_of
-from pipeline.storage import MODELS, REPORTS, PipelineError, csv_text, new_folder
+from pipeline.storage import MODELS, REPORTS, PipelineError, csv_text, new_folder, write_text
 from pipeline.tasks import (
     Embedding,
     EvaluationTask,
@@ -19,6 +18,7 @@ from pipeline.tasks import (
     predictor_for,
     require_trained_model,
 )
+from pipeline.tasks.report import importance_table, importance_title
 
 if TYPE_CHECKING:
     from pipeline.models import EmbeddingDense
@@ -313,8 +313,11 @@ def write_column_importances(task: EvaluationTask, model: Path, folder: Path) ->
         raise PipelineError(
             f"--importance: networks of the family {task.config.task} read no columns; remove the option"
         )
-    title = title_of_importances(task)
-    write_importances(importances, title, folder)
+    from pipeline.metrics import plots
+
+    title = importance_title(task)
+    write_text(folder / "importance.csv", importance_table(importances))
+    plots.importance(title, importances).savefig(folder / "importance.png", dpi=100)
     lines = [f"{each.value:9.4f}  ({each.low:.4f} to {each.high:.4f})  {each.name}" for each in importances]
     return "\n".join([title, *lines])
 

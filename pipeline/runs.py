@@ -51,7 +51,8 @@ def show(arguments: argparse.Namespace) -> None:
         else:
             score = f"{run.score[0]} {format_score(run.score[1])}" if run.score else ""
             age = age_of(time.time() - run.began / 1000)
-            print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {run.experiment}: {run.name}")
+            name = run.name if run.name.startswith(run.experiment) else f"{run.experiment}: {run.name}"
+            print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {name}")
     if not runs and not arguments.json:
         print(f"no runs in {store_uri(uri)}")
 

@@ -7,7 +7,7 @@ from statistics import mean, stdev
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config, command, format_score
-from pipeline.storage import MODELS, FolderLock, checkpoints, csv_text, sealed_folder, write_text
+from pipeline.storage import LEARNING_CURVE, MODELS, FolderLock, checkpoints, csv_text, sealed_folder, write_text
 from pipeline.tasks import TrainingTask, explain_new_training, save_inputs, train_each_fold, training_key
 
 if TYPE_CHECKING:
@@ -59,7 +59,14 @@ def train_one(task: TrainingTask, saved: "Checkpoints", run: "Run") -> "Trained"
     # Not earlier, because MLflow and Keras draw run names and seeds from the same generator.
     model = task.initial_model()
     record_network(run, model)
-    return model, task.train(model, start, saved, lambda epoch: record_epoch(run, epoch))
+    history: list[EpochRecord] = []
+
+    def on_epoch(record: "EpochRecord") -> None:
+        record_epoch(run, record)
+        history.append(record)
+        write_learning_curve(task, history)
+
+    return model, task.train(model, start, saved, on_epoch)
 
 
 def train_folds(
@@ -103,7 +110,14 @@ def train_folds(
     means = mean_history(histories)
     for record in means:
         record_epoch(run, record)
+    write_learning_curve(task, means)
     return model, means
+
+
+def write_learning_curve(task: TrainingTask, history: Sequence["EpochRecord"]) -> None:
+    """Write the learning curve in the form of DVC's plots: its columns have the same names for every family."""
+    rows = ((record.epoch, record.scores["loss"], record.scores[f"val_{task.monitor}"]) for record in history)
+    write_text(LEARNING_CURVE, csv_text(["epoch", "loss", "validation"], rows))
 
 
 def announcement(run: "Run", start: "Checkpoint | None", config: Config) -> str:

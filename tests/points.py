@@ -16,7 +16,7 @@ def points(**changes: Any) -> Config:
         "data": committed("data/threshold.yaml", points=380, test_points=200),
         "model": committed("model/tanh_mlp.yaml"),
         "train": committed("train/threshold.yaml", batch_size=16, epochs=3, learning_rate=0.02),
-        "evaluate": committed("evaluate/default.yaml", bootstrap_samples=100),
+        "evaluate": committed("evaluate/base.yaml", bootstrap_samples=100),
         "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }

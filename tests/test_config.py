@@ -51,6 +51,8 @@ def test_all_faults_come_at_once() -> None:
             "train.epochs=2,3: expected one value; `dvc exp run --queue -S experiment=NAME -S 'train.epochs=2,3'`",
         ),
         ("~train.epochs", "train.epochs: the key is missing"),
+        ("~model", "~model: this section is required; model=NAME chooses another file of it"),
+        ("evaluate.cost_false_positive=-1", "evaluate.cost_false_positive: must be greater than or equal to 0"),
         ("task=tables", "task: unknown family, received 'tables'; did you mean table?"),
         ("train.monitor=bleu", "train.monitor: not a score of task table, received 'bleu'"),
         ("data.split_by=[]", "data.split_by: split=group takes the columns that name a group, received []"),
@@ -224,6 +226,35 @@ def test_figures_are_short() -> None:
 
 def test_flatten_keeps_lists_whole() -> None:
     assert dict(flatten({"a": {"b": [1, 2]}, "c": {}})) == {"a.b": [1, 2], "c": {}}
+
+
+def test_a_folder_is_added_to_conf_as_hydra_documents_it(tmp_path: Path) -> None:
+    (tmp_path / "model").mkdir()
+    wide = "defaults: [embedding_mlp, _self_]\nhidden_units: 333\n"
+    (tmp_path / "model" / "wide.yaml").write_text(wide, encoding="utf-8")
+    config = load(["experiment=flights", "model=wide", "train.epochs=2"], added=tmp_path)
+    assert (config.model.hidden_units, config.train.epochs, config.name) == (333, 2, "flights")
+    with pytest.raises(ConfigError, match=r"no file conf/model/wyde\.yaml; did you mean wide\?"):
+        load(["experiment=flights", "model=wyde"], added=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        (["--config-dir", "nowhere"], "--config-dir: nowhere: no such folder"),
+        (
+            ["--multirun", "hydra/sweeper=basic", "train.epochs=1,2"],
+            "hydra/sweeper=basic: sweeps run with hydra/sweeper=",
+        ),
+        (["--multirun", "--config-dir", "conf", "train.epochs=1,2"], "--multirun: composes conf/ for each trial"),
+    ],
+)
+def test_flags_of_hydra_that_are_not_supported_are_said(arguments: list[str], fault: str) -> None:
+    command = [sys.executable, "-m", "pipeline.train", *arguments]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert fault in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}

@@ -178,7 +178,7 @@ def configured(data: str, **train: Any) -> Config:
         "data": yaml.safe_load(data),
         "model": committed("model/embedding_mlp.yaml", **sizes),
         "train": committed("train/default.yaml", batch_size=512, epochs=1, patience=0, **train),
-        "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
+        "evaluate": committed("evaluate/default.yaml", bootstrap_samples=100),
         "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }

@@ -1,15 +1,19 @@
 """Real commands in a copy of this project: what a person types and sees."""
 
+import csv
 import json
 import re
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from conftest import Project
 from mlflow import MlflowClient
 from record import content, history, runs, store_of
 
+from pipeline.compare import compare
+from pipeline.storage import PipelineError
 from pipeline.tracking.tags import RESTORED
 
 pytestmark = pytest.mark.slow
@@ -17,6 +21,10 @@ pytestmark = pytest.mark.slow
 
 def stages(output: str) -> list[str]:
     return re.findall(r"Running stage '(\w+)'", output)
+
+
+def table_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
 def test_repro_runs_every_stage_once(project: Project) -> None:
@@ -96,7 +104,7 @@ def test_its_network_is_found_by_its_score(project: Project) -> None:
         "val_final/auc"
     ]
     plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
-    assert plots == {"history.png", "roc.png", "precision_recall.png", "calibration.png", "importance.png"}
+    assert plots == {"history.png", "overview.png", "importance.png", "slices.png", "confusion.png"}
 
 
 def test_its_logged_model_takes_raw_rows(project: Project) -> None:
@@ -150,12 +158,40 @@ def test_a_damaged_lock_file_of_dvc_costs_no_training(project: Project) -> None:
         assert lock.read_bytes() == whole
 
 
+def test_errors_are_shown_by_slice_threshold_and_row(project: Project) -> None:
+    reports = project.folder / "reports"
+    slices = table_of(reports / "curves" / "slices.csv")
+    assert {row["column"] for row in slices} >= {"price", "colour"}
+    assert all(0 <= float(row["low"]) <= float(row["high"]) <= 1 for row in slices if row["auc"])
+    confusion = table_of(reports / "curves" / "confusion.csv")
+    test_rows = pq.read_table(reports / "predictions" / "test.parquet")
+    assert sum(int(row["examples"]) for row in confusion) == len(test_rows)
+    worst = table_of(reports / "predictions" / "worst.csv")
+    assert len(worst) == 100
+    errors = [abs(float(row["probability"]) - (row["sold"] == "yes")) for row in worst]
+    assert errors == sorted(errors, reverse=True)
+    card = (reports / "model_card.md").read_text(encoding="utf-8")
+    for title in ("Data", "Scores", "Slices of the test examples", "Limits and remarks", "Environment and cost"):
+        assert f"## {title}" in card
+    assert "licence of the data: not stated; state it here before you publish the model" in card
+
+
 def test_plots_render(project: Project) -> None:
     project.run("dvc", "plots", "show", "-o", "rendered")
     page = (project.folder / "rendered" / "index.html").read_text()
-    for title in ("Learning curve", "ROC", "Precision and recall", "Calibration"):
+    for title in ("Loss of the training examples", "Score of the validation examples", "overview.png", "slices.png"):
         assert title in page
     shutil.rmtree(project.folder / "rendered")
+
+
+def test_the_table_of_experiments_is_short(project: Project) -> None:
+    shown = project.run("env", "COLUMNS=120", "make", "--no-print-directory", "-o", ".venv/.installed", "experiments")
+    assert max(map(len, shown.splitlines())) <= 120
+    header = next(line for line in shown.splitlines() if "Experiment" in line).split()
+    scores = ["test", "low", "high", "val", "baseline"]
+    assert header[:6] == ["Experiment", *scores]
+    assert set(header[6:]) == {"model.embedding_dim", "name", "train.epochs"}
+    assert project.run("dvc", "metrics", "show").split()[1:6] == scores
 
 
 def test_an_override_runs_exactly_the_stages_that_it_changes(project: Project) -> None:
@@ -207,3 +243,52 @@ def test_a_stage_refuses_data_of_another_configuration(project: Project) -> None
     assert "data.split_seed: prepared with 1, configured as 5" in output
     assert "python -m pipeline.preprocess" in output
     assert "Traceback" not in output
+
+
+def test_the_better_run_becomes_the_champion(project: Project) -> None:
+    """As a person would: the first model is the champion, a worse one is refused, and one by force is recorded."""
+    comparing, champion = ("python", "-m", "pipeline.compare"), ("python", "-m", "pipeline.champion")
+    assert "is the champion: the first champion" in project.run(*champion)
+    assert "is the champion already" in project.run(*champion, "tiny")
+    project.run(
+        "dvc", "exp", "run", "-n", "poor", "-S", "experiment=tiny", "-S", "train.learning_rate=1e-7", "evaluate"
+    )
+    shown = project.run(*comparing, "models:/tiny@champion", "poor", "--html", "c.html", "--log")
+    assert re.search(r"train\.learning_rate +0\.001 +1e-07", shown)
+    assert "B is worse than A: auc" in shown
+    assert "<svg" in (project.folder / "c.html").read_text(encoding="utf-8")
+    refused = project.run(*champion, "poor", fails=True)
+    assert "error: version 1 of model tiny remains the champion, because run" in refused
+    project.run(*champion, "poor", "--force", "for the test")
+    client = store_of(project)
+    version = client.get_model_version_by_alias("tiny", "champion")
+    assert (str(version.version), version.tags["reason"], version.tags["replaced"]) == ("2", "for the test", "1")
+    assert version.description.startswith("# tiny\n")
+    poor = next(run for run in runs(project) if run.data.tags.get("dvc_experiment") == "poor")
+    assert poor.info.run_name == "tiny: learning_rate=1e-07 (poor)"
+    logged = {artifact.path for artifact in client.list_artifacts(poor.info.run_id)}
+    assert {"comparison.html", "comparison.txt", "model_card.md", "worst.csv", "test_scores.npz"} <= logged
+    # Predictions with the champion need nothing of the folder's own data.
+    shutil.move(project.folder / "data", project.folder / "elsewhere")
+    (project.folder / "new.csv").write_text("date,shop,colour,price\n2024-03-01,s1,c1,9.5\n", encoding="utf-8")
+    project.run("python", "-m", "pipeline.predict", "--model", "models:/tiny@champion", "new.csv", "-o", "out.csv")
+    shutil.move(project.folder / "elsewhere", project.folder / "data")
+    assert (project.folder / "out.csv").read_text(encoding="utf-8").startswith('"row","probability"\n1,0.')
+
+
+@pytest.mark.parametrize(
+    ("names", "fault"),
+    [
+        (["tiny"], "only one run, tiny: name at least two"),
+        (["tiny", "models:/tiny/1"], "is named twice; name different runs"),
+        (["tiny", "tony"], r"no run 'tony' \(did you mean 'tiny'\?\); available: "),
+        (["tiny", "models:/tiny@champ"], r"model tiny has no alias 'champ' \(did you mean 'champion'\?\)"),
+        (["tiny", "models:/tinny/1"], r"no model 'tinny' \(did you mean 'tiny'\?\)"),
+        (["tiny", "models:/tiny/9"], "no version '9'; available: 1, 2"),
+        (["tiny", "models:/tiny"], "expected models:/NAME@ALIAS or models:/NAME/VERSION"),
+    ],
+)
+def test_runs_that_cannot_be_found_are_named(project: Project, names: list[str], fault: str) -> None:
+    store = f"sqlite:///{project.folder / 'mlflow.db'}"
+    with pytest.raises(PipelineError, match=fault):
+        compare(names, 0.95, None, log=False, uri=store)

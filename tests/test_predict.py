@@ -13,7 +13,8 @@ from tiny import tiny
 
 from pipeline import predict
 from pipeline.data import DataError, reading
-from pipeline.storage import MODELS, RAW, PipelineError
+from pipeline.families.table.data.layout import SIDES
+from pipeline.storage import MODELS, PROCESSED, RAW, PipelineError, seal
 from pipeline.tasks import TaskError, predictor_for
 from pipeline.training import Checkpoints, make_deterministic
 
@@ -78,8 +79,19 @@ def test_joined_columns_in_the_rows_are_taken_as_they_are(trained: Path) -> None
     (RAW / "shops.csv").unlink()
     predict.predict(Path("joined.csv"), Path("b.csv"), {}, "models")
     assert Path("a.csv").read_text() == Path("b.csv").read_text()
+
+
+def test_the_side_tables_travel_with_the_network(trained: Path) -> None:
+    predict.predict(Path("new.csv"), Path("a.csv"), {}, "models")
+    shutil.copytree(MODELS, "elsewhere")
+    shutil.rmtree(RAW)
+    shutil.rmtree(PROCESSED)
+    predict.predict(Path("new.csv"), Path("b.csv"), {}, "elsewhere")
+    assert Path("a.csv").read_text() == Path("b.csv").read_text()
+    shutil.rmtree(Path("elsewhere") / SIDES)
+    seal(Path("elsewhere"))
     with pytest.raises(DataError, match=r"new\.csv: no column 'shop_size'.*'shop_town'.*; available: colour, date"):
-        predict.predict(Path("new.csv"), Path("c.csv"), {}, "models")
+        predict.predict(Path("new.csv"), Path("c.csv"), {}, "elsewhere")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The search space: Hydra's grammar, conditions, what lies in it, what is refused."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import optuna
@@ -7,7 +8,7 @@ import pytest
 from pairs import pairs
 from tiny import committed, tiny
 
-from pipeline.config import ConfigError
+from pipeline.config import ConfigError, load
 from pipeline.sweep.space import Space, check_space, parse
 
 TREE = tiny().tree
@@ -157,3 +158,33 @@ def test_the_committed_axes_of_tables_fit() -> None:
     space, _ = parse(content["params"], [], content["when"])
     check_space(space, tiny().tree)
     assert len(space.axes) == 10
+
+
+def composed(choices: Mapping[str, str]) -> dict[str, Any]:
+    """Compose an experiment of conf/ with choices of groups."""
+    chosen = {"experiment": "tatoeba", **choices}
+    return load([f"{group}={choice}" for group, choice in chosen.items()]).tree
+
+
+def test_a_sweep_chooses_among_networks() -> None:
+    axes = {"model": "attention,transformer", "model.heads": "2,4", "train.learning_rate": "choice(0.001,0.01)"}
+    found, _ = parse(axes, [], {"model.heads": {"model": "transformer"}})
+    assert found.choices == {"model": "attention"}
+    base = composed(found.choices)
+    check_space(found, base, composed)
+    assert found.size(base) == 2 + 4  # the attention has no heads
+    assert found.draws({}, base)[0] == {"model": "attention", "train.learning_rate": 0.001}
+    heads, _ = parse(axes, [], {})
+    with pytest.raises(ConfigError, match=r"model\.heads: unknown key with model=attention; name the choices"):
+        check_space(heads, base, composed)
+
+
+def test_experiments_are_compared_on_the_same_data() -> None:
+    found, _ = parse({"experiment": "enja_attention,enja_transformer"}, [], {})
+    check_space(found, composed(found.choices), composed)
+    other, _ = parse({"experiment": "enja_attention,flights"}, [], {})
+    with pytest.raises(ConfigError, match="experiment=flights: has another data than experiment=enja_attention"):
+        check_space(other, composed(other.choices), composed)
+    wrong, _ = parse({"model": "attention,transfromer"}, [], {})
+    with pytest.raises(ConfigError, match="did you mean transformer"):
+        check_space(wrong, composed(wrong.choices), composed)

@@ -19,7 +19,7 @@ from tiny import committed, tiny
 
 from pipeline.config import ConfigError
 from pipeline.storage import PROCESSED, RAW, PipelineError, is_alive, seal, this_process
-from pipeline.sweep import run_sweep, sweep, worker
+from pipeline.sweep import plan, run_sweep, worker
 from pipeline.sweep.plan import Plan
 from pipeline.sweep.space import parse
 from pipeline.sweep.study import SweepError, open_storage, pruner_of, sampler_of, storage_url
@@ -41,7 +41,8 @@ def prepared(store: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     seal(PROCESSED)
     # What a worker does to its process would hold for all tests after.
     monkeypatch.setattr(gc, "freeze", lambda: None)
-    monkeypatch.setattr(sweep, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
+    plan._composed.cache_clear()
+    monkeypatch.setattr(plan, "load", lambda overrides: tiny(**{"train__epochs": 2, **dict(map(changed, overrides))}))
     return store
 
 
@@ -214,12 +215,26 @@ def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.faults
-def test_a_grid_is_tried_point_by_point(prepared: Path) -> None:
-    grid = {"name": "grid", "seed": None}
-    study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=grid, n_trials=9)
+@pytest.mark.parametrize("sampler", ["grid", "tpe"])
+def test_a_finite_space_ends_when_every_point_was_tried(
+    prepared: Path, capsys: pytest.CaptureFixture[str], sampler: str
+) -> None:
+    chosen = committed(f"hydra/sweeper/sampler/{sampler}.yaml")
+    study = search(params={"model.hidden_units": "4,8", "model.dropout": "0.1,0.5"}, sampler=chosen, n_trials=9)
+    assert "starts: 4 trials, 1 at a time; 2 axes, every point once" in capsys.readouterr().out
     points = {(trial.params["model.hidden_units"], trial.params["model.dropout"]) for trial in study.trials}
     assert states(study) == ["COMPLETE"] * 4
     assert points == {(4, 0.1), (4, 0.5), (8, 0.1), (8, 0.5)}
+
+
+def test_each_seed_is_trained_once(prepared: Path) -> None:
+    study = search(params={"seed": "1,2"}, n_trials=40)
+    assert [trial.params["seed"] for trial in study.trials] == [1, 2]
+
+
+def test_a_study_names_what_it_measures(prepared: Path) -> None:
+    study = search(n_trials=1)
+    assert study.metric_names == ["val/auc"]
 
 
 @pytest.mark.faults

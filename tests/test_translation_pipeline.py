@@ -32,7 +32,7 @@ def test_from_two_files_to_a_translator(tmp_path: Path) -> None:
     reports = project.folder / "reports"
     written = {path.name for path in (reports / "predictions").iterdir()}
     assert written >= {"test.parquet", "val.parquet", "examples.md", "attention_1.svg"}
-    assert (reports / "plots" / "bleu_by_length.csv").read_text().startswith("words,bleu,sentences\n")
+    assert (reports / "curves" / "bleu_by_length.csv").read_text().startswith("words,bleu,sentences\n")
     assert sorted(path.name for path in (project.folder / "models" / "epochs").iterdir()) == ["001", "002"]
     client = MlflowClient(f"sqlite:///{project.folder / 'mlflow.db'}")
     (run,) = runs(project, "mine")

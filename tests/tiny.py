@@ -40,7 +40,7 @@ def tiny(**changes: Any) -> Config:
             "model/embedding_mlp.yaml", embedding_dim=4, hidden_units=8, bins=8, numeric_embedding_dim=3
         ),
         "train": committed("train/default.yaml", batch_size=64, epochs=3, learning_rate=0.01, patience=0),
-        "evaluate": {"bootstrap_samples": 100, "confidence": 0.95},
+        "evaluate": committed("evaluate/default.yaml", bootstrap_samples=100),
         "export": committed("export/default.yaml"),
         "tracking": {"uri": None, "system_metrics": False, "log_model": False},
     }

@@ -31,13 +31,14 @@ ROOT_CONFIG = "config"
 """Name of the primary config in conf/; `params.yaml` is already composed and has no groups."""
 
 
-def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> Config:
+def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG, added: Path | None = None) -> Config:
     """Compose a configuration and validate it.
 
     Args:
         overrides: Overrides in Hydra's grammar, such as `data=flights` and `train.epochs=3`.
         folder: Folder of the primary config.
         name: File name of the primary config, without `.yaml`.
+        added: Folder with more files of the groups.
 
     Raises:
         ConfigError: Lists as many errors as can be found at once.
@@ -45,19 +46,24 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG) -> 
     parsed, faults = _parse(overrides)
     if not (folder / f"{name}.yaml").is_file():
         raise ConfigError([f"{folder / name}.yaml: no such file; `python -m pipeline.compose` writes params.yaml"])
-    groups = {path.name for path in folder.iterdir() if path.is_dir()} if name == ROOT_CONFIG else set()
+    folders = [folder, *([added] if added else [])]
+    groups = (
+        {path.name for each in folders for path in each.iterdir() if path.is_dir()} if name == ROOT_CONFIG else set()
+    )
     chosen = [o for o in parsed if o.key_or_group in groups]
-    faults += [fault for o in chosen if (fault := unknown_choice(o, folder))]
+    faults += [fault for o in chosen if (fault := unknown_choice(o, *folders))]
     if faults:
         raise ConfigError(faults)
-    _refuse_expansion(folder)
-    base = _compose([o.input_line for o in chosen], folder, name)
+    for each in folders:
+        _refuse_expansion(each)
+    searched = [f"hydra.searchpath=['file://{added}']"] if added else []
+    base = _compose([*searched, *(o.input_line for o in chosen)], folder, name)
     values = [o for o in parsed if o.key_or_group not in groups]
     unknown = [(o, _unknown_key(o, base, groups, folder)) for o in values]
     faults = [fault for _, fault in unknown if fault]
     good = [o for o, fault in unknown if not fault]
     try:
-        config = check(_compose([o.input_line for o in [*chosen, *good]], folder, name))
+        config = check(_compose([*searched, *(o.input_line for o in [*chosen, *good])], folder, name))
     except ConfigError as error:
         raise ConfigError([*faults, *error.faults]) from None
     faults += [fault for o in chosen if (fault := _another_name(o, parsed, config))]
@@ -207,10 +213,14 @@ def _parse(overrides: list[str]) -> tuple[list[Override], list[str]]:
     return parsed, faults
 
 
-def unknown_choice(override: Override, folder: Path) -> str | None:
-    """Return an error if a group choice such as `experiment=NAME` has no file; else None."""
+def unknown_choice(override: Override, *folders: Path) -> str | None:
+    """Return an error if a group choice such as `experiment=NAME` has no file in any of the folders; else None."""
+    known = [path.stem for folder in folders for path in (folder / override.key_or_group).glob("*.yaml")]
+    if override.is_delete():
+        return (
+            f"{override.input_line}: this section is required; {override.key_or_group}=NAME chooses another file of it"
+        )
     choice = str(override.value())
-    known = [path.stem for path in (folder / override.key_or_group).glob("*.yaml")]
     if choice in known:
         return None
     return f"{override.input_line}: no file conf/{override.key_or_group}/{choice}.yaml{did_you_mean(choice, known)}"

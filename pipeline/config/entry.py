@@ -18,7 +18,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.compose import load, unknown_choice
+from pipeline.config.compose import ROOT_CONFIG, load, unknown_choice
 from pipeline.config.config import Config
 from pipeline.config.differences import opening
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean
@@ -118,11 +118,15 @@ def _run(main: Command, sweeps: bool) -> None:
                 ["--multirun: only the train command has sweeps: python -m pipeline.train --multirun +sweep=table"]
             )
         if given.config_dir or given.config_name:
-            raise ConfigError(["--multirun: composes conf/ for each trial; remove --config-dir and --config-name"])
+            raise ConfigError(
+                [
+                    "--multirun: composes conf/ for each trial; copy the files there, and remove --config-dir and "
+                    "--config-name"
+                ]
+            )
         _sweep(given.overrides)
         return
-    folder = Path(given.config_dir).resolve() if given.config_dir else CONF
-    config = load(given.overrides, folder, given.config_name or "config")
+    config = _loaded(given.overrides, given.config_dir, given.config_name)
     if given.cfg or given.info:
         _ask_hydra()
         return
@@ -132,11 +136,29 @@ def _run(main: Command, sweeps: bool) -> None:
         main(config)
 
 
+def _loaded(overrides: list[str], config_dir: str | None, config_name: str | None) -> Config:
+    """Compose as Hydra documents it: `--config-dir` adds a folder to conf/, `--config-name` names another root."""
+    if config_dir is None:
+        return load(overrides, CONF, config_name or ROOT_CONFIG)
+    folder = Path(config_dir).resolve()
+    if not folder.is_dir():
+        raise ConfigError([f"--config-dir: {config_dir}: no such folder"])
+    if config_name is not None:  # params.yaml, which is composed already
+        return load(overrides, folder, config_name)
+    return load(overrides, added=folder)
+
+
 def _sweep(overrides: list[str]) -> None:
     # Hydra composes `hydra.sweeper` and calls the sweeper that it names. Errors are reported in this project's format.
     spaces = [OverridesParser.create().parse_override(text) for text in overrides if text.startswith("+sweep=")]
     if faults := [fault for space in spaces if (fault := unknown_choice(space, CONF))]:
         raise ConfigError(faults)
+    for text in overrides:
+        group, _, choice = text.partition("=")
+        if group == "hydra/sweeper" and choice != "study":
+            raise ConfigError(
+                [f"{text}: sweeps run with hydra/sweeper=study, which tries every point of a finite space; remove this"]
+            )
     settings = yaml.safe_load((CONF / "hydra" / "sweeper" / "study.yaml").read_text(encoding="utf-8"))
     for override in overrides:
         key = override.partition("=")[0].lstrip("+")

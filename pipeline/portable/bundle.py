@@ -28,7 +28,8 @@ ABOUT, WEIGHTS = "bundle.json", "weights.npz"
 
 
 Reader = Any
-"""A callable that takes raw input: rows, points, sentences or a prompt, depending on the family."""
+"""A callable that takes raw input: rows, points, sentences or a prompt, depending on the family. For the service it
+also has `field`, `describe` and `answer`; see `service.py`."""
 
 
 def load(folder: str | Path) -> Reader:

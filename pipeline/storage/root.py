@@ -29,8 +29,12 @@ PROCESSED = Path("data/processed")
 MODELS = Path("models")
 REPORTS = Path("reports")
 AUDIT = REPORTS / "audit.json"
-METRICS = REPORTS / "metrics.json"
+METRICS, SCORES = REPORTS / "metrics.json", REPORTS / "scores.json"
+LEARNING_CURVE = REPORTS / "learning_curve.csv"
 PREDICTIONS = REPORTS / "predictions"
+TEST_SCORES = PREDICTIONS / "test_scores.npz"
+PLOTS, CURVES = REPORTS / "plots", REPORTS / "curves"
+CARD = REPORTS / "model_card.md"
 """Outputs of stages, relative to the current folder: DVC also runs stages in copies of the clone."""
 
 

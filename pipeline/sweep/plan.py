@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import Config, check, load
 from pipeline.storage import root
-from pipeline.sweep.space import Space
+from pipeline.sweep.space import Space, with_values
 
 COSTS = ("parameters", "seconds")
 """Costs that can be minimised: number of weights, training time in seconds."""
@@ -54,7 +56,36 @@ class Plan:
     failed_before: int = 0
     mark: str = ""
 
+    def config(self, values: Mapping[str, Any]) -> Config:
+        """Return the configuration of a trial.
+
+        Args:
+            values: Settings by key, and choices by group.
+
+        Raises:
+            ConfigError: The settings contradict each other.
+        """
+        groups = {key: values[key] for key in self.space.choices if key in values}
+        tree = composed(self.overrides, groups) if groups else self.tree
+        rest = {key: value for key, value in values.items() if key not in groups}
+        # All trials belong to one experiment, whichever settings they have.
+        return check({**with_values(tree, rest), "name": self.tree["name"]})
+
     @property
     def folder(self) -> Path:
         """Folder that the trials write to: `.sweeps/STUDY` at the root."""
         return root() / ".sweeps" / self.study
+
+
+def composed(overrides: Sequence[str], choices: Mapping[str, str]) -> dict[str, Any]:
+    """Return the configuration with some overrides and choices of groups.
+
+    Raises:
+        ConfigError: There is no such choice, or an override does not suit it.
+    """
+    return _composed((*overrides, *(f"{group}={choice}" for group, choice in choices.items())))
+
+
+@cache
+def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
+    return load(list(overrides)).tree

@@ -10,7 +10,7 @@ from optuna.trial import FrozenTrial
 from pipeline.config import did_you_mean, format_score
 from pipeline.storage import CONF
 from pipeline.sweep.report import study_done
-from pipeline.sweep.space import setting_of
+from pipeline.sweep.space import GROUPS, setting_of
 from pipeline.sweep.study import ABOUT, SweepError, open_storage, storage_url
 
 
@@ -39,13 +39,19 @@ def promoted(study_name: str, name: str, storage: str | None, number: int | None
     trial = _chosen(study, number)
     scores = ", ".join(f"{m} {format_score(v)}" for m, v in zip(about["metrics"], trial.values, strict=True))
     groups, values = _fixed(about["overrides"])
+    parent = about["experiment"]
     for key, drawn in trial.params.items():
-        values[key] = setting_of(drawn)
+        if key == "experiment":
+            parent = drawn
+        elif key in GROUPS:
+            groups[key] = drawn
+        else:
+            values[key] = setting_of(drawn)
     defaults = "".join(f"  - override /{group}: {choice}\n" for group, choice in groups.items())
     return (
         "# @package _global_\n"
         f"# Trial {trial.number} of sweep {study_name}: {scores}. Written by `python -m pipeline.promote`.\n"
-        f"defaults:\n  - {about['experiment']}\n{defaults}  - _self_\n\n"
+        f"defaults:\n  - {parent}\n{defaults}  - _self_\n\n"
         f"name: {name}\n" + yaml.safe_dump(_nested(values), sort_keys=False, allow_unicode=True)
     )
 

@@ -13,10 +13,9 @@ import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.config import check, format_score
+from pipeline.config import format_score
 from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
-from pipeline.sweep.space import with_values
 from pipeline.sweep.study import ENDED, FAILED
 from pipeline.sweep.training import trained
 from pipeline.sweep.worker import load_training
@@ -144,7 +143,7 @@ def confirmed(plan: Plan, study: Study, record: SweepRecord, seeds: int) -> list
     for seed in range(plan.tree["seed"] + 1, plan.tree["seed"] + seeds + 1):
         for label, changes in zip(scores, ({}, values), strict=True):
             run = record.child(plan.parent, f"confirm {label}, seed {seed}", {CONFIRMATION: label})
-            config = check(with_values(plan.tree, {**changes, "seed": seed}))
+            config = plan.config({**changes, "seed": seed})
             run.log_config(config)
             folder = plan.folder / f"confirm-{label.replace(' ', '-')}-{seed}-{plan.mark}"
             outcome = trained(config, folder, partial(_log_epoch, run), plan.trial_seconds)
@@ -197,7 +196,11 @@ def _plots(plan: Plan, study: Study) -> Iterator[tuple[str, Any, Any]]:
         with warnings.catch_warnings():
             # Optuna's matplotlib plots are experimental, and warn if labels or axes are missing.
             warnings.simplefilter("ignore")
-            page, axes = getattr(pages, f"plot_{name}")(study), getattr(pictures, f"plot_{name}")(study)
+            # The axis of the scores is named after the metric, not "Objective Value".
+            named = {} if name == "intermediate_values" else {"target_name": plan.metrics[0]}
+            page, axes = (getattr(module, f"plot_{name}")(study, **named) for module in (pages, pictures))
+            if name == "intermediate_values":
+                page.update_layout(yaxis_title=plan.metrics[0])
         first = axes.flat[0] if hasattr(axes, "flat") else axes
         yield name, page, first.figure
         pyplot.close("all")

@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any, cast
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -30,7 +31,13 @@ FIXED_SECTIONS = {
     "name": "names the experiment",
     "task": "names the family",
 }
+GROUPS = ("experiment", "model", "train")
+"""Groups of conf/ that a sweep may choose among."""
+MOST_POINTS = 10_000
+"""Largest number of points of a space that counts as finite."""
 Values = dict[str, Any]
+Compose = Callable[[Mapping[str, str]], dict[str, Any]]
+"""Composes a configuration with choices of groups."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +49,14 @@ class Axis:
         text: The axis as the user wrote it.
         distribution: Optuna's distribution; lists are encoded as JSON.
         when: Conditions, other setting → its values. If one is not met, this setting keeps its configured value.
+        is_group: Whether it is a group of conf/, such as `model`, whose values are names of files.
     """
 
     key: str
     text: str
     distribution: BaseDistribution
     when: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    is_group: bool = False
 
     def value(self, drawn: Any) -> Any:
         """Return the setting that a drawn value stands for."""
@@ -88,6 +97,15 @@ class Space:
 
     axes: Sequence[Axis]
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """The first choice of each group that is an axis, with which the configuration of the sweep is composed."""
+        return {axis.key: str(axis.corners()[0]) for axis in self.axes if axis.is_group}
+
+    def settings(self, tree: Mapping[str, Any]) -> Values:
+        """Return the configured value of every setting, and the configured choice of every group that is an axis."""
+        return {**dict(flatten(tree)), **self.choices}
+
     def suggest(self, trial: Trial, tree: Mapping[str, Any]) -> Values:
         """Draw a setting for each axis whose conditions are met.
 
@@ -96,7 +114,7 @@ class Space:
             tree: The composed configuration, for conditions on settings that are not axes.
         """
         drawn: Values = {}
-        fixed = dict(flatten(tree))
+        fixed = self.settings(tree)
         for axis in self.axes:
             if _is_active(axis, {**fixed, **drawn}):
                 drawn[axis.key] = axis.value(_drawn(trial, axis))
@@ -112,8 +130,8 @@ class Space:
         Returns:
             The parameters, and a line for each setting that its axis does not contain.
         """
-        present = {**dict(flatten(tree)), **values}
-        chosen = [axis for axis in self.axes if _is_active(axis, present)]
+        present = {**self.settings(tree), **values}
+        chosen = [axis for axis in self.axes if _is_active(axis, present) and axis.key in present]
         outside = [
             f"{axis.key}={present[axis.key]} is not in {axis.text}"
             for axis in chosen
@@ -135,7 +153,7 @@ class Space:
             raise ConfigError(
                 [f"{axis.key}: a grid takes choice(…) and range(…), received {axis.text}" for axis in continuous]
             )
-        fixed = dict(flatten(tree))
+        fixed = self.settings(tree)
         points: list[Values] = [{}]
         for axis in self.axes:
             points = [
@@ -144,6 +162,14 @@ class Space:
                 for value in ((_points(axis) or []) if _is_active(axis, {**fixed, **point}) else [fixed.get(axis.key)])
             ]
         return list({json.dumps(point, sort_keys=True): point for point in points}.values())
+
+    def size(self, tree: Mapping[str, Any]) -> int | None:
+        """Return the number of points of the space; None if an axis is continuous."""
+        if any(_points(axis) is None for axis in self.axes):
+            return None
+        return (
+            len(self.grid(tree)) if math.prod(len(_points(axis) or []) for axis in self.axes) <= MOST_POINTS else None
+        )
 
     def describe(self) -> dict[str, Any]:
         """Return the space as plain values, by which two spaces can be compared."""
@@ -192,9 +218,8 @@ def parse(
     for key, override in parsed.items():
         if override.is_sweep_override():
             try:
-                axes[key] = Axis(
-                    key, override.input_line.partition("=")[2], distribution_of(override), _conditions(when.get(key))
-                )
+                text, conditions = override.input_line.partition("=")[2], _conditions(when.get(key))
+                axes[key] = Axis(key, text, distribution_of(override), conditions, is_group=key in GROUPS)
             except ValueError as error:
                 faults.append(f"{override.input_line}: {error}")
     fixed = [o.input_line for o in parsed.values() if not o.is_sweep_override()]
@@ -211,32 +236,59 @@ def parse(
     return Space(_ordered(axes)), fixed
 
 
-def check_space(space: Space, tree: dict[str, Any]) -> None:
+def check_space(space: Space, tree: dict[str, Any], compose: Compose | None = None) -> None:
     """Reject axes with which trials cannot run.
 
     Args:
         space: The search space.
         tree: The composed configuration.
+        compose: Composes the configuration with other choices of groups; required if a group is an axis.
 
     Raises:
         ConfigError: Lists all errors: unknown keys, values out of range, sections that a sweep must not change.
     """
-    leaves = dict(flatten(tree))
     faults = []
+    trees = [(space.choices, tree)]
+    groups = [axis for axis in space.axes if axis.is_group]
+    if groups and compose:
+        chosen = [dict(zip(space.choices, each, strict=True)) for each in product(*(axis.corners() for axis in groups))]
+        trees = [(choices, compose(choices)) for choices in chosen]
+        for choices, other in trees:
+            faults += [
+                f"{_shown_choices(choices)}: has another {section} than {_shown_choices(space.choices)}; the trials of "
+                "a sweep are compared on the same data"
+                for section in ("task", "data")
+                if other[section] != tree[section]
+            ]
     for axis in space.axes:
         section = axis.key.partition(".")[0]
+        if axis.is_group:
+            continue
         if section in FIXED_SECTIONS:
             faults.append(f"{axis.key}: cannot be searched: it {FIXED_SECTIONS[section]}")
-        elif axis.key not in leaves:
-            faults.append(f"{axis.key}: unknown key{did_you_mean(axis.key, leaves)}")
-        elif unknown := [key for key in axis.when if key not in leaves]:
-            faults += [
-                f"hydra.sweeper.when.{axis.key}.{key}: unknown key{did_you_mean(key, leaves)}" for key in unknown
-            ]
-        else:
-            faults += _out_of_range(axis, tree)
+            continue
+        # With other choices of groups, the axis keeps its configured value, or does not exist.
+        for choices, other in trees:
+            if all(choices[key] in wanted for key, wanted in axis.when.items() if key in choices):
+                faults += _faults_of(axis, other, choices)
     if faults:
         raise ConfigError(list(dict.fromkeys(faults)))
+
+
+def _shown_choices(choices: Mapping[str, str]) -> str:
+    return ", ".join(f"{group}={choice}" for group, choice in choices.items())
+
+
+def _faults_of(axis: Axis, tree: dict[str, Any], choices: Mapping[str, str]) -> list[str]:
+    leaves = {**dict(flatten(tree)), **choices}
+    if axis.key not in leaves:
+        hint = (
+            f" with {_shown_choices(choices)}; name the choices that have it in hydra.sweeper.when" if choices else ""
+        )
+        return [f"{axis.key}: unknown key{hint or did_you_mean(axis.key, leaves)}"]
+    if unknown := [key for key in axis.when if key not in leaves]:
+        return [f"hydra.sweeper.when.{axis.key}.{key}: unknown key{did_you_mean(key, leaves)}" for key in unknown]
+    return _out_of_range(axis, tree)
 
 
 def with_values(tree: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
@@ -256,7 +308,7 @@ def _out_of_range(axis: Axis, tree: dict[str, Any]) -> list[str]:
     for value in axis.corners():
         try:
             # Trials use the axis only under its own conditions.
-            conditions = {key: wanted[0] for key, wanted in axis.when.items()}
+            conditions = {key: wanted[0] for key, wanted in axis.when.items() if key not in GROUPS}
             check(with_values(tree, {**conditions, axis.key: value}))
         except ConfigError as error:
             hint = (

@@ -95,6 +95,7 @@ def open_study(plan: Plan, settings: Mapping[str, Any], about: Mapping[str, Any]
     )
     known, wanted = study.user_attrs.get(SETTINGS), json.loads(json.dumps(settings))
     if known is None:
+        study.set_metric_names(list(plan.metrics))
         study.set_user_attr(UID, uuid.uuid4().hex)
         study.set_user_attr(ABOUT, dict(about))
         study.set_user_attr(SETTINGS, wanted)

@@ -1,6 +1,7 @@
 """Runs a sweep, from its settings to its report."""
 
 import json
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -9,14 +10,15 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean, load
+from pipeline.config import Config, ConfigError, InterruptedRunError, check, checked, did_you_mean
+from pipeline.data.errors import DataError
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
-from pipeline.sweep.plan import COSTS, Plan
+from pipeline.sweep.plan import COSTS, Plan, composed
 from pipeline.sweep.settings import SweepSettings
 from pipeline.sweep.space import Space, check_space, parse
 from pipeline.sweep.study import UID, SweepError, counted, failures, open_study, pruner_of, sampler_of, storage_url
 from pipeline.sweep.worker import Worker, too_many_failed
-from pipeline.tasks import TrainingTask, training_code
+from pipeline.tasks import TaskError, TrainingTask, training_code
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
 RESTARTS = 20
@@ -38,10 +40,18 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     chosen = checked("hydra.sweeper", SweepSettings, plain)
     space, overrides = parse(chosen.params, [text for text in arguments if not _is_sweep_file(text)], chosen.when)
     _refuse_overrides(overrides)
-    config = load([text for text in overrides if not text.startswith("hydra")])
-    check_space(space, config.tree)
+    fixed = [text for text in overrides if not text.startswith("hydra")]
+    config = check(composed(fixed, space.choices))
+    check_space(space, config.tree, lambda choices: composed(fixed, choices))
     task: TrainingTask = config.family.load("training")(config)
-    task.require_prepared()
+    try:
+        task.require_prepared()
+    except (TaskError, DataError) as error:
+        words = " ".join(map(shlex.quote, [*fixed, *(f"{group}={choice}" for group, choice in space.choices.items())]))
+        raise SweepError(
+            f"{error}\nThese commands prepare the data of this sweep:\n"
+            f"  python -m pipeline.compose {words}\n  dvc repro preprocess"
+        ) from error
     plan = _plan(chosen, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
     about = {"experiment": config.name, "overrides": list(plan.overrides), "metrics": list(plan.metrics)}
@@ -86,9 +96,11 @@ def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
         ConfigError: A key in `enqueue` is not an axis.
     """
     done = len(counted(study))
+    axes = "axis" if len(plan.space.axes) == 1 else "axes"
     how = f"resumes after {done} of" if done else "starts:"
     print(
-        f"sweep {plan.study} {how} {plan.n_trials} trials, {plan.n_jobs} at a time; {len(plan.space.axes)} axes",
+        f"sweep {plan.study} {how} {plan.n_trials} trials, {plan.n_jobs} at a time; {len(plan.space.axes)} {axes}"
+        + (", every point once" if plan.sampler["name"] == "grid" else ""),
         flush=True,
     )
     known = {axis.key for axis in plan.space.axes}
@@ -160,8 +172,12 @@ def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config:
         )
     given = chosen.directions if chosen.direction != "auto" else ["auto"] * len(metrics)
     directions = [_direction(name, config) if way == "auto" else way for name, way in zip(metrics, given, strict=True)]
-    n_trials = chosen.n_trials
-    if chosen.sampler.get("name") == "grid":
+    n_trials, sampler = chosen.n_trials, chosen.sampler
+    size = space.size(config.tree)
+    if size is not None and size <= n_trials:
+        # Every point is tried once: a sampler would draw some of them twice and others never.
+        sampler = {"name": "grid"}
+    if sampler.get("name") == "grid":
         n_trials = min(n_trials, len(space.grid(config.tree)))
     plan = Plan(
         study="",
@@ -176,7 +192,7 @@ def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config:
         timeout=chosen.timeout,
         trial_seconds=chosen.trial_seconds,
         max_failure_rate=chosen.max_failure_rate,
-        sampler=chosen.sampler,
+        sampler=sampler,
         pruner=chosen.pruner,
     )
     return replace(plan, study=chosen.study_name or f"{config.name}-{digest(_identity(plan))[:8]}")
@@ -189,7 +205,6 @@ def _identity(plan: Plan) -> dict[str, Any]:
     fixed = {key: value for key, value in plan.tree.items() if key not in ("evaluate", "export", "tracking")}
     return {
         "space": plan.space.describe(),
-        "is_grid": plan.sampler.get("name") == "grid",
         "trial_seconds": plan.trial_seconds,
         "config": digest(fixed),
         "data": digest(data),

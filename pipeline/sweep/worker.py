@@ -21,7 +21,6 @@ from pipeline import ENDS_WITH_PARENT, PARENT_PID
 from pipeline.config import InterruptedRunError, check, format_score
 from pipeline.storage import FolderLock, repeated, this_process
 from pipeline.sweep.plan import Plan
-from pipeline.sweep.space import with_values
 from pipeline.sweep.study import (
     ENDED,
     FAILED,
@@ -158,7 +157,7 @@ class _Attempt:
                 name = f"{self._label}: {_settings(values)}"
                 run = self._record.child(plan.parent, name, {tracking.TRIAL: str(trial.number)})
                 trial.set_user_attr(RUN, run.id)
-                config = check(with_values(plan.tree, values))
+                config = plan.config(values)
                 run.log_config(config)
                 outcome = trained(config, folder, partial(self._report, run), plan.trial_seconds)
                 results = outcome.values(plan.metrics)

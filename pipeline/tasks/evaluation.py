@@ -15,7 +15,7 @@ from pipeline.tasks.task import Task
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.metrics import Curve, Importance, Score
+    from pipeline.metrics import Curve, Importance, Score, Slice
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,15 @@ class Scores:
         values: Name → score.
         intervals: Name → lower and upper end of the score's confidence interval.
         samples: Name → the score of each bootstrap sample, shape (samples,).
+        examples: The number of scored examples.
+        groups: The number of groups that were resampled.
     """
 
     values: dict[str, float]
     intervals: dict[str, tuple[float, float]]
     samples: "dict[str, npt.NDArray[np.float64]]" = field(default_factory=dict, compare=False)
+    examples: int = 0
+    groups: int = 0
 
     @classmethod
     def resampled(cls, score: "Score", groups: Any, settings: Evaluate) -> "Scores":
@@ -45,7 +49,7 @@ class Scores:
 
         samples = resampled(score, groups, settings.bootstrap_samples)
         ranges = {name: interval(values, settings.confidence) for name, values in samples.items()}
-        return cls(score(np.ones(len(groups))), ranges, samples)
+        return cls(score(np.ones(len(groups))), ranges, samples, len(groups), len(np.unique(groups)))
 
     def flat(self) -> dict[str, float]:
         """Return `NAME`, `NAME_low` and `NAME_high` in one dictionary."""
@@ -73,6 +77,13 @@ class Evaluation:
             on the row; None if they cannot be averaged with those of another model.
         score_validation: Scores other outputs for the validation rows, shape (rows, units).
         importances: Importance of the columns for the headline score on the validation rows, most important first.
+        slices: The headline score of parts of the test examples.
+        worst: The test examples with the largest errors, worst first, with what the network saw of them.
+        confusion: Names of the classes, and how many test examples of each were taken for which, shape (classes,
+            classes); None if there are no classes, or too many.
+        cost: What the network takes: its size and training, in words, by name.
+        identity: The columns of `predictions["test"]` that say which examples these are, whatever the network; empty
+            if only the files of the prepared test examples do.
     """
 
     scores: dict[str, Scores]
@@ -84,10 +95,19 @@ class Evaluation:
     validation_outputs: "npt.NDArray[Any] | None" = None
     score_validation: "Callable[[npt.NDArray[Any]], Scores] | None" = None
     importances: "Sequence[Importance]" = ()
+    slices: "Sequence[Slice]" = ()
+    worst: "pa.Table | None" = None
+    confusion: "tuple[Sequence[str], npt.NDArray[np.integer[Any]]] | None" = None
+    identity: Sequence[str] = ()
+    cost: dict[str, str] = field(default_factory=dict)
 
 
 class EvaluationTask(Task, ABC):
     """Scores the trained network of one experiment."""
+
+    def facts(self) -> dict[str, str]:
+        """Return what the data are and how they were split, in words by name, for the card of the model."""
+        return {}
 
     def suggestions(self) -> list[str]:
         """Return settings to try where a simpler model is better than the network, such as `data.folds=5`."""

@@ -1,5 +1,6 @@
 """Experiment tracking: MLflow runs, provenance, the logged model. The only package that uses MLflow."""
 
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.evaluation import FINAL, RIVALS, record_evaluation
 from pipeline.tracking.evidence import Evidence, evidence_of
 from pipeline.tracking.journal import pending, refused, sync_all
@@ -12,6 +13,7 @@ from pipeline.tracking.lifecycle import (
     evaluation_run,
     flush,
     fold_run,
+    log_results,
     log_to_training,
     lost_runs,
     reap,
@@ -19,10 +21,12 @@ from pipeline.tracking.lifecycle import (
     training_run,
 )
 from pipeline.tracking.listing import listed
-from pipeline.tracking.logged_model import download_model
+from pipeline.tracking.logged_model import download_export, download_model
 from pipeline.tracking.provenance import environment, machine
+from pipeline.tracking.registry import champion, crown, model_name, registered, version_of
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
-from pipeline.tracking.store import TrackingError, answering, open_store, store_uri
+from pipeline.tracking.scored import ScoredRun, find, scored
+from pipeline.tracking.store import answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
 from pipeline.tracking.tags import CONFIRMATION, TRIAL, TRIAL_STATE
 from pipeline.tracking.training import record_end, record_epoch, record_network, record_start
@@ -41,21 +45,28 @@ __all__ = [
     "Evidence",
     "Run",
     "RunReference",
+    "ScoredRun",
     "SweepRecord",
     "TrackingError",
     "answering",
+    "champion",
+    "crown",
+    "download_export",
     "download_model",
     "environment",
     "evaluation_run",
     "evidence_of",
+    "find",
     "flush",
     "fold_run",
     "leftovers",
     "listed",
+    "log_results",
     "log_to_training",
     "lost_runs",
     "machine",
     "metric_name",
+    "model_name",
     "open_store",
     "pending",
     "reap",
@@ -66,7 +77,10 @@ __all__ = [
     "record_start",
     "reference_to",
     "refused",
+    "registered",
+    "scored",
     "store_uri",
     "sync_all",
     "training_run",
+    "version_of",
 ]

@@ -12,6 +12,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
 
 from pipeline.storage import is_alive
+from pipeline.tracking.registry import register
 from pipeline.tracking.tags import PROCESS
 from pipeline.tracking.upload import logged_model, send
 
@@ -108,6 +109,10 @@ def _model(_client: MlflowClient, entry: Entry) -> None:
         os.environ.pop(TIMEOUT) if previous is None else os.environ.update({TIMEOUT: previous})
 
 
+def _version(client: MlflowClient, entry: Entry) -> None:
+    register(client, entry.run, entry.content)
+
+
 def _end(client: MlflowClient, entry: Entry) -> None:
     run = client.get_run(entry.run)
     owner = json.loads(run.data.tags.get(PROCESS, "null"))
@@ -124,5 +129,6 @@ DELIVER: dict[str, Callable[[MlflowClient, Entry], None]] = {
     "file": _file,
     "inputs": _inputs,
     "model": _model,
+    "version": _version,
     "end": _end,
 }

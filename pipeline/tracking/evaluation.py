@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Config, format_score, in_markdown
-from pipeline.metrics.figure import Figure
 from pipeline.storage import AUDIT, METRICS, MODELS, PREDICTIONS
 from pipeline.tracking.description import dvc_tags, footer
+from pipeline.tracking.registry import model_name
 from pipeline.tracking.run import EVALUATED_WITH, Run
 from pipeline.tracking.tags import DESCRIPTION, FAMILY, HEADLINE
 
@@ -24,8 +24,8 @@ def record_evaluation(
     scores: Mapping[str, Any],
     *,
     lacks_training: bool,
-    figures: Mapping[str, Figure],
-    texts: Mapping[str, str],
+    files: Mapping[Path, str],
+    card: str,
     notes: Sequence[str],
 ) -> None:
     """Log the main score of each split and of each simpler model; all other scores go into metrics.json.
@@ -36,8 +36,8 @@ def record_evaluation(
         headline: The name of the main score.
         scores: The content of metrics.json.
         lacks_training: Whether the run is not that of the training, and also needs its settings, data and history.
-        figures: Figures by file name.
-        texts: Text files by file name.
+        files: Files to log, each with its name in the record.
+        card: The card of the model, with which it is registered.
         notes: Warnings and advice, one sentence or more each, in plain text.
     """
     if lacks_training:
@@ -51,16 +51,16 @@ def record_evaluation(
     shown[f"{FINAL}/{headline}"] = scores["val"][headline]
     run.log_scores(shown, of_model=not lacks_training)
     run.log_scores({f"{RIVALS}/{model}": values[headline] for model, values in rivals.items()})
-    for name, figure in figures.items():
-        run.log_figure(figure, name)
-    for name, text in texts.items():
-        run.log_text(text, name)
+    for path, name in files.items():
+        run.log_file(path, name)
     run.log_text(json.dumps(scores, indent=2), METRICS.name)
     run.log_text(json.dumps(config.tree["evaluate"], indent=2), EVALUATED_WITH)
     run.log_files(PREDICTIONS)
     audit = AUDIT.with_suffix(".md")
     if audit.is_file():
         run.log_text(audit.read_text(encoding="utf-8"), Path(audit).name)
+    if not lacks_training:
+        run.register(model_name(config.name), card, {f"test_{headline}": f"{test[headline]:.6g}", FAMILY: config.task})
     run.tags({DESCRIPTION: describe(config, headline, scores, notes) + footer(config, run.id)})
 
 

@@ -14,10 +14,10 @@ from mlflow.entities import Run as StoredRun
 from mlflow.exceptions import MlflowException
 
 from pipeline.storage import METRICS, MODELS, PREDICTIONS, PROCESSED, RAW, THREADS
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.lifecycle import FINISHED
 from pipeline.tracking.redaction import REDACTED
 from pipeline.tracking.run import CONFIG, DIFF, ENVIRONMENT, EVALUATED_WITH, MACHINE, files_of
-from pipeline.tracking.store import TrackingError
 from pipeline.tracking.tags import CONFIRMATION, DIRTY, FOLD, PARENT, RESTORED, SOURCE_COMMIT, SWEEP, TRIAL
 from pipeline.tracking.upload import logged_model
 

@@ -5,8 +5,10 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
+from types import MappingProxyType
 
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -17,20 +19,13 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 from pipeline.config import Config, InterruptedRunError
 from pipeline.storage import is_alive, root, this_process
 from pipeline.tracking.description import run_name, typed_command
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.journal import LOST_SECONDS, journal
 from pipeline.tracking.load import measured
 from pipeline.tracking.outbox import outbox
 from pipeline.tracking.redaction import redacted
 from pipeline.tracking.run import Run, RunReference
-from pipeline.tracking.store import (
-    BETWEEN_TRAININGS,
-    TrackingError,
-    all_experiments,
-    answering,
-    experiment_id,
-    open_store,
-    store_uri,
-)
+from pipeline.tracking.store import BETWEEN_TRAININGS, all_experiments, answering, experiment_id, open_store, store_uri
 from pipeline.tracking.tags import CLONE, EPOCHS, EVALUATED, FOLD, KEY, PARENT, PROCESS, RESTORED, SEEN
 
 FINISHED, FAILED, KILLED, RUNNING = (
@@ -237,8 +232,13 @@ def reference_to(run: Run, config: Config) -> RunReference:
     return RunReference(run.id, store_uri(config.tracking.uri))
 
 
-def log_to_training(config: Config, text: str, name: str) -> str:
-    """Log a text file to the run of the network in `models/`, which may have ended; return the id of the run.
+def log_to_training(config: Config, texts: Mapping[str, str], files: Mapping[Path, str] = MappingProxyType({})) -> str:
+    """Log to the run of the network in `models/`, which may have ended; return the id of the run.
+
+    Args:
+        config: The configuration of the experiment.
+        texts: Text files by name.
+        files: Files to log as they are, each with its name in the record.
 
     Raises:
         TrackingError: The run is not in this store (the network was restored from a cache), or the store does not
@@ -253,9 +253,18 @@ def log_to_training(config: Config, text: str, name: str) -> str:
                 f"run {reference.run_id}, which trained models/, is not in this store; set tracking.uri to its store"
             )
         run = Run(store_uri(config.tracking.uri), stored, resumed=True)
-    run.log_text(text, name)
+    for name, text in texts.items():
+        run.log_text(text, name)
+    for path, name in files.items():
+        run.log_file(path, name)
     flush()
     return reference.run_id
+
+
+def log_results(client: MlflowClient, run_id: str, *, text: tuple[str, str], page: tuple[str, str]) -> None:
+    """Log a text and an HTML page, each with its name, to a run that has ended."""
+    client.log_text(run_id, *redacted(list(text)))
+    client.log_text(run_id, *page)
 
 
 @contextmanager

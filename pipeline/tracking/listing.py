@@ -8,8 +8,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
 
 from pipeline.config import no_such
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.lifecycle import RUNNING, is_lost
-from pipeline.tracking.store import TrackingError, all_experiments, paged
+from pipeline.tracking.store import all_experiments, paged
 from pipeline.tracking.tags import HEADLINE, PARENT
 
 

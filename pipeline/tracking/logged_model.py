@@ -1,11 +1,10 @@
 """Log the trained network as an MLflow model, which MLflow can load and serve."""
 
 import importlib.metadata
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import mlflow
@@ -14,12 +13,17 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.storage import MODELS, PROJECT, link_or_copy
 from pipeline.tasks import Column
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.redaction import redacted
+from pipeline.tracking.registry import model_name, registered
 from pipeline.tracking.run import Run
-from pipeline.tracking.store import TrackingError, open_store, store_uri
+from pipeline.tracking.scored import find
+from pipeline.tracking.store import answering, open_store, store_uri
 from pipeline.tracking.upload import CODE, logged_model
 
 NEEDED = ("hydra-core", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow")
+EXPORT, SERVED = "export", ("numpy", "onnx")
+"""The folder of exported networks in a run, and the formats that the service prefers, first to last."""
 WHERE_USED = ("sentencepiece",)
 """Packages that only some networks need; they are required if they are installed where the network was trained."""
 
@@ -58,7 +62,7 @@ def log_model(
         shutil.copytree(PROJECT / CODE, folder / CODE, ignore=_all_but_code)
 
     content = {
-        "name": re.sub(r"[/:.%\"']", "_", name),  # MLflow does not allow these
+        "name": model_name(name),
         "columns": [asdict(column) for column in columns],
         "outputs": [asdict(column) for column in outputs],
         "example": example,
@@ -97,11 +101,38 @@ def download_model(name: str, address: str | None = None) -> Path:
     """
     client = open_store(address)
     try:
-        uri = name if ":/" in name else _of_run(client, name)
+        uri = registered(client, name).source if name.startswith("models:/") else _of_run(client, name)
         folder = Path(mlflow.artifacts.download_artifacts(uri)) / "artifacts" / "models"
     except MlflowException as error:
         raise TrackingError(f"{name}: no network of this name in {store_uri(address)}: {error}") from error
     return folder
+
+
+def download_export(name: str, address: str | None = None, form: str | None = None) -> Path:
+    """Download an exported network from the tracking store; return the folder of the bundle.
+
+    Args:
+        name: What names the run, as in `scored.find`.
+        address: The address of the store; None for the store at the root.
+        form: The format; None for the first of `SERVED` that the run has.
+
+    Raises:
+        TrackingError: There is no such run, or it has no export in this format.
+    """
+    client = open_store(address)
+    with answering(address):
+        run = find(client, name)
+        known = [
+            PurePosixPath(item.path).name for item in client.list_artifacts(run.info.run_id, EXPORT) if item.is_dir
+        ]
+        chosen = [each for each in ([form] if form else SERVED) if each in known]
+        if not chosen:
+            wanted = form or " or ".join(SERVED)
+            raise TrackingError(
+                f"run {run.info.run_id} ({run.info.run_name}) has no export in format {wanted}; it has "
+                f"{', '.join(known) or 'none'}. `dvc repro export` writes and records the formats of export.formats"
+            )
+        return Path(client.download_artifacts(run.info.run_id, f"{EXPORT}/{chosen[0]}"))
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:

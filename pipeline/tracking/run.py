@@ -14,10 +14,10 @@ from mlflow.data.sources import LocalArtifactDatasetSource
 from mlflow.entities import Run as StoredRun
 
 from pipeline.config import Config, dump, flatten
-from pipeline.storage import PROCESSED, RAW, REPORTS, file_digests, folder_digest, write_json
+from pipeline.storage import PROCESSED, RAW, REPORTS, file_digests, folder_digest, link_or_copy, write_json
+from pipeline.tracking.errors import TrackingError
 from pipeline.tracking.outbox import outbox
 from pipeline.tracking.provenance import commit, environment, machine
-from pipeline.tracking.store import TrackingError
 from pipeline.tracking.tags import COMMIT, DATA, DIRTY, SOURCE_COMMIT
 
 RUN_FILE = REPORTS / "run.json"
@@ -150,6 +150,15 @@ class Run:
         """Log a text file, without what looks like a password or token."""
         self.queue("text", {"text": text, "name": name})
 
+    def log_file(self, path: Path, name: str) -> None:
+        """Log a file of results as it is, under a name, which may begin with a folder."""
+
+        def fill(folder: Path) -> None:
+            folder.mkdir()
+            link_or_copy(path.as_posix(), (folder / Path(name).name).as_posix())
+
+        self.queue("file", {"name": name}, fill)
+
     def log_page(self, page: str, name: str) -> None:
         """Log an HTML page as it is: the libraries inside contain what looks like a password, but is code."""
 
@@ -167,6 +176,10 @@ class Run:
             figure.savefig(folder / Path(name).name)
 
         self.queue("file", {"name": name}, fill)
+
+    def register(self, name: str, description: str, tags: Mapping[str, str]) -> None:
+        """Make the network that the run logged a version of a registered model, once per run."""
+        self.queue("version", {"name": name, "description": description, "tags": dict(tags)})
 
     def end(self, status: str) -> None:
         """Close the run with a status: `FINISHED`, `FAILED` or `KILLED`."""

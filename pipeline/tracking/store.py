@@ -17,7 +17,6 @@ from typing import TypeVar
 from pipeline.storage import (
     FolderLock,
     LockError,
-    PipelineError,
     digest,
     is_damaged,
     private_file,
@@ -44,6 +43,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode  # n
 from mlflow.store.entities import PagedList  # noqa: E402
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
+from pipeline.tracking.errors import TrackingError  # noqa: E402
 from pipeline.tracking.journal import sync  # noqa: E402
 
 logging.getLogger("mlflow").setLevel(logging.WARNING)
@@ -52,12 +52,10 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _T = TypeVar("_T")
 
+KIND = ("mlflow.experimentKind", "custom_model_development")
+"""Tag of an experiment with which MLflow's UI shows it as model training; by default it would show GenAI's pages."""
 ARTIFACTS = "mlartifacts"
 """The folder at the root for the files of the runs of the default store."""
-
-
-class TrackingError(PipelineError):
-    """The tracking store cannot be used."""
 
 
 def store_uri(uri: str | None) -> str:
@@ -155,7 +153,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
             return str(experiment.experiment_id)
         artifacts = None if uri else (private_folder(root() / ARTIFACTS) / name).as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=artifacts))
+            return str(client.create_experiment(name, artifact_location=artifacts, tags=dict([KIND])))
         except MlflowException as error:
             experiment = client.get_experiment_by_name(name)
             if experiment is None or error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):

@@ -14,19 +14,23 @@ from pipeline.config import format_score
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.training_rows import fold_name, out_of_fold, rows_of_folds
 from pipeline.families.table.metrics.kinds import kind_of
+from pipeline.families.table.metrics.rows import seen, slicings
+from pipeline.families.table.metrics.thresholds import Costs, threshold_curve
 from pipeline.families.table.models.outputs import Output, inputs_with, outputs
 from pipeline.families.table.predictor import ROW, TablePredictor
 from pipeline.storage import PROCESSED, RAW
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
 if TYPE_CHECKING:
-    from pipeline.metrics import Importance, Score
+    from pipeline.metrics import Curve, Importance, Score, Slice
 
 SUBMISSION = "submission.csv"
 DIAGONALS = ("roc", "calibration", "predicted_and_observed")
 """Curves that are drawn with the diagonal: that of chance, or of perfect predictions."""
 MOST_ROWS, LEAST_ROWS, MOST_VALUES = 5_000, 500, 500_000
 """Number of validation rows on which the importance of columns is measured, and of their values: of more, a sample."""
+MOST_WORST, MOST_CLASSES = 100, 30
+"""Largest number of rows in the table of the worst ones, and of classes in the confusion matrix."""
 Inputs = tuple[list[int], list[int]]
 """Positions of the categorical and of the numeric inputs that come from one column."""
 FOLD = "fold"
@@ -50,21 +54,45 @@ class EvaluateTable(EvaluationTask):
             print(f"evaluate: {split}: {len(rows):,} rows, {samples} resamples", flush=True)
             scores[split] = self._scores(rows, output)
             tables[split] = self._table(rows, output, has_folds=split == "val" and self.config.data.folds > 1)
+        importances = self._importances(predictor, val)
+        curves = kind.curves(np.asarray(test.target), results["test"][1])
+        notes = self._notes(scores["val"])
+        if len(self.schema.classes) == 2:
+            curves["thresholds"], note = self._thresholds(*results["test"], *results["val"])
+            if self.config.evaluate.cost_false_positive != self.config.evaluate.cost_false_negative:
+                notes["threshold"] = note
         return Evaluation(
             scores,
-            kind.curves(np.asarray(test.target), results["test"][1]),
+            curves,
             tables,
-            self._notes(scores["val"]),
+            notes,
             partial(self._write_submission, predictor) if self.config.data.unlabelled else None,
             DIAGONALS,
             validation_outputs=results["val"][1],
             score_validation=partial(self._scores, results["val"][0]),
-            importances=self._importances(predictor, val),
+            importances=importances,
+            slices=self._slices(*results["test"], importances),
+            worst=self._worst(*results["test"]),
+            confusion=self._confusion(*results["test"]),
+            identity=(ROW, "target", "group"),
+            cost={"parameters": f"{predictor.model.count_params():,}"},
         )
 
     def importances(self, folder: Path) -> "list[Importance]":
         """Return the importance of each column of the file on the validation rows."""
         return self._importances(TablePredictor.load(folder), self._validation_rows())
+
+    def facts(self) -> dict[str, str]:
+        """Return the target, the columns, the number of rows and how the test rows were chosen."""
+        schema = self.schema
+        classes = f": {', '.join(schema.classes)}" if 0 < len(schema.classes) <= MOST_CLASSES else ""
+        return {
+            "target": f"{schema.target} of {schema.layout.main}, {schema.kind}{classes}",
+            "inputs": f"{len(schema.categorical)} categorical and {len(schema.numeric)} numeric columns: "
+            + ", ".join(schema.layout.features),
+            "rows": ", ".join(f"{split} {count:,}" for split, count in schema.rows.items()),
+            "test rows": schema.held_out,
+        }
 
     def suggestions(self) -> list[str]:
         """Return settings that often help; see docs/experiments.md."""
@@ -110,6 +138,53 @@ class EvaluateTable(EvaluationTask):
             self.config.evaluate.confidence,
             higher_is_better=self.config.family.monitors[self.headline],
         )
+
+    def _slices(self, rows: Arrays, output: Output, importances: "Sequence[Importance]") -> "list[Slice]":
+        from pipeline.metrics import score_slices
+
+        settings, target, kind = self.config.evaluate, np.asarray(rows.target), kind_of(self.schema)
+        return score_slices(
+            slicings(rows, self.schema, settings.slices, importances, RAW),
+            lambda mask: kind.score(target[mask], output[mask]),
+            np.asarray(rows.group),
+            self.headline,
+            settings.confidence,
+        )
+
+    def _worst(self, rows: Arrays, output: Output) -> pa.Table:
+        kind = kind_of(self.schema)
+        order = np.argsort(-kind.errors(np.asarray(rows.target), output), kind="stable")[:MOST_WORST]
+        chosen = rows[order]
+        target = kind.written_target(chosen.target).tolist()
+        shown = {
+            ROW: (chosen.row + 1).tolist(),
+            self.schema.target: [self.schema.classes[code] for code in target] if self.schema.classes else target,
+        }
+        predictions = kind.predictions(output[order])
+        shown |= {name: predictions[name].to_pylist() for name in predictions.column_names}
+        return pa.table(
+            shown | {name: values for name, values in seen(chosen, self.schema).items() if name not in shown}
+        )
+
+    def _confusion(self, rows: Arrays, output: Output) -> "tuple[Sequence[str], npt.NDArray[np.int64]] | None":
+        if not 0 < len(self.schema.classes) <= MOST_CLASSES:
+            return None
+        counts = kind_of(self.schema).confusion(np.asarray(rows.target), output)
+        return None if counts is None else (self.schema.classes, counts)
+
+    def _thresholds(self, test: Arrays, output: Output, val: Arrays, val_output: Output) -> "tuple[Curve, str]":
+        """Return the costs by threshold on the test rows, and a line on the best one of the validation rows."""
+        settings = self.config.evaluate
+        costs = Costs(settings.cost_false_positive, settings.cost_false_negative)
+        best = costs.best_threshold(np.asarray(val.target), val_output[:, 0])
+        target, probability = np.asarray(test.target), output[:, 0]
+        at_best, at_half = (costs.per_row(target, probability, threshold) for threshold in (best, 0.5))
+        note = (
+            f"{format_score(best)} has the lowest cost on the validation rows (a false positive costs "
+            f"{costs.false_positive:g}, a false negative {costs.false_negative:g}); on the test rows, a row costs "
+            f"{format_score(at_best)} there and {format_score(at_half)} at .5"
+        )
+        return threshold_curve(target, probability, costs), note
 
     def _inputs(self) -> dict[str, Inputs]:
         """Return the inputs of the network that come from each column of the file; a date has several."""

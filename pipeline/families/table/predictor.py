@@ -18,12 +18,13 @@ from pipeline.data import header
 from pipeline.data.formulas import without_formulas
 from pipeline.data.spelling import conformed
 from pipeline.families.table.data.crossing import CROSSES, Cross, read_crosses, to_bytes, with_crosses
-from pipeline.families.table.data.schema import Numeric, Schema
+from pipeline.families.table.data.layout import SIDES
+from pipeline.families.table.data.schema import UNKNOWN, Numeric, Schema
 from pipeline.families.table.data.tables import Table, stream
 from pipeline.families.table.data.unknown_values import UnknownValues
 from pipeline.families.table.metrics.kinds import kind_of
 from pipeline.families.table.models.outputs import Output, outputs
-from pipeline.storage import RAW, new_file, no_formula
+from pipeline.storage import PROCESSED, new_file, no_formula
 from pipeline.tasks.column import Column
 from pipeline.tasks.predictor import Embedding, Predictor
 from pipeline.tasks.task import MODEL, TaskError
@@ -38,8 +39,6 @@ LAYERS = "pipeline.families.table.models.embedding_mlp"
 """The module that registers the networks' own layers with Keras."""
 ROW = "row"
 """Column of the output that numbers the rows from 1, if no column of the input is kept."""
-UNKNOWN = "(unknown or missing)"
-"""Name of code 0."""
 NUMBERS = ("values", "piecewise", "periodic")
 """Names of the layers that encode numeric columns as numbers, not as codes."""
 CROSSED = " × "
@@ -53,11 +52,18 @@ class TablePredictor(Predictor):
         schema: The schema of the data that the network was trained on.
         model: The network.
         crosses: The crosses of columns that the network takes in addition.
+        side_tables: The folder of the side tables that are joined to the rows.
     """
 
-    def __init__(self, schema: Schema, model: "keras.Model", crosses: Sequence[Cross] = ()) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        model: "keras.Model",
+        crosses: Sequence[Cross] = (),
+        side_tables: Path = PROCESSED / SIDES,
+    ) -> None:
         super().__init__(schema, model)
-        self.crosses = crosses
+        self.crosses, self._side_tables = crosses, side_tables
         self.kind = kind_of(schema)
 
     @classmethod
@@ -69,7 +75,7 @@ class TablePredictor(Predictor):
         """
         from pipeline.models import load_model
 
-        predictor = cls(Schema.load(folder), load_model(folder / MODEL, LAYERS), read_crosses(folder))
+        predictor = cls(Schema.load(folder), load_model(folder / MODEL, LAYERS), read_crosses(folder), folder / SIDES)
         expected = next((tensor.shape[1] for tensor in predictor.model.inputs if tensor.name == "categorical"), 0)
         if expected and expected != len(predictor.schema.categorical) + len(predictor.crosses):
             raise TaskError(
@@ -290,7 +296,7 @@ class TablePredictor(Predictor):
         return rows
 
     def _table(self, known: Sequence[str], name: str) -> Table:
-        return Table(self.schema.layout, RAW, known, name, labelled=False)
+        return Table(self.schema.layout, self._side_tables, known, name, labelled=False)
 
     def _outputs(
         self,

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, PlainValidator
 
-from pipeline.config.sections import Fraction, Name, Positive, Rate, Section, Source, Train
+from pipeline.config.sections import Evaluate, Fraction, Name, Positive, Rate, Section, Source, Train
 
 MONITORS_OF: dict[str, dict[str, bool]] = {
     "binary": {"auc": True, "average_precision": True, "accuracy": True, "log_loss": False, "brier": False},
@@ -180,6 +180,21 @@ class EmbeddingMlp(Section):
                 "numeric_encoding"
             )
         return faults
+
+
+class TableEvaluate(Evaluate):
+    """Scores, and the settings of the evaluation that only tables have."""
+
+    slices: Literal["auto"] | list[str]
+    cost_false_positive: Annotated[float, Field(ge=0)]
+    cost_false_negative: Annotated[float, Field(ge=0)]
+
+    def contradictions(self) -> list[str]:
+        """Return a message if no error costs anything."""
+        costs = self.cost_false_positive + self.cost_false_negative
+        return (
+            [] if costs > 0 else ["cost_false_positive: both costs are 0; then every threshold is as good as another"]
+        )
 
 
 class TableTrain(Train):

@@ -13,6 +13,7 @@ from pipeline.config import Config
 from pipeline.families.table.data.arrays import Arrays
 from pipeline.families.table.data.crosses import fit_crosses
 from pipeline.families.table.data.crossing import CROSSES, Cross, to_bytes
+from pipeline.families.table.data.layout import SIDES, copy_side_tables
 from pipeline.families.table.data.statistics import Statistics, statistics
 from pipeline.families.table.data.training_rows import Rows, fold_name, rows_of_fold, rows_of_folds, rows_of_split
 from pipeline.families.table.metrics.kinds import kind_of
@@ -177,10 +178,11 @@ class TrainTable(TrainingTask):
         return history
 
     def write(self, model: "keras.Model", folder: Path) -> None:
-        """Write the network, the schema and the crosses."""
+        """Write the network, the schema, the crosses and the side tables."""
         super().write(model, folder)
         if self.crosses:
             write_bytes(folder / CROSSES, to_bytes(self.crosses))
+        copy_side_tables(self.schema.layout, PROCESSED / SIDES, folder)
 
     def predictor(self, model: "keras.Model") -> "Predictor":
         """Return a network that takes raw rows."""

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,12 @@ from pipeline.families.text.predictor import TextPredictor
 from pipeline.storage import PROCESSED
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
+if TYPE_CHECKING:
+    from pipeline.metrics import Slice
+
+MOST_WORST, SHOWN = 50, 200
+"""Largest number of pieces in the table of the worst ones, and the number of characters that it shows of each."""
+
 
 class EvaluateText(EvaluationTask):
     """Compute bits per character, and write a sample."""
@@ -22,7 +28,7 @@ class EvaluateText(EvaluationTask):
     def evaluate(self, folder: Path) -> Evaluation:
         """Score the test and validation parts."""
         predictor = TextPredictor.load(folder)
-        scores, tables, curves = {}, {}, {}
+        scores, tables, curves, worst, slices = {}, {}, {}, None, []
         for split in ("test", "val"):
             text, count = load_part(PROCESSED, split), self.schema.lengths[split]
             print(f"evaluate: {split}: {count:,} characters", flush=True)
@@ -32,7 +38,51 @@ class EvaluateText(EvaluationTask):
             tables[split] = _table(self.schema, text[len(text) - count :], losses, right)
             if split == "test":
                 curves = {"bits_by_place": score.by_place()}
-        return Evaluation(scores, curves, tables, write_extras=partial(self._write_sample, predictor))
+                worst = self._worst(text[len(text) - count :], score)
+                slices = self._slices(score)
+        return Evaluation(
+            scores,
+            curves,
+            tables,
+            write_extras=partial(self._write_sample, predictor),
+            slices=slices,
+            worst=worst,
+            identity=("character",),
+            cost={"parameters": f"{predictor.model.count_params():,}"},
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return the number of characters."""
+        schema = self.schema
+        return {
+            "characters": f"{len(schema.characters)} different ones",
+            "text": ", ".join(f"{split} {count:,} characters" for split, count in schema.lengths.items()),
+        }
+
+    def _slices(self, score: TextScores) -> "list[Slice]":
+        from pipeline.metrics import by_number, score_slices
+
+        starts = score.starts.astype(np.float64)
+        return score_slices(
+            [by_number("first character of the piece", starts)],
+            score.part,
+            np.arange(len(score)),
+            self.headline,
+            self.config.evaluate.confidence,
+        )
+
+    def _worst(self, text: npt.NDArray[np.int32], score: TextScores) -> pa.Table:
+        """Return the pieces with the most bits per character, with their beginnings as the network saw them."""
+        bits = np.array(score.by_place()["bits_per_char"])
+        order = np.argsort(-bits, kind="stable")[:MOST_WORST]
+        beginnings = [text[start : start + SHOWN] for start in score.starts[order].tolist()]
+        return pa.table(
+            {
+                "character": score.starts[order],
+                "bits_per_char": bits[order],
+                "text": ["".join(self.schema.characters[code] for code in codes) for codes in beginnings],
+            }
+        )
 
     def _write_sample(self, predictor: TextPredictor, out: Path) -> str:
         settings, part = self.config.evaluate, load_part(PROCESSED, "test")

@@ -13,6 +13,8 @@ from pipeline.storage import PROCESSED, write_text
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
 
 PICTURE = "decision.png"
+MOST_WORST = 20
+"""Largest number of points in the table of the worst ones."""
 
 
 class EvaluateThreshold(EvaluationTask):
@@ -33,7 +35,23 @@ class EvaluateThreshold(EvaluationTask):
             if split == "test":
                 distances = part.points.sum(axis=1, dtype=np.float64) - self.schema.threshold
                 curves = {"accuracy_by_distance": score.by_distance(distances)}
-        return Evaluation(scores, curves, tables, write_extras=partial(self._write_extras, predictor))
+        return Evaluation(
+            scores,
+            curves,
+            tables,
+            write_extras=partial(self._write_extras, predictor),
+            worst=self._worst(tables["test"]),
+            identity=(*self.schema.names, "label"),
+            cost={"parameters": f"{predictor.model.count_params():,}"},
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return what decides the class of a point."""
+        return {"target": f"whether {' + '.join(self.schema.names)} > {self.schema.threshold:g}"}
+
+    def _worst(self, table: pa.Table) -> pa.Table:
+        errors = np.abs(table["label"].to_numpy() - table["output"].to_numpy())
+        return table.take(pa.array(np.argsort(-errors, kind="stable")[:MOST_WORST]))
 
     def _write_extras(self, predictor: ThresholdPredictor, out: Path) -> str:
         from pipeline.metrics import plots

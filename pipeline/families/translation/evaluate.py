@@ -2,12 +2,14 @@
 
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.families.translation.data.sentences import Sentences
-from pipeline.families.translation.data.tokens import PADDING
+from pipeline.families.translation.data.tokens import PADDING, UNKNOWN
 from pipeline.families.translation.metrics.report import attention_maps, examples_page
 from pipeline.families.translation.metrics.scores import TranslationScores, bleu_by_length
 from pipeline.families.translation.metrics.scoring import text_scores
@@ -15,6 +17,12 @@ from pipeline.families.translation.models.translate import search_of
 from pipeline.families.translation.predictor import TranslationPredictor
 from pipeline.storage import PROCESSED
 from pipeline.tasks import Evaluation, EvaluationTask, Scores
+
+if TYPE_CHECKING:
+    from pipeline.metrics import Slice
+
+MOST_WORST = 100
+"""Largest number of sentences in the table of the worst translations."""
 
 
 class EvaluateTranslation(EvaluationTask):
@@ -24,7 +32,7 @@ class EvaluateTranslation(EvaluationTask):
         """Translate and score the test and validation sentences."""
         predictor = TranslationPredictor.load(folder)
         translator = predictor.translator
-        scores, curves, tables, notes = {}, {}, {}, {}
+        scores, curves, tables, notes, slices = {}, {}, {}, {}, []
         for split in ("test", "val"):
             pairs = Sentences.load(PROCESSED / split)
             print(f"evaluate: {split}: {len(pairs):,} sentences, beam {self.config.evaluate.beam}", flush=True)
@@ -38,7 +46,44 @@ class EvaluateTranslation(EvaluationTask):
                 lengths = (pairs.source != PADDING).sum(axis=1) - 2
                 curves = {"bleu_by_length": bleu_by_length(score, lengths)}
                 notes["signature"] = score.signature
-        return Evaluation(scores, curves, tables, notes, partial(self._write_extras, predictor))
+                slices = self._slices(pairs, lengths, score)
+        return Evaluation(
+            scores,
+            curves,
+            tables,
+            notes,
+            partial(self._write_extras, predictor),
+            slices=slices,
+            worst=self._worst(tables["test"]),
+            identity=("source", "reference"),
+            cost={"parameters": f"{predictor.model.count_params():,}"},
+        )
+
+    def facts(self) -> dict[str, str]:
+        """Return the languages, the vocabularies and the number of pairs."""
+        schema = self.schema
+        return {
+            "languages": " to ".join(schema.languages),
+            "tokenizers": ", ".join(schema.tokenizers),
+            "vocabularies": " and ".join(f"{words:,}" for words in schema.words) + " tokens",
+            "pairs": ", ".join(f"{split} {count:,}" for split, count in schema.pairs.items()),
+        }
+
+    def _slices(
+        self, pairs: Sentences, lengths: npt.NDArray[np.integer[Any]], score: TranslationScores
+    ) -> "list[Slice]":
+        from pipeline.metrics import Slicing, by_number, score_slices
+
+        unknown = (pairs.source == UNKNOWN).sum(axis=1)
+        slicings = [
+            by_number("tokens of the source", lengths.astype(np.float64)),
+            Slicing("unknown tokens of the source", ["none", "one", "two or more"], np.minimum(unknown, 2)),
+        ]
+        return score_slices(slicings, score.part, np.arange(len(pairs)), self.headline, self.config.evaluate.confidence)
+
+    def _worst(self, table: pa.Table) -> pa.Table:
+        order = np.argsort(table["chrf"].to_numpy(), kind="stable")[:MOST_WORST]
+        return table.take(pa.array(order)).select(["chrf", "source", "translation", "reference"])
 
     def _write_extras(self, predictor: TranslationPredictor, out: Path) -> str:
         page = examples_page(out, self.config.name)

@@ -23,6 +23,7 @@ from pipeline.data.cells import (
 )
 from pipeline.families.table.data.crossing import read_crosses, with_crosses
 from pipeline.portable.errors import BundleError, list_of
+from pipeline.portable.request_fields import fields_of
 
 
 def _moment(texts: Sequence[str], form: str) -> datetime:
@@ -71,6 +72,22 @@ class RowReader:
         self._absent = {number for number in absent if number is not None}
         self._codes = [(column["name"], _codes(column["categories"])) for column in facts["categorical"]]
         self._rare = [column["rare"] for column in facts["categorical"]]
+
+    field = "rows"
+    """Name of the inputs in a request to the service."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a request and its answer hold, for the service."""
+        return {"rows": self.columns, "predictions": self.outputs, "classes": self.classes}
+
+    def answer(self, request: Any) -> list[dict[str, float]]:
+        """Return the outputs by name for each row of a request, `{"rows": [{"column": value, …}, …]}`.
+
+        Raises:
+            BundleError: The request is not like this, or a row is refused.
+        """
+        rows, _ = fields_of(request, self.field, {})
+        return [dict(zip(self.outputs, output, strict=True)) for output in self(rows).tolist()]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
         """Return the network's output for each row, shape (rows, outputs): a probability, one per class, or an amount.

@@ -1,10 +1,15 @@
 """Describe the files and columns of a table."""
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Self
 
 from pipeline.data.file_format import FileFormat
+
+SIDES = "side_tables"
+"""The folder of the side tables, in prepared data and in saved networks."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,11 @@ class Layout:
         sources = {column for date in self.derived for column in date.columns}
         keys = {column for side in self.sides for column in side.key}
         return {*self.numeric, *self.amounts} - {*self.categorical, *self.labels, *sources, *keys}
+
+
+def copy_side_tables(layout: Layout, folder: Path, out: Path) -> None:
+    """Copy the side tables from `folder` into the folder `SIDES` of `out`: predictions need them, wherever they run."""
+    for side in layout.sides:
+        copy = out / SIDES / side.file
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / side.file, copy)

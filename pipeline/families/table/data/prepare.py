@@ -19,7 +19,7 @@ from pipeline.families.table.data.audit import Audit, audit
 from pipeline.families.table.data.counting import Counts, Index, counts
 from pipeline.families.table.data.encoding import Encoder, fit_categorical, fit_numeric
 from pipeline.families.table.data.holdout import HeldOut, Holdout, hold_out
-from pipeline.families.table.data.layout import Layout
+from pipeline.families.table.data.layout import Layout, copy_side_tables
 from pipeline.families.table.data.rows import RawRows
 from pipeline.families.table.data.schema import Categorical, Numeric, Schema
 from pipeline.families.table.data.store import ArrayWriter
@@ -97,6 +97,7 @@ def prepare(
         _write_arrays(raw, table.encoder(categorical, numeric), schema, answers.values, held, scratch)
         schema.save(scratch)
         write_json(scratch / "example.json", raw.head)
+        copy_side_tables(layout, folder, scratch)
         report = audit(raw, schema, answers, held, groups, holdout, scratch / ".unlabelled")
         for name in (".columns", ".unlabelled"):
             shutil.rmtree(scratch / name, ignore_errors=True)

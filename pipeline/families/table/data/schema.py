@@ -10,6 +10,9 @@ from pipeline.data.schema_json import NAME, PREPARE_AGAIN, StoredSchema, read_sc
 from pipeline.families.table.data.layout import Layout
 from pipeline.families.table.settings import MONITORS_OF
 
+UNKNOWN = "(unknown or missing)"
+"""Name of code 0, which the network sees instead of a category that it does not know."""
+
 
 @dataclass(frozen=True)
 class Categorical:

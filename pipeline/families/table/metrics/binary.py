@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.families.table.metrics.curves import calibration, precision_recall, roc
-from pipeline.families.table.metrics.target_kind import Array, Classes, Loss, weighted_mean
+from pipeline.families.table.metrics.target_kind import Array, Classes, Loss, counted, weighted_mean
 from pipeline.metrics.curve import Curve
 from pipeline.tasks.column import Column
 
@@ -120,6 +120,15 @@ class Binary(Classes):
     def score(self, target: Array, output: Array) -> BinaryScores:
         """Return the ranking and probability scores."""
         return BinaryScores(target, output[:, 0])
+
+    def errors(self, target: Array, output: Array) -> Array:
+        """Return the distance of each probability from the target."""
+        distance: Array = np.abs(output[:, 0] - target)
+        return distance
+
+    def confusion(self, target: Array, output: Array) -> npt.NDArray[np.int64]:
+        """Return how many rows of each class are taken for which at the threshold .5, shape (2, 2)."""
+        return counted(target, output[:, 0] >= 0.5, 2)
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
         """Return the ROC, precision-recall and calibration curves."""

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipeline.families.table.metrics.binary import CLIP, Ranking, area
 from pipeline.families.table.metrics.curves import sure_and_right
-from pipeline.families.table.metrics.target_kind import Array, Classes, Loss, weighted_mean
+from pipeline.families.table.metrics.target_kind import Array, Classes, Loss, counted, weighted_mean
 from pipeline.metrics.curve import Curve
 from pipeline.tasks.column import Column
 
@@ -86,6 +86,15 @@ class Multiclass(Classes):
     def score(self, target: Array, output: Array) -> MulticlassScores:
         """Return the scores of class probabilities."""
         return MulticlassScores(target, output)
+
+    def errors(self, target: Array, output: Array) -> Array:
+        """Return 1 - the probability of each row's own class."""
+        own: Array = 1 - output[np.arange(len(target)), target.astype(np.int64)]
+        return own
+
+    def confusion(self, target: Array, output: Array) -> npt.NDArray[np.int64]:
+        """Return how many rows of each class are most probably of which, shape (classes, classes)."""
+        return counted(target, output.argmax(axis=1), len(self.classes))
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
         """Return the calibration curve of the most probable class."""

@@ -70,6 +70,11 @@ class Regression(TargetKind):
         """Return the scores of predicted numbers."""
         return RegressionScores(target, output[:, 0])
 
+    def errors(self, target: Array, output: Array) -> Array:
+        """Return the absolute error of each amount."""
+        error: Array = np.abs(output[:, 0].astype(np.float64) - target)
+        return error
+
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
         """Return the observed against the predicted numbers, and the distribution of the errors."""
         return {

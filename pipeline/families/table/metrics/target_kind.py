@@ -69,6 +69,14 @@ class TargetKind(ABC):
         """
 
     @abstractmethod
+    def errors(self, target: Array, output: Array) -> Array:
+        """Return how wrong each prediction is, shape (rows,); the arguments are those of `score`."""
+
+    def confusion(self, target: Array, output: Array) -> npt.NDArray[np.int64] | None:
+        """Return how many rows of each class are taken for which, shape (classes, classes); None without classes."""
+        return None
+
+    @abstractmethod
     def curves(self, target: Array, output: Array) -> "dict[str, Curve]":
         """Return the curves of predictions, to be plotted; the arguments are those of `score`."""
 
@@ -132,6 +140,12 @@ class Classes(TargetKind, ABC):
     @abstractmethod
     def _outputs(self, probability: Array, fitted: Array) -> Array:
         """Return outputs, shape (rows, units), from probabilities that only have columns for the fitted classes."""
+
+
+def counted(target: Array, predicted: Array, classes: int) -> npt.NDArray[np.int64]:
+    """Return how many rows of each class are taken for which, shape (classes, classes)."""
+    pairs = target.astype(np.int64) * classes + predicted.astype(np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
 
 def weighted_mean(losses: Any, target: Any, class_weights: Sequence[float] | None) -> Any:

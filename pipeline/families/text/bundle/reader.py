@@ -10,6 +10,16 @@ import numpy as np
 
 from pipeline.families.text.models.sampling import Sampling, write
 from pipeline.portable.errors import BundleError
+from pipeline.portable.request_fields import Bounds, fields_of
+
+OPTIONS: dict[str, Bounds] = {
+    "length": (int, 0, 10_000),
+    "temperature": (float, 1e-6, 100),
+    "top_k": (int, 0, 10_000_000),
+    "top_p": (float, 1e-6, 1),
+    "seed": (int, 0, 2**31 - 1),
+}
+"""Options of a request to the service."""
 
 
 class TextReader:
@@ -22,6 +32,22 @@ class TextReader:
         self._piece = facts["piece"]
         self._never = None if unknown is None else self._characters.index(unknown)
         self._numbers = {character: number for number, character in enumerate(self._characters)}
+
+    field = "prompts"
+    """Name of the inputs in a request to the service."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a request and its answer hold, for the service."""
+        return {"prompts": "texts", "options": list(OPTIONS), "predictions": "the texts that follow"}
+
+    def answer(self, request: Any) -> list[str]:
+        """Return the texts that follow the prompts of a request, `{"prompts": ["…"], "length": 500, "seed": 1}`.
+
+        Raises:
+            BundleError: The request is not like this, or a prompt is refused.
+        """
+        prompts, options = fields_of(request, self.field, OPTIONS)
+        return ["".join(self(prompt, **options)) for prompt in prompts]
 
     def __call__(self, prompt: str, length: int = 500, **sampling: Any) -> Iterator[str]:
         """Return an iterator over the characters that follow a prompt.

@@ -1,9 +1,12 @@
 """Scores of character predictions."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from pipeline.metrics.bootstrap import Score
 
 Vector = npt.NDArray[np.floating[Any]]
 PIECE = 1000
@@ -18,13 +21,16 @@ class TextScores:
     Args:
         losses: Loss of each character in nats, shape (characters,).
         right: Whether the most probable character was the correct one, shape (characters,).
+
+    Attributes:
+        starts: Position of each piece's first character, shape (pieces,).
     """
 
     def __init__(self, losses: Vector, right: npt.NDArray[np.bool_]) -> None:
-        starts = np.arange(0, len(losses), max(1, min(PIECE, len(losses) // FEWEST)))
-        self._loss = np.add.reduceat(losses.astype(np.float64), starts)
-        self._right = np.add.reduceat(right.astype(np.float64), starts)
-        self._count = np.diff(np.append(starts, len(losses))).astype(np.float64)
+        self.starts = np.arange(0, len(losses), max(1, min(PIECE, len(losses) // FEWEST)))
+        self._loss = np.add.reduceat(losses.astype(np.float64), self.starts)
+        self._right = np.add.reduceat(right.astype(np.float64), self.starts)
+        self._count = np.diff(np.append(self.starts, len(losses))).astype(np.float64)
 
     def __len__(self) -> int:
         return len(self._count)
@@ -43,10 +49,19 @@ class TextScores:
             "accuracy": float(self._right @ weight / count),
         }
 
+    def part(self, chosen: npt.NDArray[np.bool_]) -> "Score":
+        """Return the scores of the pieces that a mask, shape (pieces,), selects, for weights of these pieces."""
+
+        def score(weight: Vector) -> dict[str, float]:
+            whole = np.zeros(len(self))
+            whole[chosen] = weight
+            return self(whole)
+
+        return score
+
     def by_place(self) -> dict[str, list[float]]:
         """Return `bits_per_char` of each piece, and the index of the `character` with which it begins."""
-        starts = np.concatenate([[0.0], np.cumsum(self._count)[:-1]])
         return {
-            "character": starts.tolist(),
+            "character": self.starts.astype(np.float64).tolist(),
             "bits_per_char": (self._loss / self._count / np.log(2)).tolist(),
         }

@@ -13,6 +13,10 @@ from pipeline.families.translation.data.tokenizing import is_written, tokenizer_
 from pipeline.families.translation.data.tokens import END, NEVER, PADDING, START, UNKNOWN
 from pipeline.families.translation.models.translate import SearchSettings, translate
 from pipeline.portable.errors import BundleError, list_of
+from pipeline.portable.request_fields import fields_of
+
+MOST_BEAM = 100
+"""Largest beam, and number of translations of a sentence, that a request to the service may ask for."""
 
 
 class SentenceReader:
@@ -29,6 +33,29 @@ class SentenceReader:
         self._target_tokenizer = tokenizer_for(target, folder / "target.pieces")
         # The parts of the state that depend only on the source are not among the decoder's outputs.
         self._changing = set(facts["changing"])
+
+    field = "sentences"
+    """Name of the inputs in a request to the service."""
+
+    def describe(self) -> dict[str, Any]:
+        """Return what a request and its answer hold, for the service."""
+        return {
+            "sentences": "texts",
+            "options": ["beam", "best"],
+            "predictions": "translations with scores, best first",
+        }
+
+    def answer(self, request: Any) -> list[list[dict[str, Any]]]:
+        """Return the translations of a request, `{"sentences": ["…"], "beam": 5, "best": 1}`.
+
+        Raises:
+            BundleError: The request is not like this.
+        """
+        sentences, options = fields_of(request, self.field, {"beam": (int, 1, MOST_BEAM), "best": (int, 1, MOST_BEAM)})
+        return [
+            [{"translation": text, "score": float(score)} for text, score in translations]
+            for translations in self(sentences, **options)
+        ]
 
     def __call__(self, sentences: Sequence[str], beam: int = 5, best: int = 1) -> list[list[tuple[str, float]]]:
         """Translate sentences.

@@ -9,12 +9,22 @@ from typing import Any
 import numpy as np
 
 from pipeline.portable.errors import BundleError
+from pipeline.portable.request_fields import fields_of
 
 
 class TagReader:
     def __init__(self, networks: Mapping[str, Any], facts: Mapping[str, Any], _folder: Path) -> None:
         self._network, self._tags, self._length = networks["network"], facts["tags"], facts["max_length"]
         self._numbers = {word: number for number, word in enumerate(facts["words"], start=1)}
+
+    field = "sentences"
+
+    def describe(self) -> dict[str, Any]:
+        return {"sentences": "texts", "predictions": "tags"}
+
+    def answer(self, request: Any) -> list[str]:
+        sentences, _ = fields_of(request, self.field, {})
+        return self(sentences)
 
     def __call__(self, sentences: Sequence[str]) -> list[str]:
         if isinstance(sentences, str):

@@ -1,0 +1,75 @@
+"""Compare runs on the same test examples: what differs, and whether one is better than the first beyond chance."""
+
+import argparse
+from pathlib import Path
+
+from pipeline.config import PipelineError, guarded, tracking_uri
+from pipeline.storage import write_text
+
+PAGE, TEXT = "comparison.html", "comparison.txt"
+
+
+def main() -> None:
+    """Parse the arguments and compare."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.compare", description=__doc__)
+    parser.add_argument(
+        "runs",
+        nargs="+",
+        metavar="RUN",
+        help="at least two: a run id or its beginning, the name of a run or of DVC's experiment, models (the network "
+        "there), or models:/NAME@champion; all others are compared with the first",
+    )
+    parser.add_argument("--confidence", type=_share, default=0.95, help="of the intervals; default: 0.95")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page with the curves of all runs to this file"
+    )
+    parser.add_argument(
+        "--log", action="store_true", help="log text and page to the runs that are compared with the first"
+    )
+    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    given = parser.parse_args()
+    guarded(lambda: compare(given.runs, given.confidence, given.html, log=given.log, uri=given.uri or tracking_uri()))
+
+
+def compare(names: list[str], confidence: float, html: Path | None, *, log: bool, uri: str | None) -> None:
+    """Compare runs with the first one; print the result, and write and log it on demand."""
+    if len(names) < 2:
+        raise PipelineError(
+            f"only one run, {names[0]}: name at least two, the first one is what the others are compared with"
+        )
+
+    from pipeline.comparison import compared, page, report
+    from pipeline.tracking import answering, log_results, open_store, scored
+
+    client = open_store(uri)
+    with answering(uri):
+        runs = [scored(client, name) for name in names]
+    ids = [run.run_id for run in runs]
+    if twice := [run for run in runs if ids.count(run.run_id) > 1]:
+        raise PipelineError(f"run {twice[0].run_id} ({twice[0].name}) is named twice; name different runs")
+    comparison = compared(runs[0], runs[1:], confidence)
+    text = report(comparison)
+    print(text)
+    shown = page(comparison) if html or log else ""
+    if html:
+        write_text(html, shown)
+        print(f"\nwrote {html}")
+    if log:
+        with answering(uri):
+            for run in runs[1:]:
+                log_results(client, run.run_id, text=(text, TEXT), page=(shown, PAGE))
+        print(f"\nlogged {TEXT} and {PAGE} to {', '.join(ids[1:])}")
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, received {text!r}")
+    return value
+
+
+if __name__ == "__main__":
+    main()
