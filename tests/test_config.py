@@ -14,7 +14,19 @@ import pytest
 import yaml
 from conftest import ROOT
 
-from pipeline.config import ConfigError, InterruptedRunError, dump, flatten, format_score, guarded, load, section_of
+from pipeline.compose import write
+from pipeline.config import (
+    ConfigError,
+    InterruptedRunError,
+    dump,
+    flatten,
+    format_score,
+    guarded,
+    load,
+    out_of_sync,
+    section_of,
+    tracking_uri,
+)
 from pipeline.config.differences import changes, opening
 from pipeline.storage import LockError
 
@@ -255,6 +267,29 @@ def test_flags_of_hydra_that_are_not_supported_are_said(arguments: list[str], fa
     assert done.returncode == 1
     assert fault in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_reference_to_the_environment_stays_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STORE", "http://host:5000")
+    overrides = ["experiment=flights", "tracking.uri=${oc.env:STORE}"]
+    config = load(overrides)
+    assert config.tracking.uri == "http://host:5000"
+    write(overrides)
+    assert "${oc.env:STORE}" in capsys.readouterr().out
+    written = Path("params.yaml").read_text(encoding="utf-8")
+    assert "uri: ${oc.env:STORE}" in written
+    assert "host:5000" not in written
+    assert changes(config) == {"tracking.uri": "${oc.env:STORE}"}
+    assert load([], tmp_path, "params").tracking.uri == tracking_uri() == "http://host:5000"
+    assert out_of_sync(overrides)[0] == []
+    write(overrides, resolve=True)
+    assert "uri: http://host:5000" in Path("params.yaml").read_text(encoding="utf-8")
+    monkeypatch.delenv("STORE")
+    with pytest.raises(ConfigError, match="Environment variable 'STORE' not found"):
+        load(overrides)
 
 
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}

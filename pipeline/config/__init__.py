@@ -1,7 +1,7 @@
 """Typed settings: composed from `conf/` and validated before anything runs."""
 
 from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, section_of, tracking_uri
-from pipeline.config.config import Config, check, checked
+from pipeline.config.config import Config, check, checked, with_values
 from pipeline.config.differences import changes
 from pipeline.config.entry import command, guarded
 from pipeline.config.errors import ConfigError, InterruptedRunError, did_you_mean, no_such
@@ -40,4 +40,5 @@ __all__ = [
     "out_of_sync",
     "section_of",
     "tracking_uri",
+    "with_values",
 ]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config.config import Config, check
+from pipeline.config.config import Config, check, with_values
 from pipeline.config.errors import ConfigError, did_you_mean
 from pipeline.config.registry import family_names, family_of
 from pipeline.config.sections import Section
@@ -27,6 +28,8 @@ ALIAS = re.compile(r"&\w[\s\S]*\*\w")
 """A YAML anchor, and an alias of it."""
 MOST_VALUES = 100_000
 """Largest number of values that the aliases of a file may stand for."""
+ENVIRONMENT = "${oc.env:"
+"""Beginning of a reference to an environment variable."""
 ROOT_CONFIG = "config"
 """Name of the primary config in conf/; `params.yaml` is already composed and has no groups."""
 
@@ -57,13 +60,14 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG, add
     for each in folders:
         _refuse_expansion(each)
     searched = [f"hydra.searchpath=['file://{added}']"] if added else []
-    base = _compose([*searched, *(o.input_line for o in chosen)], folder, name)
+    base, _ = _compose([*searched, *(o.input_line for o in chosen)], folder, name)
     values = [o for o in parsed if o.key_or_group not in groups]
     unknown = [(o, _unknown_key(o, base, groups, folder)) for o in values]
     faults = [fault for _, fault in unknown if fault]
     good = [o for o, fault in unknown if not fault]
     try:
-        config = check(_compose([*searched, *(o.input_line for o in [*chosen, *good])], folder, name))
+        tree, references = _compose([*searched, *(o.input_line for o in [*chosen, *good])], folder, name)
+        config = replace(check(tree), references=references)
     except ConfigError as error:
         raise ConfigError([*faults, *error.faults]) from None
     faults += [fault for o in chosen if (fault := _another_name(o, parsed, config))]
@@ -76,7 +80,8 @@ def tree_of(experiment: str) -> dict[str, Any] | None:
     """Compose `conf/experiment/NAME.yaml` without overrides; return None if there is no such file."""
     if not (CONF / "experiment" / f"{experiment}.yaml").is_file():
         return None
-    return _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
+    tree, references = _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
+    return with_values(tree, references)
 
 
 def nearest(name: str, tree: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
@@ -101,9 +106,10 @@ def nearest(name: str, tree: dict[str, Any]) -> tuple[dict[str, str], dict[str, 
         choice = min(sorted(files), key=lambda file: _differences(tree[group], files[file]))
         overrides = [f"{key}={option}" for key, option in {**chosen, group: choice}.items()]
         try:
-            candidate = _compose([f"experiment={name}", *overrides], CONF, ROOT_CONFIG)
+            composition, references = _compose([f"experiment={name}", *overrides], CONF, ROOT_CONFIG)
         except ConfigError:  # this choice does not fit the experiment
             continue
+        candidate = with_values(composition, references)
         if 1 + _differences(tree[group], candidate[group]) < differ:
             composed, chosen[group] = candidate, choice
     return chosen, composed
@@ -144,9 +150,12 @@ def _differences(section: Any, other: Any) -> int:
 def tracking_uri() -> str | None:
     """Return the tracking URI in params.yaml; None for the default store at the root."""
     try:
-        uri = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["tracking"]["uri"]
+        written = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))["tracking"]["uri"]
+        uri = OmegaConf.create({"uri": written}).uri  # resolves a reference to the environment
     except (OSError, ValueError, yaml.YAMLError, KeyError, TypeError):
         return None
+    except OmegaConfBaseException as error:
+        raise ConfigError([f"tracking.uri: {error}"]) from error
     return None if uri is None else str(uri)
 
 
@@ -167,7 +176,7 @@ def out_of_sync(overrides: list[str]) -> tuple[list[str], str]:
         raise ConfigError([f"{PARAMS}: cannot be read ({error}); `python -m pipeline.compose` writes it"]) from error
     has_experiment = any(text.startswith("experiment=") for text in overrides)
     experiment = [] if has_experiment or "name" not in current else [f"experiment={current['name']}"]
-    expected = dict(flatten(load([*experiment, *overrides]).tree))
+    expected = dict(flatten(load([*experiment, *overrides]).recorded))
     missing = object()
     faults = [
         f"{key}: {PARAMS} has {_shown(current, key)}, conf/ gives {_shown(expected, key)}"
@@ -183,7 +192,7 @@ def _shown(tree: dict[str, Any], key: str) -> str:
 
 def dump(config: Config) -> str:
     """Return a configuration as YAML, in the format of DVC's own compositions."""
-    return OmegaConf.to_yaml(OmegaConf.create(config.tree))
+    return OmegaConf.to_yaml(OmegaConf.create(config.recorded))
 
 
 def flatten(tree: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -293,7 +302,8 @@ def _expanded(node: yaml.Node | None, known: dict[int, int]) -> int:
     return known[id(node)]
 
 
-def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:
+def _compose(overrides: list[str], folder: Path, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return composed settings, and those that refer to environment variables, by key."""
     # A sweep composes inside Hydra's own run, and Hydra allows only one at a time.
     outer = GlobalHydra.instance()
     kept, outer.hydra = outer.hydra, None
@@ -301,10 +311,12 @@ def _compose(overrides: list[str], folder: Path, name: str) -> dict[str, Any]:
         with initialize_config_dir(str(folder.resolve()), version_base="1.3"):
             composed = hydra_compose(config_name=name, overrides=overrides)
         tree = OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
+        written = OmegaConf.to_container(composed, resolve=False)
     except (HydraException, OmegaConfBaseException, yaml.YAMLError) as error:
         raise ConfigError([f"{folder / name}.yaml does not compose: {error}"]) from error
     finally:
         GlobalHydra.instance().hydra = kept
     if not isinstance(tree, dict):
         raise ConfigError([f"{folder / name}.yaml: expected sections, received {type(tree).__name__}"])
-    return {str(key): value for key, value in tree.items()}
+    references = {key: text for key, text in flatten(written) if isinstance(text, str) and ENVIRONMENT in text}
+    return {str(key): value for key, value in tree.items()}, references

@@ -1,6 +1,8 @@
 """The whole configuration, typed; all of its errors are reported at once."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -17,7 +19,8 @@ SECTIONS = ("data", "model", "train", "evaluate", "export", "tracking")
 class Config:
     """The configuration of one experiment. `tree` holds the same settings as plain dictionaries.
 
-    The types of `data`, `model`, `train` and `evaluate` depend on the family; see `Family`.
+    The types of `data`, `model`, `train` and `evaluate` depend on the family; see `Family`. `references` holds the
+    settings that refer to an environment variable, by key: `${oc.env:NAME}` instead of its value.
     """
 
     name: str
@@ -30,11 +33,29 @@ class Config:
     export: Export
     tracking: Tracking
     tree: dict[str, Any]
+    references: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The settings as they are written down: with references to environment variables instead of their values."""
+        return with_values(self.tree, self.references)
 
     @property
     def family(self) -> Family:
         """The family of networks that `task` names."""
         return family_of(self.task)
+
+
+def with_values(tree: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy of settings with some of them changed, each named by its dotted path."""
+    changed = deepcopy(tree)
+    for key, value in values.items():
+        *sections, name = key.split(".")
+        place = changed
+        for section in sections:
+            place = place[section]
+        place[name] = value
+    return changed
 
 
 def check(tree: dict[str, Any]) -> Config:

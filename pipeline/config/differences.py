@@ -16,7 +16,7 @@ def opening(stage: str, config: Config) -> str:
 
     DVC removes comments from `params.yaml`, so the differences are found by composing the experiment.
     """
-    chosen, changed, usual = _found(config.name, json.dumps(config.tree))
+    chosen, changed, usual = _found(config.name, json.dumps(config.recorded))
     if not usual:
         return f"{stage}: {config.name} (not in conf/experiment)"
     shown = [f"{group}={choice}" for group, choice in chosen.items()]
@@ -31,7 +31,7 @@ def changes(config: Config) -> Changes | None:
 
     Returns None if there is no experiment of this name, because `params.yaml` was written by hand.
     """
-    chosen, changed, usual = _found(config.name, json.dumps(config.tree))
+    chosen, changed, usual = _found(config.name, json.dumps(config.recorded))
     return {**chosen, **changed} if usual else None
 
 

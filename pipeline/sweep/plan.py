@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import Config, check, load
+from pipeline.config import Config, check, load, with_values
 from pipeline.storage import root
-from pipeline.sweep.space import Space, with_values
+from pipeline.sweep.space import Space
 
 COSTS = ("parameters", "seconds")
 """Costs that can be minimised: number of weights, training time in seconds."""

@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any, cast
@@ -20,7 +19,7 @@ from optuna.distributions import (
 )
 from optuna.trial import Trial
 
-from pipeline.config import ConfigError, check, did_you_mean, flatten
+from pipeline.config import ConfigError, check, did_you_mean, flatten, with_values
 from pipeline.sweep.grammar import distribution_of
 
 FIXED_SECTIONS = {
@@ -289,18 +288,6 @@ def _faults_of(axis: Axis, tree: dict[str, Any], choices: Mapping[str, str]) -> 
     if unknown := [key for key in axis.when if key not in leaves]:
         return [f"hydra.sweeper.when.{axis.key}.{key}: unknown key{did_you_mean(key, leaves)}" for key in unknown]
     return _out_of_range(axis, tree)
-
-
-def with_values(tree: dict[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a copy of a configuration with some settings changed."""
-    changed = deepcopy(tree)
-    for key, value in values.items():
-        *sections, name = key.split(".")
-        place = changed
-        for section in sections:
-            place = place[section]
-        place[name] = value
-    return changed
 
 
 def _out_of_range(axis: Axis, tree: dict[str, Any]) -> list[str]:

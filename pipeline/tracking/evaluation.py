@@ -54,7 +54,7 @@ def record_evaluation(
     for path, name in files.items():
         run.log_file(path, name)
     run.log_text(json.dumps(scores, indent=2), METRICS.name)
-    run.log_text(json.dumps(config.tree["evaluate"], indent=2), EVALUATED_WITH)
+    run.log_text(json.dumps(config.recorded["evaluate"], indent=2), EVALUATED_WITH)
     run.log_files(PREDICTIONS)
     audit = AUDIT.with_suffix(".md")
     if audit.is_file():

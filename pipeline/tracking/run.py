@@ -84,7 +84,7 @@ class Run:
 
     def log_config(self, config: Config) -> None:
         """Log every setting as a flat param, and the configuration as a file; params that the run has are kept."""
-        params = {_allowed(name): str(value) for name, value in flatten(config.tree)}
+        params = {_allowed(name): str(value) for name, value in flatten(config.recorded)}
         missing = {name: value for name, value in params.items() if name not in self._stored.data.params}
         if missing:
             # The file comes first: a run that has the params is assumed to have the file, too.

@@ -1,0 +1,197 @@
+"""What a person sees in a browser: MLflow's pages of runs, models and sweeps, DVC's plots, optuna-dashboard."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import Project, copy_project
+from record import runs
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+from servers import free_port
+from sweeps import SWEEP, study_of
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
+]
+WAIT = 60
+NOT_OURS = re.compile(r"favicon|users/current|AG Grid|Failed to load resource")
+"""Messages of MLflow's and Optuna's own pages."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[webdriver.Chrome]:
+    options = webdriver.ChromeOptions()
+    options.binary_location = str(CHROMIUM)
+    for each in (
+        "--headless=new",
+        "--no-sandbox",
+        "--disable-dev-shm-usage",
+        "--disable-gpu",
+        "--window-size=1400,2400",
+    ):
+        options.add_argument(each)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    found = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+    yield found
+    found.quit()
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with an evaluated run and a sweep."""
+    project = copy_project(tmp_path_factory.mktemp("lab") / "project")
+    project.run("dvc", "exp", "run", "-n", "shown", "-S", "experiment=tiny", "-S", "train.epochs=4", "evaluate")
+    project.run(*SWEEP, "hydra.sweeper.n_trials=2", "train.epochs=2")
+    return project
+
+
+def served(project: Project, path: str, *command: str) -> Iterator[str]:
+    """Start a server of a package in the project; yield its address once `path` answers."""
+    port = free_port()
+    words = [word.replace("PORT", str(port)) for word in command]
+    process = subprocess.Popen(
+        words,
+        cwd=project.folder,
+        env={**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        wait_for(f"http://127.0.0.1:{port}{path}")
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, 15)
+        process.wait(30)
+
+
+def wait_for(address: str) -> None:
+    import urllib.request
+
+    deadline = time.monotonic() + WAIT
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+                return
+        except OSError:
+            assert time.monotonic() < deadline, address
+            time.sleep(0.2)
+
+
+@pytest.fixture(scope="module")
+def mlflow(project: Project) -> Iterator[str]:
+    command = ("-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "PORT", "--workers", "1")
+    yield from served(project, "/health", sys.executable, *command, "--backend-store-uri", "sqlite:///mlflow.db")
+
+
+def text_of(browser: webdriver.Chrome, address: str, wanted: str) -> str:
+    """Open a page and return its text once it contains a word."""
+    browser.get("about:blank")
+    browser.get(address)
+    body = (By.TAG_NAME, "body")
+    WebDriverWait(browser, WAIT).until(lambda _: wanted in browser.find_element(*body).text)
+    return browser.find_element(*body).text
+
+
+def errors(browser: webdriver.Chrome) -> list[Any]:
+    return [
+        each["message"]
+        for each in browser.get_log("browser")
+        if each["level"] == "SEVERE" and not NOT_OURS.search(each["message"])
+    ]
+
+
+def test_the_page_of_a_run_says_what_it_is(project: Project, mlflow: str, browser: webdriver.Chrome) -> None:
+    run = next(run for run in runs(project) if "test/auc" in run.data.metrics)
+    page = text_of(browser, f"{mlflow}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}", "Run it again")
+    for shown in (
+        "tiny: epochs=4 (shown)",
+        "dvc exp run -n shown -S experiment=tiny -S train.epochs=4 evaluate",
+        f"test auc {run.data.metrics['test/auc']:.4f}",
+        "this network",
+        "lightgbm",
+        "Differs from experiment tiny: train.epochs=4",
+        "dvc_experiment",
+        "tiny/train",
+    ):
+        assert shown in page, page
+    for hidden in ("heartbeat", "onehot"):
+        assert hidden not in page
+    assert errors(browser) == []
+
+
+def test_the_charts_begin_with_the_score(project: Project, mlflow: str, browser: webdriver.Chrome) -> None:
+    run = next(run for run in runs(project) if "test/auc" in run.data.metrics)
+    address = f"{mlflow}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/model-metrics"
+    page = text_of(browser, address, "val_final")
+    titles = re.findall(r"^(\w+) \(\d+\)$", page, re.MULTILINE)
+    assert titles == ["test", "test_baseline", "train", "val", "val_final"]
+
+
+def test_the_list_of_runs_opens_on_model_training(project: Project, mlflow: str, browser: webdriver.Chrome) -> None:
+    page = text_of(browser, f"{mlflow}/#/experiments?workflowType=machine_learning", "tiny")
+    assert "Model registry" in page
+    (experiment,) = {run.info.experiment_id for run in runs(project)}
+    page = text_of(browser, f"{mlflow}/#/experiments/{experiment}", "tiny: epochs=4 (shown)")
+    assert "Model registry" in page  # the entry of model training; GenAI's pages have none
+    assert "sweep tiny-" in page
+
+
+def test_the_registered_model_has_its_card(mlflow: str, browser: webdriver.Chrome) -> None:
+    page = text_of(browser, f"{mlflow}/#/models/tiny/versions/1", "licence of the data")
+    assert "Slices of the test examples" in page
+
+
+def test_the_page_of_a_sweep_draws_its_plots(project: Project, browser: webdriver.Chrome) -> None:
+    pages = list(project.folder.glob("mlartifacts/tiny/*/artifacts/sweep.html"))
+    assert len(pages) == 1
+    text_of(browser, pages[0].as_uri(), "val/auc")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".plotly .main-svg")) >= 4
+    assert errors(browser) == []
+
+
+def test_every_page_that_is_recorded_has_no_error(project: Project, browser: webdriver.Chrome) -> None:
+    project.run("python", "-m", "pipeline.compare", "shown", *others(project), "--log")
+    pages = list(project.folder.glob("mlartifacts/**/*.html"))
+    assert {page.name for page in pages} == {"comparison.html", "sweep.html"}
+    for page in pages:
+        browser.get(page.as_uri())
+        assert errors(browser) == []
+        assert browser.find_elements(By.CSS_SELECTOR, "svg"), page
+
+
+def others(project: Project) -> list[str]:
+    """Evaluate a second network; return what names its run."""
+    project.run("dvc", "exp", "run", "-n", "other", "-S", "experiment=tiny", "-S", "train.epochs=1", "evaluate")
+    return ["other"]
+
+
+def test_the_plots_of_dvc_open(project: Project, browser: webdriver.Chrome) -> None:
+    project.run("dvc", "plots", "show", "-o", "rendered")
+    page = text_of(browser, (project.folder / "rendered" / "index.html").as_uri(), "")
+    assert page is not None
+    WebDriverWait(browser, WAIT).until(lambda _: browser.find_elements(By.CSS_SELECTOR, "img"))
+    assert {Path(str(each.get_attribute("src"))).suffix for each in browser.find_elements(By.CSS_SELECTOR, "img")} == {
+        ".png"
+    }
+
+
+def test_the_dashboard_names_what_was_measured(project: Project, browser: webdriver.Chrome) -> None:
+    study = study_of(project)
+    assert study is not None
+    command = ("optuna-dashboard", "--host", "127.0.0.1", "--port", "PORT", "sqlite:///optuna.db")
+    for address in served(project, "/dashboard", *command):
+        assert study.study_name in text_of(browser, f"{address}/dashboard", study.study_name)
+        page = text_of(browser, f"{address}/dashboard/studies/{study._study_id}/trialTable", "val/auc")
+        assert "model.dropout" in page
