@@ -50,7 +50,8 @@ experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main s
 	@dvc exp show --no-pager --drop '.*' --keep '$(COLUMNS_SHOWN)'
 
 ui: $(INSTALLED) ## browse the recorded runs
-	@echo "open http://127.0.0.1:5000/#/experiments?workflowType=machine_learning"
+	@echo "open one of these once the server runs; Model training, chosen at the top left, is remembered:"
+	@python -m pipeline.runs --uri "sqlite:///$(CURDIR)/mlflow.db" addresses
 	@MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow ui --host 127.0.0.1 --port 5000 --workers 1 --backend-store-uri "sqlite:///$(CURDIR)/mlflow.db"
 
 serve: $(INSTALLED) ## serve the export on http://127.0.0.1:8000; MODEL=models:/NAME@champion serves the champion

@@ -9,6 +9,9 @@ from pathlib import Path
 from pipeline.config import format_score, guarded, tracking_uri
 from pipeline.storage import PipelineError
 
+MODEL_TRAINING = "workflowType=machine_learning"
+"""Part of an address with which MLflow's UI shows model training."""
+
 
 def main() -> None:
     """Parse the arguments and run the chosen command."""
@@ -23,6 +26,11 @@ def main() -> None:
     listing.add_argument("--children", action="store_true", help="list folds and trials, too")
     listing.add_argument("--json", action="store_true", help="print one JSON object per line, for programs")
     listing.set_defaults(does=show)
+    addressing = subparsers.add_parser("addresses", help="print where MLflow's UI shows the runs of each experiment")
+    addressing.add_argument(
+        "--server", default="http://127.0.0.1:5000", help="address of the UI; default: that of make ui"
+    )
+    addressing.set_defaults(does=print_addresses)
     subparsers.add_parser("reap", help="mark runs as KILLED if their process has ended").set_defaults(does=reap)
     subparsers.add_parser("sync", help="send queued tracking events to their stores").set_defaults(does=sync)
     collecting = subparsers.add_parser(
@@ -55,6 +63,21 @@ def show(arguments: argparse.Namespace) -> None:
             print(f"{run.run_id}  {run.state:<9} {age:>5} ago  {score:<22} {name}")
     if not runs and not arguments.json:
         print(f"no runs in {store_uri(uri)}")
+
+
+def print_addresses(arguments: argparse.Namespace) -> None:
+    """Print the address of each experiment in MLflow's UI, which by default opens on its pages for GenAI."""
+    from pipeline.tracking import all_experiments, answering, open_store
+
+    client = open_store(arguments.uri)
+    with answering(arguments.uri):
+        experiments = all_experiments(client)
+    server = arguments.server.rstrip("/")
+    for experiment in experiments:
+        if experiment.name != "Default":
+            address = f"{server}/#/experiments/{experiment.experiment_id}/runs?{MODEL_TRAINING}"
+            print(f"  {experiment.name:<20} {address}")
+    print(f"  {'all experiments':<20} {server}/#/experiments?{MODEL_TRAINING}")
 
 
 def reap(arguments: argparse.Namespace) -> None:

@@ -7,17 +7,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from conftest import Project, copy_project
-from record import runs
+from record import runs, store_of
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 from servers import free_port
 from sweeps import SWEEP, study_of
+
+from pipeline.comparison import compared, page
+from pipeline.tracking import scored
 
 CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
@@ -25,7 +29,7 @@ pytestmark = [
     pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
 ]
 WAIT = 60
-NOT_OURS = re.compile(r"favicon|users/current|AG Grid|Failed to load resource")
+NOT_OURS = re.compile(r"favicon|users/current|AG Grid|Failed to load resource|ResizeObserver")
 """Messages of MLflow's and Optuna's own pages."""
 
 
@@ -98,6 +102,7 @@ def mlflow(project: Project) -> Iterator[str]:
 def text_of(browser: webdriver.Chrome, address: str, wanted: str) -> str:
     """Open a page and return its text once it contains a word."""
     browser.get("about:blank")
+    browser.get_log("browser")  # forgets what earlier pages said
     browser.get(address)
     body = (By.TAG_NAME, "body")
     WebDriverWait(browser, WAIT).until(lambda _: wanted in browser.find_element(*body).text)
@@ -114,20 +119,24 @@ def errors(browser: webdriver.Chrome) -> list[Any]:
 
 def test_the_page_of_a_run_says_what_it_is(project: Project, mlflow: str, browser: webdriver.Chrome) -> None:
     run = next(run for run in runs(project) if "test/auc" in run.data.metrics)
-    page = text_of(browser, f"{mlflow}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}", "Run it again")
+    score = f"test auc {run.data.metrics['test/auc']:.4f}"
+    page = text_of(browser, f"{mlflow}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}", score)
+    assert page.index(score) < page.index("on the same test examples") < page.index("Metrics (")
     for shown in (
         "tiny: epochs=4 (shown)",
         "dvc exp run -n shown -S experiment=tiny -S train.epochs=4 evaluate",
-        f"test auc {run.data.metrics['test/auc']:.4f}",
         "this network",
-        "lightgbm",
-        "Differs from experiment tiny: train.epochs=4",
+        "constant",
         "dvc_experiment",
-        "tiny/train",
+        "rows.csv, shops.csv",
     ):
         assert shown in page, page
     for hidden in ("heartbeat", "onehot"):
         assert hidden not in page
+    browser.find_element(By.XPATH, "//*[text()='Show more']").click()
+    page = browser.find_element(By.TAG_NAME, "body").text
+    assert "Differs from experiment tiny: train.epochs=4" in page
+    assert "Run it again: dvc exp run -S experiment=tiny -S train.epochs=4" in page
     assert errors(browser) == []
 
 
@@ -135,17 +144,18 @@ def test_the_charts_begin_with_the_score(project: Project, mlflow: str, browser:
     run = next(run for run in runs(project) if "test/auc" in run.data.metrics)
     address = f"{mlflow}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}/model-metrics"
     page = text_of(browser, address, "val_final")
-    titles = re.findall(r"^(\w+) \(\d+\)$", page, re.MULTILINE)
+    titles = re.findall(r"^(\w+)\n\(\d+\)$", page, re.MULTILINE)
     assert titles == ["test", "test_baseline", "train", "val", "val_final"]
 
 
-def test_the_list_of_runs_opens_on_model_training(project: Project, mlflow: str, browser: webdriver.Chrome) -> None:
-    page = text_of(browser, f"{mlflow}/#/experiments?workflowType=machine_learning", "tiny")
-    assert "Model registry" in page
-    (experiment,) = {run.info.experiment_id for run in runs(project)}
-    page = text_of(browser, f"{mlflow}/#/experiments/{experiment}", "tiny: epochs=4 (shown)")
-    assert "Model registry" in page  # the entry of model training; GenAI's pages have none
-    assert "sweep tiny-" in page
+def test_the_addresses_of_make_ui_open_on_model_training(
+    project: Project, mlflow: str, browser: webdriver.Chrome
+) -> None:
+    shown = project.run("python", "-m", "pipeline.runs", "addresses", "--server", mlflow)
+    for name, expected in (("tiny", ["tiny: epochs=4 (shown)", "sweep tiny-"]), ("all experiments", ["tiny"])):
+        address = next(line.split()[-1] for line in shown.splitlines() if line.strip().startswith(name))
+        page = text_of(browser, address, expected[0])
+        assert all(each in page for each in [*expected, "Model registry"])  # GenAI's pages have no registry
 
 
 def test_the_registered_model_has_its_card(mlflow: str, browser: webdriver.Chrome) -> None:
@@ -161,20 +171,16 @@ def test_the_page_of_a_sweep_draws_its_plots(project: Project, browser: webdrive
     assert errors(browser) == []
 
 
-def test_every_page_that_is_recorded_has_no_error(project: Project, browser: webdriver.Chrome) -> None:
-    project.run("python", "-m", "pipeline.compare", "shown", *others(project), "--log")
-    pages = list(project.folder.glob("mlartifacts/**/*.html"))
-    assert {page.name for page in pages} == {"comparison.html", "sweep.html"}
-    for page in pages:
-        browser.get(page.as_uri())
-        assert errors(browser) == []
-        assert browser.find_elements(By.CSS_SELECTOR, "svg"), page
-
-
-def others(project: Project) -> list[str]:
-    """Evaluate a second network; return what names its run."""
-    project.run("dvc", "exp", "run", "-n", "other", "-S", "experiment=tiny", "-S", "train.epochs=1", "evaluate")
-    return ["other"]
+def test_the_page_of_a_comparison_has_no_error(project: Project, browser: webdriver.Chrome) -> None:
+    client = store_of(project)
+    run = scored(client, "shown")
+    text = page(compared(run, [replace(run, run_id="0" * 32, params={**run.params, "seed": "2"})], 0.95))
+    (project.folder / "comparison.html").write_text(text, encoding="utf-8")
+    shown = text_of(browser, (project.folder / "comparison.html").as_uri(), "cannot be told apart")
+    assert "seed" in shown
+    drawn = [each.text for each in browser.find_elements(By.CSS_SELECTOR, "svg")]
+    assert len(drawn) >= 6  # loss and scores by epoch, ROC, precision and recall, calibration
+    assert errors(browser) == []
 
 
 def test_the_plots_of_dvc_open(project: Project, browser: webdriver.Chrome) -> None:
@@ -193,5 +199,5 @@ def test_the_dashboard_names_what_was_measured(project: Project, browser: webdri
     command = ("optuna-dashboard", "--host", "127.0.0.1", "--port", "PORT", "sqlite:///optuna.db")
     for address in served(project, "/dashboard", *command):
         assert study.study_name in text_of(browser, f"{address}/dashboard", study.study_name)
-        page = text_of(browser, f"{address}/dashboard/studies/{study._study_id}/trialTable", "val/auc")
+        page = text_of(browser, f"{address}/dashboard/studies/{study._study_id}/trials", "2 Trials")
         assert "model.dropout" in page

@@ -26,7 +26,7 @@ from pipeline.tracking.provenance import environment, machine
 from pipeline.tracking.registry import champion, crown, model_name, registered, version_of
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
 from pipeline.tracking.scored import ScoredRun, find, scored
-from pipeline.tracking.store import answering, open_store, store_uri
+from pipeline.tracking.store import all_experiments, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
 from pipeline.tracking.tags import CONFIRMATION, TRIAL, TRIAL_STATE
 from pipeline.tracking.training import record_end, record_epoch, record_network, record_start
@@ -48,6 +48,7 @@ __all__ = [
     "ScoredRun",
     "SweepRecord",
     "TrackingError",
+    "all_experiments",
     "answering",
     "champion",
     "crown",

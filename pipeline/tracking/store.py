@@ -52,8 +52,6 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 _T = TypeVar("_T")
 
-KIND = ("mlflow.experimentKind", "custom_model_development")
-"""Tag of an experiment with which MLflow's UI shows it as model training; by default it would show GenAI's pages."""
 ARTIFACTS = "mlartifacts"
 """The folder at the root for the files of the runs of the default store."""
 
@@ -153,7 +151,7 @@ def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:
             return str(experiment.experiment_id)
         artifacts = None if uri else (private_folder(root() / ARTIFACTS) / name).as_uri()
         try:
-            return str(client.create_experiment(name, artifact_location=artifacts, tags=dict([KIND])))
+            return str(client.create_experiment(name, artifact_location=artifacts))
         except MlflowException as error:
             experiment = client.get_experiment_by_name(name)
             if experiment is None or error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
