@@ -46,7 +46,7 @@ def train(config: Config) -> None:
             else:
                 model, history = train_folds(task, folds, saved, has_begun, key, run)
             save(task, model, history, saved[0])
-            record_end(run, config, task.predictor(model), history)
+            record_end(run, config, task.predictor(model))
             reference_to(run, config).save()
 
 

@@ -101,7 +101,7 @@ def scores_of(project: Project, name: str) -> dict[str, list[tuple[int, float]]]
     assert whole.data.tags[HEADLINE]
     assert whole.data.params["train.checkpoint_minutes"] == "0.005"
     names = {each.path for each in client.list_artifacts(whole.info.run_id)}
-    assert names >= {"config.yaml", "environment.txt", "network.txt", "network.png", "plots", "files"}
+    assert names >= {"config.yaml", "environment.txt", "network.txt", "network.png", "machine.json", "files"}
     assert ("metrics.json" in names) == (project.folder / "reports" / "metrics.json").exists()
     return found
 

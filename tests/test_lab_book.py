@@ -55,7 +55,7 @@ def browser() -> Iterator[webdriver.Chrome]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project with an evaluated run and a sweep."""
     project = copy_project(tmp_path_factory.mktemp("lab") / "project")
-    project.run("dvc", "exp", "run", "-n", "shown", "-S", "experiment=tiny", "-S", "train.epochs=4", "evaluate")
+    project.run("dvc", "exp", "run", "-n", "shown", "-S", "experiment=tiny", "-S", "train.epochs=4")
     project.run(*SWEEP, "hydra.sweeper.n_trials=2", "train.epochs=2")
     return project
 
@@ -124,7 +124,7 @@ def test_the_page_of_a_run_says_what_it_is(project: Project, mlflow: str, browse
     assert page.index(score) < page.index("on the same test examples") < page.index("Metrics (")
     for shown in (
         "tiny: epochs=4 (shown)",
-        "dvc exp run -n shown -S experiment=tiny -S train.epochs=4 evaluate",
+        "dvc exp run -n shown -S experiment=tiny -S train.epochs=4",
         "this network",
         "constant",
         "dvc_experiment",
@@ -201,3 +201,25 @@ def test_the_dashboard_names_what_was_measured(project: Project, browser: webdri
         assert study.study_name in text_of(browser, f"{address}/dashboard", study.study_name)
         page = text_of(browser, f"{address}/dashboard/studies/{study._study_id}/trials", "2 Trials")
         assert "model.dropout" in page
+
+
+def test_an_experiment_goes_to_another_clone(project: Project, tmp_path: Path) -> None:
+    """`dvc exp push`, `pull` and `apply` carry settings, data, network and scores; `save` names what was changed."""
+    for command in (
+        ("git", "init", "--quiet", "--bare", str(tmp_path / "git")),
+        ("git", "remote", "add", "team", str(tmp_path / "git")),
+        ("git", "push", "--quiet", "team", "HEAD:refs/heads/main"),
+        ("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store")),
+        ("dvc", "exp", "push", "team", "shown"),
+    ):
+        project.run(*command)
+    project.run("git", "clone", "--quiet", "--branch", "main", str(tmp_path / "git"), str(tmp_path / "other"))
+    other = Project(tmp_path / "other")
+    other.run("dvc", "remote", "add", "--local", "--default", "store", str(tmp_path / "store"))
+    other.run("dvc", "exp", "pull", "origin", "shown")
+    other.run("dvc", "exp", "apply", "shown")
+    assert other.run("dvc", "metrics", "show") == project.run("dvc", "metrics", "show")
+    for name in ("params.yaml", "models/model.keras", "reports/model_card.md", "reports/plots/overview.png"):
+        assert (other.folder / name).read_bytes() == (project.folder / name).read_bytes()
+    other.run("dvc", "exp", "save", "--name", "kept", "--force")
+    assert "kept" in other.run("dvc", "exp", "list")

@@ -55,7 +55,7 @@ def is_complete(run: Run, points: Callable[[Run, str], list[tuple[int, float]]],
 def has_files(server: Server, run: Run) -> None:
     client = MlflowClient(server.uri)
     found = {each.path for each in client.list_artifacts(run.info.run_id)}
-    assert found >= {"config.yaml", "network.txt", "network.png", "environment.txt", "plots", "files"}
+    assert found >= {"config.yaml", "network.txt", "network.png", "environment.txt", "machine.json", "files"}
     (model,) = client.search_logged_models([run.info.experiment_id])
     assert model.source_run_id == run.info.run_id
 

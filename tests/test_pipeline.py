@@ -104,7 +104,7 @@ def test_its_network_is_found_by_its_score(project: Project) -> None:
         "val_final/auc"
     ]
     plots = {Path(artifact.path).name for artifact in client.list_artifacts(run.info.run_id, "plots")}
-    assert plots == {"history.png", "overview.png", "importance.png", "slices.png", "confusion.png"}
+    assert plots == {"overview.png", "importance.png", "slices.png", "confusion.png"}
 
 
 def test_its_logged_model_takes_raw_rows(project: Project) -> None:

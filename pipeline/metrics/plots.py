@@ -131,21 +131,5 @@ def border(
     return figure
 
 
-def history(rows: Sequence[Mapping[str, float]]) -> Figure:
-    """Plot losses and validation scores by epoch, one panel per score."""
-    names = [name for name in rows[0] if name not in ("epoch", "loss")]
-    figure = Figure(figsize=(4 * len(names), 3.2), layout="constrained")
-    epochs = [row["epoch"] for row in rows]
-    for index, name in enumerate(names):
-        axes = figure.add_subplot(1, len(names), index + 1, title=_words(name.removeprefix("val_")), xlabel="epoch")
-        axes.plot(epochs, [row[name] for row in rows], marker=".", label="validation")
-        if name == "val_loss":
-            axes.plot(epochs, [row["loss"] for row in rows], marker=".", label="training")
-            axes.legend(frameon=False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.grid(alpha=0.3)
-    return figure
-
-
 def _words(name: str) -> str:
     return name.replace("_", " ")

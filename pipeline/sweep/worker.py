@@ -155,6 +155,7 @@ class _Attempt:
             with repeated(lambda: trial.set_user_attr(SEEN, time.time()), SEEN_SECONDS):
                 values = plan.space.suggest(trial, plan.tree)
                 name = f"{self._label}: {_settings(values)}"
+                trial.set_user_attr("name", name)  # in optuna-dashboard
                 run = self._record.child(plan.parent, name, {tracking.TRIAL: str(trial.number)})
                 trial.set_user_attr(RUN, run.id)
                 config = plan.config(values)

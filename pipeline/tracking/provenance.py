@@ -43,7 +43,9 @@ def commit(folder: Path = PROJECT) -> Commit | None:
 
 def environment() -> str:
     """Return one line per installed distribution, `name==version`, after a comment with Python and platform."""
-    installed = {f"{d.metadata['Name']}=={d.version}" for d in importlib.metadata.distributions() if d.metadata["Name"]}
+    # Each call of `metadata` parses the file again.
+    described = (distribution.metadata for distribution in importlib.metadata.distributions())
+    installed = {f"{facts['Name']}=={facts['Version']}" for facts in described if facts["Name"]}
     return "\n".join([f"# Python {platform.python_version()} on {platform.platform()}", *sorted(installed)]) + "\n"
 
 

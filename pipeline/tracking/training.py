@@ -1,6 +1,5 @@
 """Log a training to its MLflow run."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.config import Config
@@ -56,11 +55,8 @@ def record_epoch(run: Run, record: "EpochRecord") -> None:
         run.log_text(record.note, f"samples/epoch_{record.epoch:03}.txt")
 
 
-def record_end(run: Run, config: Config, predictor: Predictor, history: "Sequence[EpochRecord]") -> None:
-    """Log the learning curves, the network, and the hashes of its files."""
-    from pipeline.metrics import plots
-
-    run.log_figure(plots.history([{"epoch": record.epoch, **record.scores} for record in history]), "plots/history.png")
+def record_end(run: Run, config: Config, predictor: Predictor) -> None:
+    """Log the network, and the hashes of its files."""
     run.log_files(MODELS)
     if config.tracking.log_model:
         log_model(run, config.name, MODELS, predictor.columns(), predictor.outputs(), predictor.example(PROCESSED))
