@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from record import content, history, runs, store_of
 
 from pipeline.compare import compare
+from pipeline.serve import bundle_of
 from pipeline.storage import PipelineError
 from pipeline.tracking.tags import RESTORED
 
@@ -268,6 +269,11 @@ def test_the_better_run_becomes_the_champion(project: Project) -> None:
     assert poor.info.run_name == "tiny: learning_rate=1e-07 (poor)"
     logged = {artifact.path for artifact in client.list_artifacts(poor.info.run_id)}
     assert {"comparison.html", "comparison.txt", "model_card.md", "worst.csv", "test_scores.npz"} <= logged
+    # The first version was exported, the second was not.
+    store = f"sqlite:///{project.folder / 'mlflow.db'}"
+    assert (bundle_of("models:/tiny/1", None, store) / "bundle.json").is_file()
+    with pytest.raises(PipelineError, match=r"has no export in format numpy or onnx; it has none\. `dvc repro export`"):
+        bundle_of("models:/tiny@champion", None, store)
     # Predictions with the champion need nothing of the folder's own data.
     shutil.move(project.folder / "data", project.folder / "elsewhere")
     (project.folder / "new.csv").write_text("date,shop,colour,price\n2024-03-01,s1,c1,9.5\n", encoding="utf-8")

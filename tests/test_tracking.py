@@ -1,12 +1,17 @@
 """One experiment run is one MLflow run; what produced it can be told; nothing stands there twice."""
 
 import os
+import sqlite3
 import subprocess
+import sys
 import threading
+from contextlib import closing
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import ROOT
 from matplotlib.figure import Figure
 from mlflow import MlflowClient
 from mlflow.entities import Run as StoredRun
@@ -85,6 +90,51 @@ def test_logged_again_nothing_is_doubled(store: Path) -> None:
         f"tiny/{s}" for s in ("test", "train", "val")
     ]
     assert {a.path for a in client.list_artifacts(run.id)} >= {"config.yaml", "environment.txt", "plots"}
+
+
+def test_texts_are_cleaned_of_secrets_but_pages_are_left_as_they_are(store: Path) -> None:
+    code = 'var token="abcd1234efgh", password: "hunter2hunter2";'
+    with training_run(CONFIG, "key") as run:
+        run.log_text(code, "note.txt")
+        run.log_page(f"<script>{code}</script>", "page.html")
+    client = open_store(None)
+    note, page = (Path(client.download_artifacts(run.id, name)).read_text() for name in ("note.txt", "page.html"))
+    assert "hunter2" not in note
+    assert page == f"<script>{code}</script>"
+
+
+def test_a_store_of_another_version_of_mlflow_says_what_to_run(store: Path) -> None:
+    open_store(None)
+    with closing(sqlite3.connect(store / "mlflow.db")) as database:
+        database.execute("UPDATE alembic_version SET version_num = '451aebb31d03'")
+        database.commit()
+    # A process of its own: this one has checked the store already.
+    code = "from pipeline.tracking import open_store; open_store(None)"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_ROOT": str(store)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=store, env=environment, capture_output=True, text=True, check=False
+    )
+    assert "was made by another version of MLflow. Back it up, then run `mlflow db upgrade sqlite:///" in done.stderr
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_server_that_asks_for_credentials_is_said(store: Path, status: int) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+
+        def do_GET(self) -> None:
+            self.do_POST()
+
+        def log_message(self, *_arguments: Any) -> None:
+            return
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(TrackingError, match="Set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"):
+            open_store(f"http://127.0.0.1:{server.server_port}")
+        server.shutdown()
 
 
 def test_a_training_from_the_beginning_does_not_double_an_older_one(store: Path) -> None:

@@ -118,6 +118,16 @@ def answering(uri: str | None) -> Iterator[None]:
                 f"tracking store {address} has been locked by another process for over 20 seconds. "
                 "End that process (`fuser` shows it), and run the same command again."
             ) from error
+        if "database schema" in reason:
+            raise TrackingError(
+                f"tracking store {address} was made by another version of MLflow. Back it up, then run "
+                f"`mlflow db upgrade {address}`; a store of a later version needs that version of MLflow."
+            ) from error
+        if is_refused(error):
+            raise TrackingError(
+                f"tracking store {address} does not accept the credentials. Set MLFLOW_TRACKING_USERNAME and "
+                "MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN, and run the same command again."
+            ) from error
         if is_damaged(reason):
             raise TrackingError(
                 f"tracking store {address}: the database is damaged ({reason.splitlines()[0]}). Restore a backup of "
@@ -139,6 +149,12 @@ def answering(uri: str | None) -> Iterator[None]:
             f"tracking store {address} does not respond: {reason}. "
             f"Start it, or set tracking.uri=null to use {root() / 'mlflow.db'}."
         ) from error
+
+
+def is_refused(error: Exception) -> bool:
+    """Return whether a server asks for other credentials."""
+    status = error.get_http_status_code() if isinstance(error, MlflowException) else None
+    return status in (401, 403) or any(f"error code {code}" in str(error) for code in (401, 403))
 
 
 def experiment_id(client: MlflowClient, name: str, uri: str | None) -> str:

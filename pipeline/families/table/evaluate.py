@@ -57,6 +57,10 @@ class EvaluateTable(EvaluationTask):
         importances = self._importances(predictor, val)
         curves = kind.curves(np.asarray(test.target), results["test"][1])
         notes = self._notes(scores["val"])
+        if "calibration" in curves:
+            predicted, observed = (np.array(curves["calibration"][name]) for name in ("predicted", "observed"))
+            distance = format_score(float(np.abs(predicted - observed).mean()))
+            notes["calibration"] = f"predicted and observed frequency are {distance} apart on average, on the test rows"
         if len(self.schema.classes) == 2:
             curves["thresholds"], note = self._thresholds(*results["test"], *results["val"])
             if self.config.evaluate.cost_false_positive != self.config.evaluate.cost_false_negative:
