@@ -47,7 +47,7 @@ format: $(DEVELOPMENT) ## format the code and apply the linter's fixes
 	ruff check --fix $(SOURCES)
 
 experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main scores and settings
-	@dvc exp show --no-pager --drop '.*' --keep '$(COLUMNS_SHOWN)'
+	@dvc exp show --no-pager --precision 4 --drop '.*' --keep '$(COLUMNS_SHOWN)'
 
 ui: $(INSTALLED) ## browse the recorded runs
 	@echo "open one of these once the server runs; Model training, chosen at the top left, is remembered:"

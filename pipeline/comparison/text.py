@@ -62,7 +62,7 @@ def verdict(comparison: Comparison, number: int) -> str:
     )
     if not is_known:
         line += (
-            f" About {gain.needed:,} test examples would tell a difference of this size."
+            f" About {float(f'{gain.needed:.2g}'):,.0f} test examples would tell a difference of this size."
             if gain.needed
             else " No realistic number of test examples would tell a difference of this size."
         )
