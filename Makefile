@@ -5,7 +5,6 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 INSTALLED := .venv/.installed
 DEVELOPMENT := .venv/.installed-dev
 SOURCES := pipeline hydra_plugins tests benchmarks examples
-COLUMNS_SHOWN := (Experiment|test|low|high|val|baseline|name|train\.epochs|model\.embedding_dim)$$
 EXTRAS := data parallel export serve sweep lightgbm install
 
 help: ## list the targets
@@ -46,8 +45,8 @@ format: $(DEVELOPMENT) ## format the code and apply the linter's fixes
 	ruff format $(SOURCES)
 	ruff check --fix $(SOURCES)
 
-experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main scores and settings
-	@dvc exp show --no-pager --precision 4 --drop '.*' --keep '$(COLUMNS_SHOWN)'
+experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main scores and the settings that differ
+	@dvc exp show --no-pager --precision 4 --only-changed --drop '.*/.*|models$$|Created' --keep '(Experiment|test|low|high|val|baseline)$$'
 
 ui: $(INSTALLED) ## browse the recorded runs
 	@echo "open one of these once the server runs; Model training, chosen at the top left, is remembered:"
