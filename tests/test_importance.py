@@ -12,6 +12,7 @@ from stages import Stages
 from tiny import tiny
 
 from pipeline.config import dump
+from pipeline.data import DataError
 from pipeline.inspect import main as inspect
 from pipeline.metrics import Importance, permutation_importance
 from pipeline.metrics.importance import related_columns
@@ -124,3 +125,19 @@ def test_inspect_tells_the_importance_for_a_trained_network(
     with pytest.raises(SystemExit):
         inspect()
     assert "was prepared with other settings" in capsys.readouterr().err
+
+
+def test_slices_are_those_of_any_column(workspace: Path) -> None:
+    write_tiny(RAW)
+    task = Stages(tiny(train__epochs=1, evaluate__slices=["colour", "price", "sold"]))
+    task.preprocess()
+    train(task.config)
+    slices = task.evaluate(MODELS).slices
+    assert {each.column for each in slices} == {"colour", "price", "sold"}
+    colours = [each for each in slices if each.column == "colour"]
+    assert sum(each.share for each in colours) == pytest.approx(1)
+    assert all(0 < each.low <= each.high < 1 for each in colours)
+    with pytest.raises(
+        DataError, match=r"evaluate\.slices: .* has no column 'color' \(did you mean 'colour'\?\)"
+    ):
+        Stages(tiny(evaluate__slices=["color"])).evaluate(MODELS)

@@ -4,7 +4,7 @@ from pipeline.metrics.bootstrap import Score, interval, resampled
 from pipeline.metrics.curve import Curve
 from pipeline.metrics.importance import Importance, permutation_importance
 from pipeline.metrics.paired import Difference, IncomparableError, TestScores, difference, slice_differences
-from pipeline.metrics.slices import Slice, Slicing, by_category, by_number, score_slices
+from pipeline.metrics.slices import Slice, Slicing, by_category, by_number, restricted, score_slices
 from pipeline.metrics.vectors import nearest, plane
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "permutation_importance",
     "plane",
     "resampled",
+    "restricted",
     "score_slices",
     "slice_differences",
 ]

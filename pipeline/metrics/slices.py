@@ -103,6 +103,22 @@ def by_number(column: str, values: npt.NDArray[Any]) -> Slicing:
     return Slicing(column, [*names, *([MISSING] if missing.any() else [])], places)
 
 
+def restricted(score: Score, chosen: npt.NDArray[np.bool_]) -> Score:
+    """Return the scores of some examples, for weights of these, from those of all examples.
+
+    Args:
+        score: Function from the weights of all examples to scores by name.
+        chosen: Whether each example is one of them, shape (examples,).
+    """
+
+    def score_chosen(weight: npt.NDArray[np.float64]) -> dict[str, float]:
+        whole = np.zeros(len(chosen))
+        whole[chosen] = weight
+        return score(whole)
+
+    return score_chosen
+
+
 def score_slices(
     slicings: Sequence[Slicing],
     score_of: Callable[[npt.NDArray[np.bool_]], Score],

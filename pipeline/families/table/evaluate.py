@@ -44,6 +44,10 @@ class EvaluateTable(EvaluationTask):
         """Score the test and validation rows."""
         predictor, kind = TablePredictor.load(folder), kind_of(self.schema)
         test, val = Arrays.load(PROCESSED / "test"), self._validation_rows()
+        if not isinstance(self.config.evaluate.slices, str):
+            slicings(
+                test, self.schema, self.config.evaluate.slices, (), RAW
+            )  # refuses unknown columns before the scoring
         results = {
             "test": (test, outputs(predictor.model, inputs_with(predictor.crosses, test))),
             "val": (val, self._validation_outputs(predictor, val)),

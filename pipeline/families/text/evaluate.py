@@ -60,12 +60,12 @@ class EvaluateText(EvaluationTask):
         }
 
     def _slices(self, score: TextScores) -> "list[Slice]":
-        from pipeline.metrics import by_number, score_slices
+        from pipeline.metrics import by_number, restricted, score_slices
 
         starts = score.starts.astype(np.float64)
         return score_slices(
             [by_number("first character of the piece", starts)],
-            score.part,
+            partial(restricted, score),
             np.arange(len(score)),
             self.headline,
             self.config.evaluate.confidence,

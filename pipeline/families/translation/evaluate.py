@@ -72,14 +72,15 @@ class EvaluateTranslation(EvaluationTask):
     def _slices(
         self, pairs: Sentences, lengths: npt.NDArray[np.integer[Any]], score: TranslationScores
     ) -> "list[Slice]":
-        from pipeline.metrics import Slicing, by_number, score_slices
+        from pipeline.metrics import Slicing, by_number, restricted, score_slices
 
         unknown = (pairs.source == UNKNOWN).sum(axis=1)
         slicings = [
             by_number("tokens of the source", lengths.astype(np.float64)),
             Slicing("unknown tokens of the source", ["none", "one", "two or more"], np.minimum(unknown, 2)),
         ]
-        return score_slices(slicings, score.part, np.arange(len(pairs)), self.headline, self.config.evaluate.confidence)
+        confidence = self.config.evaluate.confidence
+        return score_slices(slicings, partial(restricted, score), np.arange(len(pairs)), self.headline, confidence)
 
     def _worst(self, table: pa.Table) -> pa.Table:
         order = np.argsort(table["chrf"].to_numpy(), kind="stable")[:MOST_WORST]

@@ -1,12 +1,9 @@
 """Scores of character predictions."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from pipeline.metrics.bootstrap import Score
 
 Vector = npt.NDArray[np.floating[Any]]
 PIECE = 1000
@@ -48,16 +45,6 @@ class TextScores:
             "perplexity": float(np.exp(loss)),
             "accuracy": float(self._right @ weight / count),
         }
-
-    def part(self, chosen: npt.NDArray[np.bool_]) -> "Score":
-        """Return the scores of the pieces that a mask, shape (pieces,), selects, for weights of these pieces."""
-
-        def score(weight: Vector) -> dict[str, float]:
-            whole = np.zeros(len(self))
-            whole[chosen] = weight
-            return self(whole)
-
-        return score
 
     def by_place(self) -> dict[str, list[float]]:
         """Return `bits_per_char` of each piece, and the index of the `character` with which it begins."""

@@ -1,15 +1,12 @@
 """BLEU, chrF, token accuracy and loss of fixed translations, for any weights of the sentences."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
-
-if TYPE_CHECKING:
-    from pipeline.metrics.bootstrap import Score
 
 Vector = npt.NDArray[np.floating[Any]]
 
@@ -64,16 +61,6 @@ class TranslationScores:
             count, right, loss = self._words @ weight
             scores |= {"token_accuracy": float(right / count), "loss": float(loss / count)}
         return scores
-
-    def part(self, chosen: npt.NDArray[np.bool_]) -> "Score":
-        """Return the scores of the sentences that a mask, shape (sentences,), selects, for weights of these."""
-
-        def score(weight: Vector) -> dict[str, float]:
-            whole = np.zeros(len(chosen))
-            whole[chosen] = weight
-            return self(whole)
-
-        return score
 
     def by_sentence(self) -> Vector:
         """Return each sentence's chrF, shape (sentences,); BLEU of single sentences is not informative."""
