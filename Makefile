@@ -46,7 +46,7 @@ format: $(DEVELOPMENT) ## format the code and apply the linter's fixes
 	ruff check --fix $(SOURCES)
 
 experiments: $(INSTALLED) ## list the experiments of `dvc exp` with their main scores and the settings that differ
-	@dvc exp show --no-pager --precision 4 --only-changed --drop '.*/.*|models$$|Created' --keep '(Experiment|test|low|high|val|baseline)$$'
+	@COLUMNS=$${COLUMNS:-120} dvc exp show --no-pager --only-changed --drop '.*/.*|models$$|Created|(data|evaluate|export|tracking)\..*|task$$' --keep '(Experiment|test|low|high|val|baseline)$$'
 
 ui: $(INSTALLED) ## browse the recorded runs
 	@echo "open one of these once the server runs; Model training, chosen at the top left, is remembered:"

@@ -1,4 +1,4 @@
-# Complete overrides after `python -m pipeline.NAME` in bash: source completion.bash
+# Complete overrides after `python -m pipeline.STAGE` (fetch to export) in bash: source completion.bash
 # Hydra completes scripts, `python FILE`; this passes it the words after the module.
 _onehot() {
     local module=${COMP_WORDS[2]} rest line choices

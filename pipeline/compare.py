@@ -38,6 +38,9 @@ def compare(names: list[str], confidence: float, html: Path | None, *, log: bool
             f"only one run, {names[0]}: name at least two, the first one is what the others are compared with"
         )
 
+    if html and html.is_dir():
+        raise PipelineError(f"--html: {html} is a folder; name a file, such as comparison.html")
+
     from pipeline.comparison import compared, page, report
     from pipeline.tracking import answering, log_results, open_store, scored
 

@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pipeline.config import PipelineError, guarded, tracking_uri
 
@@ -33,15 +34,16 @@ def run(model: str | None, form: str | None, host: str, port: int, uri: str | No
     from pipeline.portable.errors import BundleError
     from pipeline.portable.service import serve
 
-    folder = bundle_of(model, form, uri)
-    try:
-        serve(folder, model or folder.as_posix(), host, port)
-    except BundleError as error:
-        raise PipelineError(str(error)) from error
+    with TemporaryDirectory(prefix="onehot-serve-") as scratch:
+        folder = bundle_of(model, form, uri, Path(scratch))
+        try:
+            serve(folder, model or folder.as_posix(), host, port)
+        except BundleError as error:
+            raise PipelineError(str(error)) from error
 
 
-def bundle_of(model: str | None, form: str | None, uri: str | None) -> Path:
-    """Return the folder of an exported network, downloaded from the tracking store if the name is not a folder."""
+def bundle_of(model: str | None, form: str | None, uri: str | None, scratch: Path) -> Path:
+    """Return the folder of an exported network, downloaded to `scratch` if the name is not a folder."""
     if model is None:
         for folder in EXPORTS:
             if folder.is_dir():
@@ -54,7 +56,7 @@ def bundle_of(model: str | None, form: str | None, uri: str | None) -> Path:
 
     from pipeline.tracking import download_export
 
-    return download_export(model, uri, form)
+    return download_export(model, scratch, uri, form)
 
 
 if __name__ == "__main__":

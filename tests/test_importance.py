@@ -137,7 +137,5 @@ def test_slices_are_those_of_any_column(workspace: Path) -> None:
     colours = [each for each in slices if each.column == "colour"]
     assert sum(each.share for each in colours) == pytest.approx(1)
     assert all(0 < each.low <= each.high < 1 for each in colours)
-    with pytest.raises(
-        DataError, match=r"evaluate\.slices: .* has no column 'color' \(did you mean 'colour'\?\)"
-    ):
+    with pytest.raises(DataError, match=r"evaluate\.slices: .* has no column 'color' \(did you mean 'colour'\?\)"):
         Stages(tiny(evaluate__slices=["color"])).evaluate(MODELS)

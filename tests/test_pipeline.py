@@ -236,7 +236,7 @@ def test_a_stage_refuses_data_of_another_configuration(project: Project) -> None
     assert "Traceback" not in output
 
 
-def test_the_better_run_becomes_the_champion(project: Project) -> None:
+def test_the_better_run_becomes_the_champion(project: Project, tmp_path: Path) -> None:
     """As a person would: the first model is the champion, a worse one is refused, and one by force is recorded."""
     comparing, champion = ("python", "-m", "pipeline.compare"), ("python", "-m", "pipeline.champion")
     assert "is the champion: the first champion" in project.run(*champion)
@@ -267,9 +267,9 @@ def test_the_better_run_becomes_the_champion(project: Project) -> None:
     assert {"comparison.html", "comparison.txt", "model_card.md", "worst.csv", "test_scores.npz"} <= logged
     # The first version was exported, the second was not.
     store = f"sqlite:///{project.folder / 'mlflow.db'}"
-    assert (bundle_of("models:/tiny/1", None, store) / "bundle.json").is_file()
+    assert (bundle_of("models:/tiny/1", None, store, tmp_path) / "bundle.json").is_file()
     with pytest.raises(PipelineError, match=r"has no export in format numpy or onnx; it has none\. `dvc repro export`"):
-        bundle_of("models:/tiny@champion", None, store)
+        bundle_of("models:/tiny@champion", None, store, tmp_path)
     # Predictions with the champion need nothing of the folder's own data.
     shutil.move(project.folder / "data", project.folder / "elsewhere")
     (project.folder / "new.csv").write_text("date,shop,colour,price\n2024-03-01,s1,c1,9.5\n", encoding="utf-8")

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -68,12 +69,16 @@ def test_rows_are_answered_by_name(workspace: Path) -> None:
         ({"rows": [ROW], "beam": 5}, "unknown field 'beam'; known: rows"),
         ({"rows": ROW}, "rows: expected a list; received"),
         ({"rows": [{**ROW, "price": "much"}]}, "price: expected a number, received 'much'"),
+        ({"rows": [{**ROW, "colour": ["c1"]}]}, "row 0: colour: expected a text, a finite number, true, false or null"),
+        ({"rows": [ROW, {**ROW, "price": 1e999}]}, "the body is not JSON: Infinity is not a value of JSON"),
         ({"rows": [{"shop": "s1"}]}, "row 0: no colour, date, price, shop_size, shop_town"),
         ({"rows": [{}] * (MOST_INPUTS + 1)}, "rows: at most 10,000 in a request; received 10,001"),
     ):
         with pytest.raises(BundleError) as raised:
             answer(service, request)
         assert fault in str(raised.value)
+    with pytest.raises(BundleError, match="row 0: price: expected a text, a finite number"):
+        service.answer(json.dumps({"rows": [ROW]}).replace("11.5", "1e999").encode())
     with pytest.raises(BundleError, match="the body is not JSON"):
         service.answer(b"{")
     with pytest.raises(BundleError, match="the body is not JSON"):
@@ -166,7 +171,9 @@ def test_many_clients_and_bad_bodies(port: int) -> None:
             assert set(content) == {"error"}
             assert "Traceback" not in content["error"]
     assert asked(port, "POST", "/predict", body) == answers[0]
-    assert asked(port, "GET", "/predict")[0] == 405
+    status, content = asked(port, "GET", "/predict")
+    assert (status, content) == (405, {"error": "GET /predict is not answered; POST /predict, or see /docs"})
+    assert asked(port, "POST", "/nowhere", b"{}")[0] == 404
     assert asked(port, "GET", "/openapi.json")[1]["paths"].keys() >= {"/predict", "/health"}
 
 
@@ -188,13 +195,19 @@ def test_the_service_needs_no_tensorflow(workspace: Path) -> None:
 
 
 def test_what_cannot_be_served_is_said(workspace: Path) -> None:
+    write_tiny(RAW)
+    folder, taken = bundle(tiny(), workspace / "bundle", [ROW]), socket.create_server(("127.0.0.1", 0))
     for arguments, fault in (
         ([], "export/numpy: no such folder; `dvc repro export` exports the network, or name one with --model"),
         (["--model", str(workspace)], "the bundle is missing or corrupt"),
+        (["--model", str(folder), "--port", "99999"], "127.0.0.1:99999: "),
+        (["--model", str(folder), "--port", str(taken.getsockname()[1])], "choose another --port"),
     ):
         command = [sys.executable, "-m", "pipeline.serve", *arguments]
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         done = subprocess.run(command, cwd=workspace, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 1
         assert fault in done.stderr
+        assert "serving" not in done.stdout
         assert "Traceback" not in done.stderr
+    taken.close()

@@ -58,7 +58,7 @@ def _slices(comparison: Comparison) -> Iterator[str]:
                 ]
                 for part, gain in each.slices
             ]
-            yield _table(["slice", "examples", "difference", "each for itself"], rows)
+            yield _table(["slice", "examples", "difference", "by itself"], rows)
 
 
 def _curves(comparison: Comparison) -> Iterator[str]:

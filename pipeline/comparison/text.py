@@ -62,9 +62,9 @@ def verdict(comparison: Comparison, number: int) -> str:
     )
     if not is_known:
         line += (
-            f" About {float(f'{gain.needed:.2g}'):,.0f} test examples would tell a difference of this size."
+            f" About {float(f'{gain.needed:.2g}'):,.0f} test examples would be enough to tell."
             if gain.needed
-            else " No realistic number of test examples would tell a difference of this size."
+            else " No realistic number of test examples would be enough to tell."
         )
     return line
 

@@ -148,14 +148,19 @@ def difference(reference: TestScores, other: TestScores, confidence: float) -> D
 def slice_differences(reference: TestScores, other: TestScores, confidence: float) -> list[tuple[Slice, Difference]]:
     """Compare the main scores in each slice that both networks were scored on; each interval holds by itself."""
     sign = 1 if reference.higher_is_better else -1
-    known = {(each.column, each.name, each.examples): each for each in reference.slices}
-    found = []
-    for each in other.slices:
-        before = known.get((each.column, each.name, each.examples))
-        if before is not None and np.isfinite([before.value, each.value]).all():
+    known, found = _by_place(reference.slices), []
+    for place, each in _by_place(other.slices).items():
+        before = known.get(place)
+        if before is not None and each.examples == before.examples and np.isfinite([before.value, each.value]).all():
             ends = _ends(sign, before.samples, each.samples, confidence)
             found.append((each, Difference(sign * (each.value - before.value), *ends, each.examples)))
     return found
+
+
+def _by_place(slices: Sequence[Slice]) -> dict[tuple[str, int], Slice]:
+    """Return slices by column and position: their names contain numbers that are rounded in another way each time."""
+    columns = [each.column for each in slices]
+    return {(each.column, columns[:place].count(each.column)): each for place, each in enumerate(slices)}
 
 
 def _ends(

@@ -95,7 +95,11 @@ def by_number(column: str, values: npt.NDArray[Any]) -> Slicing:
     """Divide examples by a number, with NaN for a missing one, into slices of about equally many examples."""
     known = values[~np.isnan(values)]
     edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1), method="inverted_cdf")) if len(known) else known
-    names = [f"{low:g} … {high:g}" for low, high in pairwise(edges)] if len(edges) > 1 else [f"{e:g}" for e in edges]
+    names = (
+        [f"{low:.5g} … {high:.5g}" for low, high in pairwise(edges)]
+        if len(edges) > 1
+        else [f"{edge:.5g}" for edge in edges]
+    )
     # A value that is an inner edge belongs to the slice below, whose name ends with it.
     places = np.clip(np.searchsorted(edges[1:], values), 0, max(len(names) - 1, 0))
     missing = np.isnan(values)

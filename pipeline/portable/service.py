@@ -8,6 +8,7 @@ request that cannot be answered gets status 400 and `{"error": "…"}`.
 # Annotations are not postponed here: FastAPI reads those of the functions within `application`.
 import argparse
 import json
+import socket
 import sys
 import threading
 import warnings
@@ -51,7 +52,7 @@ class Service:
                 f"the body has {len(body):,} bytes; at most {LARGEST_BODY:,} are accepted; send less at once"
             )
         try:
-            request = json.loads(body)
+            request = json.loads(body, parse_constant=_refused)
         except (ValueError, RecursionError) as error:
             raise BundleError(f"the body is not JSON: {error}") from error
         # One at a time: the network uses all processors, and Python's warnings belong to the whole process.
@@ -64,6 +65,10 @@ class Service:
             except (ValueError, TypeError, OverflowError) as error:
                 raise BundleError(str(error)) from error
         return {"predictions": predictions, "warnings": [str(warning.message) for warning in caught]}
+
+
+def _refused(constant: str) -> Any:
+    raise ValueError(f"{constant} is not a value of JSON; send null for an unknown value")
 
 
 def application(service: Service) -> Any:
@@ -83,6 +88,14 @@ def application(service: Service) -> Any:
     async def health() -> JSONResponse:
         """Say that the service is up."""
         return JSONResponse({"status": "ok"})
+
+    async def refuse(request: Request, error: Exception) -> JSONResponse:
+        """Answer a wrong path or method like any other bad request: with one sentence."""
+        wrong = f"{request.method} {request.url.path} is not answered; POST /predict, or see /docs"
+        return JSONResponse({"error": wrong}, status_code=getattr(error, "status_code", 404))
+
+    for status in (404, 405):
+        app.add_exception_handler(status, refuse)
 
     async def predict(request: Request) -> JSONResponse:
         """Predict for a list of inputs."""
@@ -122,8 +135,15 @@ def serve(folder: Path, name: str, host: str, port: int) -> None:
         raise BundleError(
             f"serving needs {error.name}, which is not installed; run `pip install fastapi uvicorn`"
         ) from error
-    print(f"serving {name} ({folder}) on http://{host}:{port}; POST /predict, or see /docs", flush=True)
-    uvicorn.run(app, host=host, port=port, log_level="warning")
+    # Bound here, so that a port that is taken is reported before anything is announced.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+        except (OSError, OverflowError) as error:
+            raise BundleError(f"{host}:{port}: {error}; choose another --port") from error
+        print(f"serving {name} on http://{host}:{port}; POST /predict, or see /docs", flush=True)
+        uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listening])
 
 
 def main() -> None:

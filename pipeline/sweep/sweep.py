@@ -21,6 +21,8 @@ from pipeline.sweep.worker import Worker, too_many_failed
 from pipeline.tasks import TaskError, TrainingTask, training_code
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
+PREPARE = "Prepare the right data"
+"""Beginning of the advice of `Task.require_prepared`, which is for stages."""
 RESTARTS = 20
 """How often workers are restarted after one of them was killed."""
 
@@ -49,8 +51,8 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     except (TaskError, DataError) as error:
         words = " ".join(map(shlex.quote, [*fixed, *(f"{group}={choice}" for group, choice in space.choices.items())]))
         raise SweepError(
-            f"{error}\nThese commands prepare the data of this sweep:\n"
-            f"  python -m pipeline.compose {words}\n  dvc repro preprocess"
+            f"{str(error).partition(PREPARE)[0].rstrip()}\nThese commands write params.yaml for this sweep and prepare "
+            f"its data; then start it again:\n  python -m pipeline.compose {words}\n  dvc repro preprocess"
         ) from error
     plan = _plan(chosen, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
@@ -97,7 +99,7 @@ def begin(plan: Plan, study: Any, enqueue: Sequence[dict[str, Any]]) -> None:
     """
     done = len(counted(study))
     axes = "axis" if len(plan.space.axes) == 1 else "axes"
-    how = f"resumes after {done} of" if done else "starts:"
+    how = "starts:" if not done else "is complete:" if done >= plan.n_trials else f"resumes after {done} of"
     print(
         f"sweep {plan.study} {how} {plan.n_trials} trials, {plan.n_jobs} at a time; {len(plan.space.axes)} {axes}"
         + (", every point once" if plan.sampler["name"] == "grid" else ""),

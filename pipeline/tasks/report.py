@@ -134,16 +134,27 @@ class Report:
             shown = ", ".join(
                 f"{each.column}={each.name} {format_score(each.value)} ({each.examples:,} examples)" for each in weak
             )
-            lines.append(f"{headline} is worse than on all test examples beyond chance, where: {shown}")
+            lines.append(
+                f"{headline} is worse than in the other slices by the same column beyond chance, where: {shown}"
+            )
         lines += [f"warning: {warning['subject']}: {warning['text']}" for warning in read_audit()]
         advice = better_model(self.task, evaluation), better_together(self.task, evaluation)
         return [*lines, *filter(None, advice)]
 
     def _weak_slices(self) -> "list[Slice]":
-        """Return the slices whose score is worse than that of all test examples, the interval ending before it."""
-        name = self.task.headline
-        whole, higher = self.evaluation.scores["test"].values[name], self.task.config.family.monitors[name]
-        weak = [each for each in self.evaluation.slices if (each.high < whole if higher else each.low > whole)]
+        """Return the slices that are worse than the mean of their column's, the interval ending before it.
+
+        Not than all examples: within slices by an important column, most scores are lower, as what it says is the same.
+        """
+        higher = self.task.config.family.monitors[self.task.headline]
+        scored = [each for each in self.evaluation.slices if math.isfinite(each.value)]
+        means = {}
+        for column in {each.column for each in scored}:
+            parts = [each for each in scored if each.column == column]
+            means[column] = sum(each.share * each.value for each in parts) / sum(each.share for each in parts)
+        weak = [
+            each for each in scored if (each.high < means[each.column] if higher else each.low > means[each.column])
+        ]
         return sorted(weak, key=lambda each: each.value if higher else -each.value)[:SHOWN]
 
 

@@ -101,18 +101,23 @@ def download_model(name: str, address: str | None = None) -> Path:
     """
     client = open_store(address)
     try:
-        uri = registered(client, name).source if name.startswith("models:/") else _of_run(client, name)
+        uri = (
+            registered(client, name).source
+            if name.startswith("models:/")
+            else _of_run(client, find(client, name).info.run_id)
+        )
         folder = Path(mlflow.artifacts.download_artifacts(uri)) / "artifacts" / "models"
     except MlflowException as error:
         raise TrackingError(f"{name}: no network of this name in {store_uri(address)}: {error}") from error
     return folder
 
 
-def download_export(name: str, address: str | None = None, form: str | None = None) -> Path:
+def download_export(name: str, folder: Path, address: str | None = None, form: str | None = None) -> Path:
     """Download an exported network from the tracking store; return the folder of the bundle.
 
     Args:
         name: What names the run, as in `scored.find`.
+        folder: Where to put it.
         address: The address of the store; None for the store at the root.
         form: The format; None for the first of `SERVED` that the run has.
 
@@ -132,7 +137,7 @@ def download_export(name: str, address: str | None = None, form: str | None = No
                 f"run {run.info.run_id} ({run.info.run_name}) has no export in format {wanted}; it has "
                 f"{', '.join(known) or 'none'}. `dvc repro export` writes and records the formats of export.formats"
             )
-        return Path(client.download_artifacts(run.info.run_id, f"{EXPORT}/{chosen[0]}"))
+        return Path(client.download_artifacts(run.info.run_id, f"{EXPORT}/{chosen[0]}", str(folder)))
 
 
 def _of_run(client: MlflowClient, run_id: str) -> str:

@@ -16,8 +16,8 @@ from pipeline.tracking.upload import logged_model
 
 CHAMPION = "champion"
 """The alias of the version that is in use."""
-REPLACED, REASON, SINCE = "replaced", "reason", "champion_since"
-"""Tags of a version: the champion before it, why it was preferred, and when."""
+REPLACED, REASON, SINCE, UNTIL = "replaced", "reason", "champion_since", "champion_until"
+"""Tags of a version: the champion before it, why it was preferred, since when, and until when."""
 _URI = re.compile(r"models:/(?P<name>[^/@]+)(?:@(?P<alias>[^/@]+)|/(?P<version>\d+))$")
 MOST_VERSIONS = 1000
 
@@ -124,4 +124,6 @@ def crown(client: MlflowClient, version: ModelVersion, reason: str) -> None:
     }
     for key, value in tags.items():
         client.set_model_version_tag(version.name, version.version, key, value)
+    if before:
+        client.set_model_version_tag(before.name, before.version, UNTIL, tags[SINCE])
     client.set_registered_model_alias(version.name, CHAMPION, version.version)

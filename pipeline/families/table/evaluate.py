@@ -61,10 +61,6 @@ class EvaluateTable(EvaluationTask):
         importances = self._importances(predictor, val)
         curves = kind.curves(np.asarray(test.target), results["test"][1])
         notes = self._notes(scores["val"])
-        if "calibration" in curves:
-            predicted, observed = (np.array(curves["calibration"][name]) for name in ("predicted", "observed"))
-            distance = format_score(float(np.abs(predicted - observed).mean()))
-            notes["calibration"] = f"predicted and observed frequency are {distance} apart on average, on the test rows"
         if len(self.schema.classes) == 2:
             curves["thresholds"], note = self._thresholds(*results["test"], *results["val"])
             if self.config.evaluate.cost_false_positive != self.config.evaluate.cost_false_negative:
@@ -94,8 +90,9 @@ class EvaluateTable(EvaluationTask):
         """Return the target, the columns, the number of rows and how the test rows were chosen."""
         schema = self.schema
         classes = f": {', '.join(schema.classes)}" if 0 < len(schema.classes) <= MOST_CLASSES else ""
+        second = f"; a probability is that of {schema.classes[1]}" if len(schema.classes) == 2 else ""
         return {
-            "target": f"{schema.target} of {schema.layout.main}, {schema.kind}{classes}",
+            "target": f"{schema.target} of {schema.layout.main}, {schema.kind}{classes}{second}",
             "inputs": f"{len(schema.categorical)} categorical and {len(schema.numeric)} numeric columns: "
             + ", ".join(schema.layout.features),
             "rows": ", ".join(f"{split} {count:,}" for split, count in schema.rows.items()),

@@ -78,7 +78,8 @@ class RowReader:
 
     def describe(self) -> dict[str, Any]:
         """Return what a request and its answer hold, for the service."""
-        return {"rows": self.columns, "predictions": self.outputs, "classes": self.classes}
+        described = {"rows": self.columns, "predictions": self.outputs, "classes": self.classes}
+        return described | ({"probability_of": self.classes[1]} if len(self.classes) == 2 else {})
 
     def answer(self, request: Any) -> list[dict[str, float]]:
         """Return the outputs by name for each row of a request, `{"rows": [{"column": value, …}, …]}`.
@@ -87,6 +88,14 @@ class RowReader:
             BundleError: The request is not like this, or a row is refused.
         """
         rows, _ = fields_of(request, self.field, {})
+        for index, row in enumerate(rows):
+            for name, value in row.items() if isinstance(row, Mapping) else ():
+                is_infinite = isinstance(value, float) and not math.isfinite(value)
+                if is_infinite or isinstance(value, (list, dict)):
+                    raise BundleError(
+                        f"row {index}: {name}: expected a text, a finite number, true, false or null; "
+                        f"received {value!r:.60}"
+                    )
         return [dict(zip(self.outputs, output, strict=True)) for output in self(rows).tolist()]
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -103,7 +112,7 @@ class RowReader:
             return np.zeros((0, len(self.outputs)), np.float32)
         for index, row in enumerate(rows):
             if absent := [name for name in self.columns if name not in row]:
-                raise BundleError(f"row {index}: no {', '.join(absent)}; pass None for an unknown value")
+                raise BundleError(f"row {index}: no {', '.join(absent)}; pass None (in JSON null) for an unknown value")
         rows = [{**row, **self._derived(row)} for row in rows]
         inputs: dict[str, Any] = {}
         if self._codes:

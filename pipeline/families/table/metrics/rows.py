@@ -1,5 +1,6 @@
 """The test rows by what the network saw of them: in slices, and those with the largest errors."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -54,9 +55,10 @@ def slicings(
 def amounts(rows: Arrays, schema: Schema, index: int) -> npt.NDArray[np.float64]:
     """Return a numeric column in its own units, NaN where missing, shape (rows,)."""
     column = schema.numeric[index]
-    # Seven digits are what float32 holds; more would be errors of rounding.
-    restored = np.asarray(rows.numeric[:, index], np.float64) * column.std + column.mean
-    return np.array([float(f"{value:.6g}") for value in restored.tolist()])
+    restored: npt.NDArray[np.float64] = np.asarray(rows.numeric[:, index], np.float64) * column.std + column.mean
+    # Seven digits of the largest values are what float32 holds; more would be errors of rounding.
+    scale = abs(column.mean) + 3 * column.std
+    return np.round(restored, 5 - math.floor(math.log10(scale))) if scale > 0 else restored
 
 
 def _by_raw_column(name: str, rows: Arrays, schema: Schema, raw: Path) -> Slicing:
