@@ -2,7 +2,7 @@
 
 import argparse
 
-from pipeline.config import PipelineError, guarded, tracking_uri
+from pipeline.config import PipelineError, add_confidence, add_store, guarded, store_of
 
 
 def main() -> None:
@@ -15,13 +15,13 @@ def main() -> None:
         metavar="RUN",
         help="as for pipeline.compare; default: models, the network there",
     )
-    parser.add_argument("--confidence", type=float, default=0.95, help="of the comparison; default: 0.95")
+    add_confidence(parser)
     parser.add_argument(
         "--force", metavar="REASON", help="make it the champion whatever the comparison says; the reason is recorded"
     )
-    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    add_store(parser)
     given = parser.parse_args()
-    guarded(lambda: decide(given.run, given.confidence, given.force, given.uri or tracking_uri()))
+    guarded(lambda: decide(given.run, given.confidence, given.force, store_of(given)))
 
 
 def decide(name: str, confidence: float, reason: str | None, uri: str | None) -> None:

@@ -3,10 +3,8 @@
 import argparse
 from pathlib import Path
 
-from pipeline.config import PipelineError, guarded, tracking_uri
+from pipeline.config import PipelineError, add_confidence, add_store, guarded, store_of
 from pipeline.storage import write_text
-
-PAGE, TEXT = "comparison.html", "comparison.txt"
 
 
 def main() -> None:
@@ -19,16 +17,16 @@ def main() -> None:
         help="at least two: a run id or its beginning, the name of a run or of DVC's experiment, models (the network "
         "there), or models:/NAME@champion; all others are compared with the first",
     )
-    parser.add_argument("--confidence", type=_share, default=0.95, help="of the intervals; default: 0.95")
+    add_confidence(parser)
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="write a page with the curves of all runs to this file"
     )
     parser.add_argument(
         "--log", action="store_true", help="log text and page to the runs that are compared with the first"
     )
-    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    add_store(parser)
     given = parser.parse_args()
-    guarded(lambda: compare(given.runs, given.confidence, given.html, log=given.log, uri=given.uri or tracking_uri()))
+    guarded(lambda: compare(given.runs, given.confidence, given.html, log=given.log, uri=store_of(given)))
 
 
 def compare(names: list[str], confidence: float, html: Path | None, *, log: bool, uri: str | None) -> None:
@@ -37,12 +35,11 @@ def compare(names: list[str], confidence: float, html: Path | None, *, log: bool
         raise PipelineError(
             f"only one run, {names[0]}: name at least two, the first one is what the others are compared with"
         )
-
     if html and html.is_dir():
         raise PipelineError(f"--html: {html} is a folder; name a file, such as comparison.html")
 
     from pipeline.comparison import compared, page, report
-    from pipeline.tracking import answering, log_results, open_store, scored
+    from pipeline.tracking import answering, log_comparison, open_store, scored
 
     client = open_store(uri)
     with answering(uri):
@@ -60,18 +57,8 @@ def compare(names: list[str], confidence: float, html: Path | None, *, log: bool
     if log:
         with answering(uri):
             for run in runs[1:]:
-                log_results(client, run.run_id, text=(text, TEXT), page=(shown, PAGE))
-        print(f"\nlogged {TEXT} and {PAGE} to {', '.join(ids[1:])}")
-
-
-def _share(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, received {text!r}")
-    return value
+                log_comparison(client, run.run_id, text, shown)
+        print(f"\nlogged text and page to {', '.join(ids[1:])}")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from pipeline.config import PARAMS, guarded, tracking_uri
+from pipeline.config import PARAMS, add_store, guarded, store_of
 from pipeline.storage import METRICS, MODELS, PREDICTIONS, THREADS, file_digests, read_json
 
 if TYPE_CHECKING:
@@ -21,10 +21,10 @@ def main() -> None:
     """Parse the arguments and reproduce the run."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.reproduce", description=__doc__)
     parser.add_argument("run", help="id of an MLflow run; `python -m pipeline.runs list` shows them")
-    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    add_store(parser)
     parser.add_argument("--keep", action="store_true", help="keep the folder of the reproduction")
     arguments = parser.parse_args()
-    guarded(lambda: reproduce(arguments.run, arguments.uri or tracking_uri(), keep=arguments.keep))
+    guarded(lambda: reproduce(arguments.run, store_of(arguments), keep=arguments.keep))
 
 
 def reproduce(run_id: str, uri: str | None, *, keep: bool) -> None:

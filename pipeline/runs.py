@@ -6,7 +6,7 @@ import time
 from itertools import islice
 from pathlib import Path
 
-from pipeline.config import format_score, guarded, tracking_uri
+from pipeline.config import add_store, format_score, guarded, store_of
 from pipeline.storage import PipelineError
 
 MODEL_TRAINING = "workflowType=machine_learning"
@@ -16,7 +16,7 @@ MODEL_TRAINING = "workflowType=machine_learning"
 def main() -> None:
     """Parse the arguments and run the chosen command."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.runs", description=__doc__)
-    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    add_store(parser)
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
     listing = subparsers.add_parser(
         "list", help="list runs: id, state, age, score and name; LOST: the process of the run has ended"
@@ -41,8 +41,13 @@ def main() -> None:
     )
     collecting.set_defaults(does=collect)
     arguments = parser.parse_args()
-    arguments.uri = arguments.uri or tracking_uri()
-    guarded(lambda: arguments.does(arguments))
+    guarded(lambda: run(arguments))
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the chosen command on the chosen store."""
+    arguments.uri = store_of(arguments)
+    arguments.does(arguments)
 
 
 def show(arguments: argparse.Namespace) -> None:

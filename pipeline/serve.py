@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pipeline.config import PipelineError, guarded, tracking_uri
+from pipeline.config import PipelineError, add_store, guarded, store_of
 
 EXPORTS = (Path("export/numpy"), Path("export/onnx"))
 
@@ -20,9 +20,9 @@ def main() -> None:
     parser.add_argument("--format", help="numpy, onnx or another of export.formats, for a run; default: numpy or onnx")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1; 0.0.0.0 serves other machines, too")
     parser.add_argument("--port", type=int, default=8000, help="default: 8000")
-    parser.add_argument("--uri", help="address of the tracking store; default: tracking.uri of params.yaml")
+    add_store(parser)
     given = parser.parse_args()
-    guarded(lambda: run(given.model, given.format, given.host, given.port, given.uri or tracking_uri()))
+    guarded(lambda: run(given.model, given.format, given.host, given.port, store_of(given)))
 
 
 def run(model: str | None, form: str | None, host: str, port: int, uri: str | None) -> None:

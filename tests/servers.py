@@ -24,6 +24,18 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def wait_for(address: str, seconds: float = 90) -> None:
+    """Wait until a server answers."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(f"{address}: the server did not start")
+
+
 class Server:
     """`mlflow server` with a database and artifacts of its own."""
 
@@ -44,14 +56,7 @@ class Server:
         self._process = subprocess.Popen(
             command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        deadline = time.monotonic() + 90
-        while time.monotonic() < deadline:
-            try:
-                with urllib.request.urlopen(f"{self.uri}/health", timeout=5):  # noqa: S310
-                    return
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        raise AssertionError("the server did not start")
+        wait_for(f"{self.uri}/health")
 
     def signal(self, number: int) -> None:
         assert self._process is not None

@@ -1,5 +1,6 @@
 """Every fault of a configuration is told, at once, before anything runs."""
 
+import argparse
 import errno
 import os
 import shutil
@@ -18,6 +19,7 @@ from pipeline.compose import write
 from pipeline.config import (
     ConfigError,
     InterruptedRunError,
+    add_confidence,
     dump,
     flatten,
     format_score,
@@ -290,6 +292,15 @@ def test_a_reference_to_the_environment_stays_one(
     monkeypatch.delenv("STORE")
     with pytest.raises(ConfigError, match="Environment variable 'STORE' not found"):
         load(overrides)
+
+
+@pytest.mark.parametrize("given", ["0", "1", "2", "-0.5", "nan", "much"])
+def test_a_confidence_is_between_0_and_1(given: str) -> None:
+    parser = argparse.ArgumentParser(exit_on_error=False)
+    add_confidence(parser)
+    assert parser.parse_args([]).confidence == 0.95
+    with pytest.raises(argparse.ArgumentError, match=f"must be a number between 0 and 1, received '{given}'"):
+        parser.parse_args([f"--confidence={given}"])
 
 
 HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "matplotlib", "sklearn"}

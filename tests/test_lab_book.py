@@ -2,31 +2,30 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import browser as start_browser
+from browsing import needs_browser
 from conftest import Project, copy_project
 from record import runs, store_of
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
-from servers import free_port
+from servers import free_port, wait_for
 from sweeps import SWEEP, study_of
 
 from pipeline.comparison import compared, page
 from pipeline.tracking import scored
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
+    needs_browser,
 ]
 WAIT = 60
 NOT_OURS = re.compile(r"favicon|users/current|AG Grid|Failed to load resource|ResizeObserver")
@@ -35,18 +34,7 @@ NOT_OURS = re.compile(r"favicon|users/current|AG Grid|Failed to load resource|Re
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[webdriver.Chrome]:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for each in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-dev-shm-usage",
-        "--disable-gpu",
-        "--window-size=1400,2400",
-    ):
-        options.add_argument(each)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
+    found = start_browser("--window-size=1400,2400")
     yield found
     found.quit()
 
@@ -78,19 +66,6 @@ def served(project: Project, path: str, *command: str) -> Iterator[str]:
     finally:
         os.killpg(process.pid, 15)
         process.wait(30)
-
-
-def wait_for(address: str) -> None:
-    import urllib.request
-
-    deadline = time.monotonic() + WAIT
-    while True:
-        try:
-            with urllib.request.urlopen(address, timeout=5):  # noqa: S310
-                return
-        except OSError:
-            assert time.monotonic() < deadline, address
-            time.sleep(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,8 @@ from pairs import pairs
 from tiny import committed, tiny
 
 from pipeline.config import ConfigError, load
-from pipeline.sweep.space import Space, check_space, parse
+from pipeline.sweep.checks import check_space
+from pipeline.sweep.space import Space, parse
 
 TREE = tiny().tree
 

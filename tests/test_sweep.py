@@ -215,6 +215,13 @@ def test_too_many_failures_stop_it(prepared: Path, monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.faults
+def test_trials_record_references_to_the_environment_not_their_values() -> None:
+    plan = replace(plan_with("random", "none"), references={"tracking.uri": "${oc.env:STORE}", "seed": "${oc.env:N}"})
+    trial = plan.config({"model.dropout": 0.1, "seed": 3})
+    assert trial.recorded["tracking"]["uri"] == "${oc.env:STORE}"
+    assert (trial.recorded["seed"], trial.model.dropout) == (3, 0.1)
+
+
 @pytest.mark.parametrize("sampler", ["grid", "tpe"])
 def test_a_finite_space_ends_when_every_point_was_tried(
     prepared: Path, capsys: pytest.CaptureFixture[str], sampler: str

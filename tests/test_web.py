@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browsing import browser, needs_browser
 from conftest import ROOT, write_tiny
 from pairs import pairs, write_pairs
 from stages import Stages
@@ -31,10 +32,9 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"),
+    needs_browser,
     pytest.mark.skipif(not runtime_folder().is_dir(), reason="needs onnxruntime's build for browsers: `make web`"),
 ]
 WAIT = 60
@@ -43,15 +43,6 @@ WAIT = 60
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_arguments: Any) -> None:
         return
-
-
-def browser(*arguments: str) -> webdriver.Chrome:
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(CHROMIUM)
-    for each in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", *arguments):
-        options.add_argument(each)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(options, webdriver.ChromeService(str(DRIVER)))
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pipeline.metrics import Difference, IncomparableError, difference, slice_differences
+from pipeline.metrics import Difference, IncomparableError, difference, for_all, slice_differences
 from pipeline.metrics.slices import Slice
 from pipeline.storage import PipelineError
 from pipeline.tracking import ScoredRun
@@ -71,7 +71,7 @@ def compared(reference: ScoredRun, others: Sequence[ScoredRun], confidence: floa
     Raises:
         ComparisonError: A run was scored on other test examples, or by another score.
     """
-    each_confidence = 1 - (1 - confidence) / len(others)
+    each_confidence = for_all(confidence, len(others))
     found = []
     for run in others:
         try:

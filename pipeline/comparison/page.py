@@ -13,7 +13,6 @@ from pipeline.metrics.figure import Figure
 STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem;color:#222}
 table{border-collapse:collapse;margin:1rem 0}th,td{border-bottom:1px solid #ddd;padding:.25rem .75rem;text-align:left}
 svg{max-width:100%;height:auto}.better{color:#176b2c}.worse{color:#a11a1a}"""
-MOST_POINTS = 2
 
 
 def page(comparison: Comparison) -> str:
@@ -62,20 +61,28 @@ def _slices(comparison: Comparison) -> Iterator[str]:
 
 
 def _curves(comparison: Comparison) -> Iterator[str]:
-    runs = comparison.runs
-    for name in dict.fromkeys(name for run in runs for name in run.curves):
-        yield _drawn(name, "epoch", name, {letter(i): dict(run.curves.get(name, ())) for i, run in enumerate(runs)})
-    for name in dict.fromkeys(name for run in runs for name in run.tables):
-        tables = [_columns(run.tables[name]) if name in run.tables else {} for run in runs]
-        first = next(table for table in tables if table)
-        x, y = [*first, "", ""][:MOST_POINTS]
-        if all(_are_numbers(table.get(x, [])) and _are_numbers(table.get(y, [])) for table in tables):
-            points = {
-                letter(number): dict(zip(map(float, table[x]), map(float, table[y]), strict=True))
-                for number, table in enumerate(tables)
+    runs = {letter(number): run for number, run in enumerate(comparison.runs)}
+    for name in dict.fromkeys(name for run in runs.values() for name in run.curves):
+        histories = {label: run.curves[name] for label, run in runs.items() if name in run.curves}
+        yield _drawn(name, "epoch", name, {label: _axes(points) for label, points in histories.items()})
+    for name in dict.fromkeys(name for run in runs.values() for name in run.tables):
+        tables = {label: _columns(run.tables[name]) for label, run in runs.items() if name in run.tables}
+        x, y, *_ = [*next(iter(tables.values())), "", ""]
+        try:
+            lines = {
+                label: [list(map(float, table[axis])) for axis in (x, y)]
+                for label, table in tables.items()
                 if x in table and y in table
             }
-            yield _drawn(name.replace("_", " "), x.replace("_", " "), y.replace("_", " "), points)
+        except ValueError:
+            continue  # a table of names, such as the importances
+        title, x_label, y_label = (text.replace("_", " ") for text in (name, x, y))
+        yield _drawn(title, x_label, y_label, lines)
+
+
+def _axes(points: Sequence[tuple[int, float]]) -> list[list[float]]:
+    """Return the values of points on the two axes."""
+    return [[point[axis] for point in points] for axis in (0, 1)]
 
 
 def _columns(text: str) -> dict[str, list[str]]:
@@ -83,19 +90,12 @@ def _columns(text: str) -> dict[str, list[str]]:
     return {name: [row[index] for row in rows] for index, name in enumerate(header)}
 
 
-def _are_numbers(cells: Sequence[str]) -> bool:
-    try:
-        return all(float(cell) is not None for cell in cells)
-    except ValueError:
-        return False
-
-
-def _drawn(title: str, x: str, y: str, points: Mapping[str, Mapping[float, float]]) -> str:
-    """Return a plot of several lines as SVG."""
+def _drawn(title: str, x: str, y: str, lines: Mapping[str, Sequence[Sequence[float]]]) -> str:
+    """Return a plot of several lines, each as its values on the two axes, as SVG."""
     figure = Figure(figsize=(5.5, 3.6), layout="constrained")
     axes = figure.add_subplot(title=title, xlabel=x, ylabel=y)
-    for name, line in points.items():
-        axes.plot(list(line), list(line.values()), label=name, marker="." if len(line) <= 30 else None)
+    for name, (across, up) in lines.items():
+        axes.plot(across, up, label=name, marker="." if len(across) <= 30 else None)
     axes.legend()
     axes.grid(alpha=0.3)
     buffer = io.StringIO()

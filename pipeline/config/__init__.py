@@ -1,5 +1,6 @@
 """Typed settings: composed from `conf/` and validated before anything runs."""
 
+from pipeline.config.arguments import add_confidence, add_store, store_of
 from pipeline.config.compose import PARAMS, dump, flatten, load, out_of_sync, section_of, tracking_uri
 from pipeline.config.config import Config, check, checked, with_values
 from pipeline.config.differences import changes
@@ -22,6 +23,8 @@ __all__ = [
     "Section",
     "Tracking",
     "Train",
+    "add_confidence",
+    "add_store",
     "changes",
     "check",
     "checked",
@@ -39,6 +42,7 @@ __all__ = [
     "no_such",
     "out_of_sync",
     "section_of",
+    "store_of",
     "tracking_uri",
     "with_values",
 ]

@@ -76,53 +76,10 @@ def load(overrides: list[str], folder: Path = CONF, name: str = ROOT_CONFIG, add
     return config
 
 
-def tree_of(experiment: str) -> dict[str, Any] | None:
-    """Compose `conf/experiment/NAME.yaml` without overrides; return None if there is no such file."""
-    if not (CONF / "experiment" / f"{experiment}.yaml").is_file():
-        return None
-    tree, references = _compose([f"experiment={experiment}"], CONF, ROOT_CONFIG)
+def recorded_tree(overrides: list[str]) -> dict[str, Any]:
+    """Compose `conf/` without validation, with references to the environment instead of values; see `Config`."""
+    tree, references = _compose(overrides, CONF, ROOT_CONFIG)
     return with_values(tree, references)
-
-
-def nearest(name: str, tree: dict[str, Any]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Describe a configuration by the group choices that bring its experiment closest to it.
-
-    Args:
-        name: The name of the experiment.
-        tree: The configuration.
-
-    Returns:
-        Group → choice for the groups that differ from the experiment in conf/, and the composition with these choices,
-        which is empty if conf/ has no such experiment.
-    """
-    composed = tree_of(name) or {}
-    chosen: dict[str, str] = {}
-    for group in composed:
-        differ = _differences(tree[group], composed[group])
-        # A single key is as short to show as a group choice.
-        files = _files_of(group) if differ > 1 else {}
-        if not files:
-            continue
-        choice = min(sorted(files), key=lambda file: _differences(tree[group], files[file]))
-        overrides = [f"{key}={option}" for key, option in {**chosen, group: choice}.items()]
-        try:
-            composition, references = _compose([f"experiment={name}", *overrides], CONF, ROOT_CONFIG)
-        except ConfigError:  # this choice does not fit the experiment
-            continue
-        candidate = with_values(composition, references)
-        if 1 + _differences(tree[group], candidate[group]) < differ:
-            composed, chosen[group] = candidate, choice
-    return chosen, composed
-
-
-def _files_of(group: str) -> dict[str, Any]:
-    """Return the sections in the files of a group, by file name; other files are skipped."""
-    sections = {}
-    for path in (CONF / group).glob("*.yaml"):
-        section = section_of(path)
-        if section is not None:
-            sections[path.stem] = section
-    return sections
 
 
 def section_of(path: Path) -> dict[str, Any] | None:
@@ -138,13 +95,6 @@ def section_of(path: Path) -> dict[str, Any] | None:
         if isinstance(name, str) and name != "_self_":
             section |= section_of(path.parent / f"{name.partition('@')[0]}.yaml") or {}
     return {**section, **content}
-
-
-def _differences(section: Any, other: Any) -> int:
-    if not isinstance(section, dict) or not isinstance(other, dict):
-        return int(section != other)
-    ours, theirs = dict(flatten(section)), dict(flatten(other))
-    return sum(key not in ours or key not in theirs or ours[key] != theirs[key] for key in {**ours, **theirs})
 
 
 def tracking_uri() -> str | None:

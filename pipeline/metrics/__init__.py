@@ -1,6 +1,6 @@
 """Confidence intervals of scores, curves, plots and comparisons of embeddings."""
 
-from pipeline.metrics.bootstrap import Score, interval, resampled
+from pipeline.metrics.bootstrap import Score, for_all, interval, resampled
 from pipeline.metrics.curve import Curve
 from pipeline.metrics.importance import Importance, permutation_importance
 from pipeline.metrics.paired import Difference, IncomparableError, TestScores, difference, slice_differences
@@ -19,6 +19,7 @@ __all__ = [
     "by_category",
     "by_number",
     "difference",
+    "for_all",
     "interval",
     "nearest",
     "permutation_importance",

@@ -33,6 +33,11 @@ def resampled(
     return {name: np.asarray(values) for name, values in drawn.items()}
 
 
+def for_all(confidence: float, comparisons: int) -> float:
+    """Return the confidence of each interval with which several hold together at `confidence` (Bonferroni)."""
+    return 1 - (1 - confidence) / max(comparisons, 1)
+
+
 def interval(values: npt.NDArray[np.float64], confidence: float) -> tuple[float, float]:
     """Return the percentile interval of the scores of bootstrap samples.
 

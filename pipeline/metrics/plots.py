@@ -17,13 +17,6 @@ MOST_BARS = 30
 """Largest number of columns in a plot of importances."""
 
 
-def line(title: str, curve: Curve, diagonal: bool = False) -> Figure:
-    """Plot the second axis of a curve over the first; `diagonal` adds the line of chance or of perfect calibration."""
-    figure = Figure(figsize=(5, 4), layout="constrained")
-    _draw(figure.add_subplot(), title, curve, diagonal)
-    return figure
-
-
 def overview(title: str, curves: Mapping[str, Curve], diagonal: Collection[str]) -> Figure:
     """Plot all curves side by side; those named in `diagonal` get a diagonal."""
     figure = Figure(figsize=(4 * len(curves), 3.6), layout="constrained")

@@ -1,7 +1,7 @@
 """The plan of a sweep: everything that a worker in another process needs."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Plan:
         space: The search space.
         overrides: Overrides that hold for every trial.
         tree: The composed configuration that the trials modify.
+        references: Its settings that refer to environment variables; see `Config`.
         metrics: The optimised metrics: `val/NAME`, `train/loss`, `parameters` or `seconds`.
         directions: `maximize` or `minimize` for each metric.
         n_trials: Total number of trials, over all workers and restarts.
@@ -52,6 +53,7 @@ class Plan:
     max_failure_rate: float
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any]
+    references: Mapping[str, str] = field(default_factory=dict)
     parent: str = ""
     failed_before: int = 0
     mark: str = ""
@@ -66,10 +68,11 @@ class Plan:
             ConfigError: The settings contradict each other.
         """
         groups = {key: values[key] for key in self.space.choices if key in values}
-        tree = composed(self.overrides, groups) if groups else self.tree
+        base = composed(self.overrides, groups) if groups else self
         rest = {key: value for key, value in values.items() if key not in groups}
         # All trials belong to one experiment, whichever settings they have.
-        return check({**with_values(tree, rest), "name": self.tree["name"]})
+        config = check({**with_values(base.tree, rest), "name": self.tree["name"]})
+        return replace(config, references={key: text for key, text in base.references.items() if key not in rest})
 
     @property
     def folder(self) -> Path:
@@ -77,15 +80,20 @@ class Plan:
         return root() / ".sweeps" / self.study
 
 
-def composed(overrides: Sequence[str], choices: Mapping[str, str]) -> dict[str, Any]:
+def composed(overrides: Sequence[str], choices: Mapping[str, str]) -> Config:
     """Return the configuration with some overrides and choices of groups.
 
     Raises:
         ConfigError: There is no such choice, or an override does not suit it.
     """
-    return _composed((*overrides, *(f"{group}={choice}" for group, choice in choices.items())))
+    return _composed(tuple(with_choices(overrides, choices)))
+
+
+def with_choices(overrides: Sequence[str], choices: Mapping[str, str]) -> list[str]:
+    """Return overrides, and those that choose from groups."""
+    return [*overrides, *(f"{group}={choice}" for group, choice in choices.items())]
 
 
 @cache
-def _composed(overrides: tuple[str, ...]) -> dict[str, Any]:
-    return load(list(overrides)).tree
+def _composed(overrides: tuple[str, ...]) -> Config:
+    return load(list(overrides))

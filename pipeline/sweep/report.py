@@ -16,6 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 from pipeline.config import format_score
 from pipeline.storage import csv_text
 from pipeline.sweep.plan import Plan
+from pipeline.sweep.space import shown_settings
 from pipeline.sweep.study import ENDED, FAILED
 from pipeline.sweep.training import trained
 from pipeline.sweep.worker import load_training
@@ -82,7 +83,7 @@ def summary(plan: Plan, study: Study) -> list[str]:
         )
         cost = trial.user_attrs.get("cost", {})
         spent = f"{cost.get('seconds', 0):.0f} s, {cost.get('parameters', 0):,} parameters"
-        lines.append(f"  trial {trial.number}: {values}; {spent}; {shown(trial)}")
+        lines.append(f"  trial {trial.number}: {values}; {spent}; {shown_settings(trial.params)}")
     if importances := _importances(study):
         lines.append("  importances: " + ", ".join(f"{key} {share:.0%}" for key, share in importances.items()))
     return lines
@@ -95,11 +96,6 @@ def state_of(trial: FrozenTrial) -> str:
     return {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running"}.get(
         trial.state, "waiting"
     )
-
-
-def shown(trial: FrozenTrial) -> str:
-    """Return the settings of a trial as `KEY=VALUE …`."""
-    return " ".join(f"{key}={f'{v:.4g}' if isinstance(v, float) else v}" for key, v in trial.params.items())
 
 
 def table(plan: Plan, study: Study) -> str:

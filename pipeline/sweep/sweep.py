@@ -10,19 +10,18 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from pipeline.config import Config, ConfigError, InterruptedRunError, check, checked, did_you_mean
+from pipeline.config import Config, ConfigError, InterruptedRunError, checked, did_you_mean
 from pipeline.data.errors import DataError
 from pipeline.storage import PROCESSED, code_digest, digest, folder_digest
-from pipeline.sweep.plan import COSTS, Plan, composed
+from pipeline.sweep.checks import check_space
+from pipeline.sweep.plan import COSTS, Plan, composed, with_choices
 from pipeline.sweep.settings import SweepSettings
-from pipeline.sweep.space import Space, check_space, parse
+from pipeline.sweep.space import Space, parse
 from pipeline.sweep.study import UID, SweepError, counted, failures, open_study, pruner_of, sampler_of, storage_url
 from pipeline.sweep.worker import Worker, too_many_failed
-from pipeline.tasks import TaskError, TrainingTask, training_code
+from pipeline.tasks import TrainingTask, training_code
 
 Launch = Callable[[Callable[[Any], Any], Path, int], list[Any]]
-PREPARE = "Prepare the right data"
-"""Beginning of the advice of `Task.require_prepared`, which is for stages."""
 RESTARTS = 20
 """How often workers are restarted after one of them was killed."""
 
@@ -43,17 +42,18 @@ def run_sweep(settings: dict[str, Any], arguments: Sequence[str], launch: Launch
     space, overrides = parse(chosen.params, [text for text in arguments if not _is_sweep_file(text)], chosen.when)
     _refuse_overrides(overrides)
     fixed = [text for text in overrides if not text.startswith("hydra")]
-    config = check(composed(fixed, space.choices))
-    check_space(space, config.tree, lambda choices: composed(fixed, choices))
+    config = composed(fixed, space.choices)
+    check_space(space, config.tree, lambda choices: composed(fixed, choices).tree)
     task: TrainingTask = config.family.load("training")(config)
+    words = " ".join(map(shlex.quote, with_choices(fixed, space.choices)))
+    advice = (
+        "These commands write params.yaml for this sweep and prepare its data; then start it again:\n"
+        f"  python -m pipeline.compose {words}\n  dvc repro preprocess"
+    )
     try:
-        task.require_prepared()
-    except (TaskError, DataError) as error:
-        words = " ".join(map(shlex.quote, [*fixed, *(f"{group}={choice}" for group, choice in space.choices.items())]))
-        raise SweepError(
-            f"{str(error).partition(PREPARE)[0].rstrip()}\nThese commands write params.yaml for this sweep and prepare "
-            f"its data; then start it again:\n  python -m pipeline.compose {words}\n  dvc repro preprocess"
-        ) from error
+        task.require_prepared(advice)
+    except DataError as error:  # there are no prepared data
+        raise SweepError(f"{error}\n{advice}") from error
     plan = _plan(chosen, space, overrides, config, task)
     sampler_of(plan, 0), pruner_of(plan)
     about = {"experiment": config.name, "overrides": list(plan.overrides), "metrics": list(plan.metrics)}
@@ -178,8 +178,8 @@ def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config:
     size = space.size(config.tree)
     if size is not None and size <= n_trials:
         # Every point is tried once: a sampler would draw some of them twice and others never.
-        sampler = {"name": "grid"}
-    if sampler.get("name") == "grid":
+        n_trials, sampler = size, {"name": "grid"}
+    elif sampler.get("name") == "grid":
         n_trials = min(n_trials, len(space.grid(config.tree)))
     plan = Plan(
         study="",
@@ -187,6 +187,7 @@ def _plan(chosen: SweepSettings, space: Space, overrides: Sequence[str], config:
         space=space,
         overrides=[text for text in overrides if not text.startswith("hydra")],
         tree=config.tree,
+        references=config.references,
         metrics=metrics,
         directions=directions,
         n_trials=n_trials,

@@ -6,7 +6,6 @@ import os
 import shutil
 import time
 import traceback
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
@@ -21,6 +20,7 @@ from pipeline import ENDS_WITH_PARENT, PARENT_PID
 from pipeline.config import InterruptedRunError, check, format_score
 from pipeline.storage import FolderLock, repeated, this_process
 from pipeline.sweep.plan import Plan
+from pipeline.sweep.space import shown_settings
 from pipeline.sweep.study import (
     ENDED,
     FAILED,
@@ -154,7 +154,7 @@ class _Attempt:
             # Workers on other hosts cannot check whether this process is alive.
             with repeated(lambda: trial.set_user_attr(SEEN, time.time()), SEEN_SECONDS):
                 values = plan.space.suggest(trial, plan.tree)
-                name = f"{self._label}: {_settings(values)}"
+                name = f"{self._label}: {shown_settings(values)}"
                 trial.set_user_attr("name", name)  # in optuna-dashboard
                 run = self._record.child(plan.parent, name, {tracking.TRIAL: str(trial.number)})
                 trial.set_user_attr(RUN, run.id)
@@ -191,7 +191,7 @@ class _Attempt:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
     def _print(self, how: str, values: dict[str, Any]) -> None:
-        print(f"{self._label}: {how}: {_settings(values)}", flush=True)
+        print(f"{self._label}: {how}: {shown_settings(values)}", flush=True)
 
     def _report(self, run: "Run", epoch: "EpochRecord") -> None:
         from pipeline.tracking import metric_name
@@ -220,10 +220,6 @@ class _Attempt:
             run.tags({tracking.TRIAL_STATE: state})
             status = {INTERRUPTED: tracking.KILLED, FAILED: tracking.FAILED}.get(state, tracking.FINISHED)
             self._record.end(run, status)
-
-
-def _settings(values: Mapping[str, Any]) -> str:
-    return " ".join(f"{key}={f'{value:.4g}' if isinstance(value, float) else value}" for key, value in values.items())
 
 
 def _now() -> int:

@@ -69,9 +69,10 @@ def _cost(report: Report) -> Iterator[str]:
     with (MODELS / "history.csv").open(encoding="utf-8") as history:
         epochs = sum(1 for _ in history) - 1
     size = sum(path.stat().st_size for path in MODELS.rglob("*") if path.is_file())
-    yield from _listed(
-        {**versions(), **report.evaluation.cost, "epochs": f"{epochs}", "size": f"{size / 2**20:,.1f} MB"}
-    )
+    facts = versions()
+    if report.evaluation.parameters is not None:
+        facts["parameters"] = f"{report.evaluation.parameters:,}"
+    yield from _listed({**facts, "epochs": f"{epochs}", "size": f"{size / 2**20:,.1f} MB"})
 
 
 def _listed(facts: Mapping[str, str]) -> Iterator[str]:

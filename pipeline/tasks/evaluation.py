@@ -81,7 +81,7 @@ class Evaluation:
         worst: The test examples with the largest errors, worst first, with what the network saw of them.
         confusion: Names of the classes, and how many test examples of each were taken for which, shape (classes,
             classes); None if there are no classes, or too many.
-        cost: What the network takes: its size and training, in words, by name.
+        parameters: The number of weights of the network; None if it is not known.
         identity: The columns of `predictions["test"]` that say which examples these are, whatever the network; empty
             if only the files of the prepared test examples do.
     """
@@ -99,7 +99,7 @@ class Evaluation:
     worst: "pa.Table | None" = None
     confusion: "tuple[Sequence[str], npt.NDArray[np.integer[Any]]] | None" = None
     identity: Sequence[str] = ()
-    cost: dict[str, str] = field(default_factory=dict)
+    parameters: int | None = None
 
 
 class EvaluationTask(Task, ABC):

@@ -35,7 +35,7 @@ def better_model(task: EvaluationTask, evaluation: Evaluation) -> str:
 
     Both are scored on the same bootstrap samples of the test rows, and the differences are compared.
     """
-    from pipeline.metrics import interval
+    from pipeline.metrics import for_all, interval
 
     config, network = task.config, evaluation.scores["test"].samples.get(task.headline)
     if network is None:
@@ -47,7 +47,7 @@ def better_model(task: EvaluationTask, evaluation: Evaluation) -> str:
         if samples.shape == network.shape
     }
     # Of several models the best is named: each interval is wider, so that they hold together (Bonferroni).
-    confidence = 1 - (1 - config.evaluate.confidence) / max(len(gains), 1)
+    confidence = for_all(config.evaluate.confidence, len(gains))
     better = {name: gain for name, gain in gains.items() if interval(gain, confidence)[0] > 0}
     if not better:
         return ""

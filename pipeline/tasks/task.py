@@ -47,8 +47,11 @@ class Task:
         """Whether a higher monitored score is better."""
         return self.config.family.monitors[self.monitor]
 
-    def require_prepared(self) -> None:
+    def require_prepared(self, advice: str | None = None) -> None:
         """Reject data that was prepared with another configuration.
+
+        Args:
+            advice: How to prepare the right data; None for the commands of a stage.
 
         Raises:
             TaskError: Names the keys that differ and the command that prepares the right data.
@@ -62,9 +65,10 @@ class Task:
                 f"data.{key}: prepared with {prepared.get(key)!r}, configured as {expected.get(key)!r}"
                 for key in different[:8]
             ]
-            raise TaskError(
-                f"{PROCESSED} was prepared with other settings:\n  " + "\n  ".join(lines) + "\n"
+            commands = advice or (
                 "Prepare the right data with `python -m pipeline.fetch` and `python -m pipeline.preprocess`, both with "
                 f"these overrides, or run all stages: `dvc exp run -S experiment={self.config.name}` and -S OVERRIDE."
             )
+            keys = "\n  ".join(lines)
+            raise TaskError(f"{PROCESSED} was prepared with other settings:\n  {keys}\n{commands}")
         verify(PROCESSED, PREPARE_AGAIN, remember=True)

@@ -13,7 +13,6 @@ from pipeline.tracking.lifecycle import (
     evaluation_run,
     flush,
     fold_run,
-    log_results,
     log_to_training,
     lost_runs,
     reap,
@@ -23,9 +22,9 @@ from pipeline.tracking.lifecycle import (
 from pipeline.tracking.listing import listed
 from pipeline.tracking.logged_model import download_export, download_model
 from pipeline.tracking.provenance import environment, machine
-from pipeline.tracking.registry import champion, crown, model_name, registered, version_of
+from pipeline.tracking.registry import champion, crown, model_name, version_of
 from pipeline.tracking.run import EVALUATED_WITH, Run, RunReference, metric_name
-from pipeline.tracking.scored import ScoredRun, find, scored
+from pipeline.tracking.scored import ScoredRun, log_comparison, scored
 from pipeline.tracking.store import all_experiments, answering, open_store, store_uri
 from pipeline.tracking.sweeps import SweepRecord
 from pipeline.tracking.tags import CONFIRMATION, TRIAL, TRIAL_STATE
@@ -57,12 +56,11 @@ __all__ = [
     "environment",
     "evaluation_run",
     "evidence_of",
-    "find",
     "flush",
     "fold_run",
     "leftovers",
     "listed",
-    "log_results",
+    "log_comparison",
     "log_to_training",
     "lost_runs",
     "machine",
@@ -78,7 +76,6 @@ __all__ = [
     "record_start",
     "reference_to",
     "refused",
-    "registered",
     "scored",
     "store_uri",
     "sync_all",

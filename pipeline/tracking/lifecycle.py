@@ -261,12 +261,6 @@ def log_to_training(config: Config, texts: Mapping[str, str], files: Mapping[Pat
     return reference.run_id
 
 
-def log_results(client: MlflowClient, run_id: str, *, text: tuple[str, str], page: tuple[str, str]) -> None:
-    """Log a text and an HTML page, each with its name, to a run that has ended."""
-    client.log_text(run_id, *redacted(list(text)))
-    client.log_text(run_id, *page)
-
-
 @contextmanager
 def _ended(run: Run) -> Iterator[None]:
     """Close a run with the status that matches the outcome of the block."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_ALREADY_EXISTS, ErrorCode
 
@@ -44,9 +44,9 @@ def register(client: MlflowClient, run_id: str, content: Mapping[str, Any]) -> N
     except MlflowException as error:
         if error.error_code != ErrorCode.Name(RESOURCE_ALREADY_EXISTS):
             raise
-    known = [version for version in versions(client, name) if version.run_id == run_id]
+    known = _version_of(client, run_id, name)
     if known:
-        number = known[0].version
+        number = known.version
         client.update_model_version(name, number, content["description"])
     else:
         created = client.create_model_version(
@@ -73,7 +73,7 @@ def registered(client: MlflowClient, uri: str) -> ModelVersion:
     if parts is None:
         raise TrackingError(f"{uri}: expected models:/NAME@ALIAS or models:/NAME/VERSION")
     name = parts["name"]
-    models = {model.name: model for model in client.search_registered_models(max_results=MOST_VERSIONS)}
+    models = _models(client)
     if name not in models:
         raise TrackingError(f"{uri}: no model {no_such([name], models)}. `dvc repro evaluate` registers a model")
     if parts["alias"]:
@@ -92,9 +92,13 @@ def registered(client: MlflowClient, uri: str) -> ModelVersion:
     return numbers[parts["version"]]
 
 
+def _models(client: MlflowClient) -> dict[str, RegisteredModel]:
+    return {model.name: model for model in client.search_registered_models(max_results=MOST_VERSIONS)}
+
+
 def champion(client: MlflowClient, name: str) -> ModelVersion | None:
     """Return the champion of a model; None if there is none."""
-    models = {model.name: model for model in client.search_registered_models(max_results=MOST_VERSIONS)}
+    models = _models(client)
     number = models[name].aliases.get(CHAMPION) if name in models else None
     return None if number is None else client.get_model_version(name, number)
 
@@ -105,17 +109,21 @@ def version_of(client: MlflowClient, run_id: str, name: str) -> ModelVersion:
     Raises:
         TrackingError: The run registered none.
     """
-    found = [version for version in versions(client, name) if version.run_id == run_id]
-    if not found:
+    found = _version_of(client, run_id, name)
+    if found is None:
         raise TrackingError(
             f"run {run_id} has no registered model: it was not evaluated, or its network was not logged "
             "(tracking.log_model)"
         )
-    return found[0]
+    return found
+
+
+def _version_of(client: MlflowClient, run_id: str, name: str) -> ModelVersion | None:
+    return next((version for version in versions(client, name) if version.run_id == run_id), None)
 
 
 def crown(client: MlflowClient, version: ModelVersion, reason: str) -> None:
-    """Make a version the champion, and record why and instead of which."""
+    """Make a version the champion; record the reason, and the version that it replaces."""
     before = champion(client, version.name)
     tags = {
         REASON: reason,

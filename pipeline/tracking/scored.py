@@ -14,6 +14,7 @@ from pipeline.config import no_such
 from pipeline.metrics import TestScores
 from pipeline.storage import CURVES, TEST_SCORES
 from pipeline.tracking.errors import TrackingError
+from pipeline.tracking.redaction import redacted
 from pipeline.tracking.registry import registered
 from pipeline.tracking.run import RunReference
 from pipeline.tracking.store import all_experiments, paged
@@ -24,6 +25,8 @@ THIS = "models"
 SHORTEST_PREFIX = 4
 """Number of characters of a run id that name the run, if no other begins with them."""
 MODEL_URI = "models:/"
+TEXT, PAGE = "comparison.txt", "comparison.html"
+"""Files of a comparison in a run's record."""
 Curve = Sequence[tuple[int, float]]
 
 
@@ -65,7 +68,7 @@ def find(client: MlflowClient, name: str) -> StoredRun:
         TrackingError: No run or several runs have this name.
     """
     if name.startswith(MODEL_URI):
-        return client.get_run(_run_of_version(client, name))
+        return client.get_run(registered(client, name).run_id)
     run_id = RunReference.load().run_id if name == THIS else name
     try:
         return client.get_run(run_id)
@@ -125,6 +128,12 @@ def scored(client: MlflowClient, name: str) -> ScoredRun:
     )
 
 
+def log_comparison(client: MlflowClient, run_id: str, text: str, page: str) -> None:
+    """Log a comparison, as text and as an HTML page, to a run that has ended."""
+    client.log_text(run_id, redacted(text), TEXT)
+    client.log_text(run_id, page, PAGE)
+
+
 def _history(client: MlflowClient, run_id: str, name: str) -> Curve:
     return sorted({(point.step, point.value) for point in client.get_metric_history(run_id, name)})
 
@@ -135,7 +144,3 @@ def _top_runs(client: MlflowClient) -> list[StoredRun]:
         return []
     runs: Iterator[StoredRun] = paged(partial(client.search_runs, experiments))
     return [run for run in runs if PARENT not in run.data.tags]
-
-
-def _run_of_version(client: MlflowClient, uri: str) -> str:
-    return str(registered(client, uri).run_id)

@@ -79,7 +79,7 @@ class EvaluateTable(EvaluationTask):
             worst=self._worst(*results["test"]),
             confusion=self._confusion(*results["test"]),
             identity=(ROW, "target", "group"),
-            cost={"parameters": f"{predictor.model.count_params():,}"},
+            parameters=predictor.model.count_params(),
         )
 
     def importances(self, folder: Path) -> "list[Importance]":

@@ -48,7 +48,7 @@ class EvaluateText(EvaluationTask):
             slices=slices,
             worst=worst,
             identity=("character",),
-            cost={"parameters": f"{predictor.model.count_params():,}"},
+            parameters=predictor.model.count_params(),
         )
 
     def facts(self) -> dict[str, str]:

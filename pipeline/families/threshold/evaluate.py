@@ -42,7 +42,7 @@ class EvaluateThreshold(EvaluationTask):
             write_extras=partial(self._write_extras, predictor),
             worst=self._worst(tables["test"]),
             identity=(*self.schema.names, "label"),
-            cost={"parameters": f"{predictor.model.count_params():,}"},
+            parameters=predictor.model.count_params(),
         )
 
     def facts(self) -> dict[str, str]:

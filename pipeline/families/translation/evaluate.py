@@ -56,7 +56,7 @@ class EvaluateTranslation(EvaluationTask):
             slices=slices,
             worst=self._worst(tables["test"]),
             identity=("source", "reference"),
-            cost={"parameters": f"{predictor.model.count_params():,}"},
+            parameters=predictor.model.count_params(),
         )
 
     def facts(self) -> dict[str, str]:

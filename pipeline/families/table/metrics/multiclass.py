@@ -93,7 +93,7 @@ class Multiclass(Classes):
         return own
 
     def confusion(self, target: Array, output: Array) -> npt.NDArray[np.int64]:
-        """Return how many rows of each class are most probably of which, shape (classes, classes)."""
+        """Return the number of rows by their class and by the most probable class, shape (classes, classes)."""
         return counted(target, output.argmax(axis=1), len(self.classes))
 
     def curves(self, target: Array, output: Array) -> dict[str, Curve]:
